@@ -1,0 +1,61 @@
+//! The wire APIs and what a client can do through them. Dispatch over [`Dialect`] is an exhaustive
+//! `match`; there is no provider trait, no async, no clock and no I/O in a codec.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A wire API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    #[serde(rename = "openai-chat")]
+    OpenAiChat,
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
+    Anthropic,
+    Ollama,
+    Gemini,
+}
+
+impl Dialect {
+    pub const ALL: [Dialect; 5] =
+        [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::Anthropic, Dialect::Ollama, Dialect::Gemini];
+
+    /// The word used in configuration files, headers and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::OpenAiChat => "openai-chat",
+            Dialect::OpenAiResponses => "openai-responses",
+            Dialect::Anthropic => "anthropic",
+            Dialect::Ollama => "ollama",
+            Dialect::Gemini => "gemini",
+        }
+    }
+
+    /// The dialect of that name.
+    pub fn from_name(name: &str) -> Option<Dialect> {
+        Self::ALL.into_iter().find(|d| d.name() == name)
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a call asks for, independent of the path that spelled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// A conversation turn: chat completions, responses, messages, `/api/chat`, generateContent.
+    Chat,
+    /// The old completion shape: `/v1/completions`, `/api/generate`.
+    Complete,
+    /// Embeddings.
+    Embed,
+    /// Counting the tokens of a request.
+    CountTokens,
+    /// Any other path of the provider's own dialect, passed through as it is.
+    Raw,
+}

@@ -1,0 +1,40 @@
+//! What the processes of LLM Link say to each other.
+//!
+//! Two conversations share one frame layout ([`frame`]) and one header codec ([`codec`]):
+//!
+//! * **control**: a socketpair inherited on fd 3 between the supervisor and each child ([`control`],
+//!   [`configure`]). End of file means death, in both directions.
+//! * **data**: one multiplexed connection per router–worker pair ([`call`], [`mux`]).
+//!
+//! ```text
+//! supervisor                     child (router or worker)
+//!    ◀── Hello{protocol, build, generation} ──
+//!    ── Configure{epoch} + JSON ──▶
+//!    ◀── Sandboxed{level, ...} ──            worker only
+//!    ── Secret + key bytes ──▶               worker only, after its report
+//!    ◀── Ready{epoch} ──
+//!    ── Ping ──▶ ◀── Pong ──                 every second
+//!    ── Configure{epoch+1} ──▶ ◀── Acked{epoch+1} ──
+//!    ── Drain{within} ──▶ ◀── Drained ──
+//!    ── Shutdown ──▶                         or end of file
+//!
+//! router                         worker
+//!    ── Hello{token, ...} ──▶ ◀── HelloAck ──
+//!    ── Open(CallHead) · Data* · END ──▶
+//!    ◀── Head(ReplyHead) · Data* · End(Trailer) ──      or Reset(failure) from either side
+//!    ◀─▶ Credit, Ping, Pong, GoAway
+//! ```
+//!
+//! A struct never changes its shape inside one protocol version: a change is a new message type.
+
+pub mod call;
+pub mod codec;
+pub mod configure;
+pub mod control;
+pub mod frame;
+pub mod mux;
+
+/// Protocol versions this build speaks.
+pub const PROTOCOL_MIN: u16 = 1;
+/// See [`PROTOCOL_MIN`].
+pub const PROTOCOL_MAX: u16 = 1;

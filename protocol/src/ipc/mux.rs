@@ -1,0 +1,1 @@
+//! The stream table of a data connection (pure).

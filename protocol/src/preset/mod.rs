@@ -1,0 +1,1 @@
+//! Vendors are rows of data.

@@ -1,0 +1,1 @@
+//! The only part of the crate with I/O.
