@@ -46,6 +46,10 @@ fn listen(name: &str) -> (UnixListener, PathBuf) {
     (UnixListener::from_std(listener).unwrap(), path)
 }
 
+async fn accept(listener: &UnixListener, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
+    welcome(listener.accept().await.unwrap().0, expect).await
+}
+
 async fn rig(name: &str) -> Rig {
     let (listener, path) = listen(name);
     let greeting = hello();
@@ -97,8 +101,7 @@ async fn a_call_and_its_answer_cross() {
     let reply = ReplyHead { status: 200, headers: vec![], stream: true, losses: vec![] };
     call.reply.head(&reply);
     call.reply.data(Bytes::from_static(b"hi"), Commit::Committed).await.unwrap();
-    let trailer =
-        Trailer { usage: Usage { output: Some(2), ..Usage::default() }, ..Trailer::default() };
+    let trailer = Trailer { usage: Usage { output: Some(2), ..Usage::default() }, ..Trailer::default() };
     call.reply.end(&trailer);
     assert_eq!(soon(stream.next()).await, Answer::Head(reply));
     let data = Answer::Data { bytes: Bytes::from_static(b"hi"), committed: true };
@@ -112,7 +115,7 @@ async fn dropping_a_call_cancels_it_and_dropping_a_reply_resets_it() {
     let stream = rig.opener.open(&head(0), vec![]).unwrap();
     let call = soon(rig.incoming.next()).await.unwrap();
     drop(stream);
-    soon(call.reply.cancelled()).await;
+    soon(call.reply.cancellation().cancelled()).await;
     drop(call);
     let mut stream = rig.opener.open(&head(0), vec![]).unwrap();
     drop(soon(rig.incoming.next()).await.unwrap());
