@@ -49,10 +49,10 @@ pub async fn connect(path: &Path) -> Result<UnixStream, LocalError> {
     Ok(stream)
 }
 
-fn check_peer(stream: &UnixStream, path: &Path) -> Result<(), LocalError> {
+/// An error unless the peer runs as our own user.
+pub(super) fn check_peer(stream: &UnixStream) -> Result<(), LocalError> {
     let own = nix::unistd::geteuid().as_raw();
-    let cred = stream.peer_cred().map_err(|source| LocalError::Connect { path: path.to_owned(), source })?;
-    match cred.uid() {
+    match stream.peer_cred().map_err(LocalError::Peer)?.uid() {
         peer if peer == own => Ok(()),
         peer => Err(LocalError::Stranger { peer, own }),
     }
