@@ -12,6 +12,7 @@
 
 mod body;
 mod call;
+mod deadline;
 mod demo;
 mod life;
 mod pulse;

@@ -76,6 +76,7 @@ fn head(body_len: u64) -> CallHead {
         model_span: None,
         stream: true,
         wants_usage: false,
+        usage_edit: None,
         strict: false,
         body_len,
         deadline_ms: None,
