@@ -113,8 +113,7 @@ impl Relay {
     /// Sends on the whole body of a successful answer.
     pub(crate) async fn body(&mut self, body: Incoming, framing: Framing) -> Result<(), Broken> {
         match framing {
-            Framing::Sse => self.events(body).await,
-            Framing::Ndjson => self.lines(body).await,
+            Framing::Sse | Framing::Ndjson => self.events(body, framing).await,
             Framing::Document => self.document(body).await,
         }
     }
@@ -135,44 +134,40 @@ impl Relay {
         }
     }
 
-    async fn events(&mut self, mut body: Incoming) -> Result<(), Broken> {
-        let mut decoder = SseDecoder::new();
-        let mut out = Outgoing::default();
+    async fn events(&mut self, mut body: Incoming, framing: Framing) -> Result<(), Broken> {
+        let mut splitter = Splitter::new(framing);
         while let Some(chunk) = self.chunk(&mut body).await? {
-            decoder.push(&chunk);
-            while let Some(event) = decoder.next_event()? {
-                let observed = self.tap.event(&event);
-                self.take(&mut out, observed, &event.raw)?;
-            }
-            self.flush(&mut out).await?;
+            self.feed(&mut splitter, &chunk).await?;
         }
-        while let Some(event) = decoder.finish() {
-            let observed = self.tap.event(&event);
-            self.take(&mut out, observed, &event.raw)?;
-        }
-        self.finish(out).await
+        self.complete(splitter).await
     }
 
-    async fn lines(&mut self, mut body: Incoming) -> Result<(), Broken> {
-        let mut decoder = NdjsonDecoder::new();
-        let mut out = Outgoing::default();
-        while let Some(chunk) = self.chunk(&mut body).await? {
-            decoder.push(&chunk);
-            while let Some(line) = decoder.next_line()? {
-                let observed = self.tap.line(&line);
-                self.take(&mut out, observed, &line.raw)?;
-            }
-            self.flush(&mut out).await?;
+    /// Sends on the events that these bytes complete.
+    pub(crate) async fn feed(&mut self, splitter: &mut Splitter, chunk: &[u8]) -> Result<(), Broken> {
+        splitter.push(chunk);
+        let mut out = BytesMut::new();
+        while let Some((observed, raw)) = splitter.next(&mut self.tap)? {
+            self.take(&mut out, observed, &raw)?;
         }
-        while let Some(line) = decoder.finish() {
-            let observed = self.tap.line(&line);
-            self.take(&mut out, observed, &line.raw)?;
+        Ok(self.flush(out).await?)
+    }
+
+    /// The stream has no more bytes: did it end well?
+    pub(crate) async fn complete(&mut self, mut splitter: Splitter) -> Result<(), Broken> {
+        let mut out = BytesMut::new();
+        while let Some((observed, raw)) = splitter.finish(&mut self.tap) {
+            self.take(&mut out, observed, &raw)?;
         }
-        self.finish(out).await
+        let verdict = self.tap.end();
+        if let (Ok(()), Some(closing)) = (&verdict, self.tap.closing()) {
+            out.extend_from_slice(closing);
+        }
+        self.flush(out).await?;
+        Ok(verdict?)
     }
 
     /// One event's fate: sent on, hidden, or the end of it all.
-    fn take(&mut self, out: &mut Outgoing, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
+    fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
         match observed {
             Observed::Failure(failure) => {
                 let body = raw.clone();
@@ -187,25 +182,16 @@ impl Relay {
             }
             Observed::Prelude | Observed::UsageOnly | Observed::End => {}
         }
-        out.bytes.extend_from_slice(raw);
+        out.extend_from_slice(raw);
         Ok(())
     }
 
-    async fn flush(&mut self, out: &mut Outgoing) -> Result<(), Gone> {
-        if out.bytes.is_empty() {
+    async fn flush(&mut self, out: BytesMut) -> Result<(), Gone> {
+        if out.is_empty() {
             return Ok(());
         }
         let commit = if self.tap.content_seen() { Commit::Committed } else { Commit::Held };
-        self.reply.data(out.bytes.split().freeze(), commit).await
-    }
-
-    async fn finish(&mut self, mut out: Outgoing) -> Result<(), Broken> {
-        let verdict = self.tap.end();
-        if let (Ok(()), Some(closing)) = (&verdict, self.tap.closing()) {
-            out.bytes.extend_from_slice(closing);
-        }
-        self.flush(&mut out).await?;
-        Ok(verdict?)
+        self.reply.data(out.freeze(), commit).await
     }
 
     /// A document passes as it comes; the router holds it until its end.
@@ -229,6 +215,13 @@ impl Relay {
             Err(kept) => kept.concat().into(),
         };
         Ok(self.tap.document(&whole)?)
+    }
+
+    /// Sends on a whole document that is here already.
+    pub(crate) async fn whole(&mut self, document: Bytes) -> Result<(), Broken> {
+        self.timings.first_content_us = self.timings.first_byte_us;
+        self.tap.document(&document)?;
+        Ok(self.reply.data(document, Commit::Held).await?)
     }
 
     /// Success: the trailer says what it cost.
@@ -266,10 +259,40 @@ impl Relay {
     }
 }
 
-/// Whole events, gathered until what was read is used up.
-#[derive(Default)]
-struct Outgoing {
-    bytes: BytesMut,
+/// Cuts a stream into its events and shows each to the tap.
+pub(crate) enum Splitter {
+    Sse(SseDecoder),
+    Ndjson(NdjsonDecoder),
+}
+
+impl Splitter {
+    pub(crate) fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Ndjson => Self::Ndjson(NdjsonDecoder::new()),
+            Framing::Sse | Framing::Document => Self::Sse(SseDecoder::new()),
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Sse(decoder) => decoder.push(chunk),
+            Self::Ndjson(decoder) => decoder.push(chunk),
+        }
+    }
+
+    fn next(&mut self, tap: &mut Tap) -> Result<Option<(Observed, Bytes)>, FrameError> {
+        Ok(match self {
+            Self::Sse(decoder) => decoder.next_event()?.map(|event| (tap.event(&event), event.raw)),
+            Self::Ndjson(decoder) => decoder.next_line()?.map(|line| (tap.line(&line), line.raw)),
+        })
+    }
+
+    fn finish(&mut self, tap: &mut Tap) -> Option<(Observed, Bytes)> {
+        match self {
+            Self::Sse(decoder) => decoder.finish().map(|event| (tap.event(&event), event.raw)),
+            Self::Ndjson(decoder) => decoder.finish().map(|line| (tap.line(&line), line.raw)),
+        }
+    }
 }
 
 fn overdue(which: Deadline) -> Failure {
