@@ -1,1 +1,4 @@
 //! worker
+
+pub mod sandbox;
+pub mod upstream;
