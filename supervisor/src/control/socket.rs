@@ -19,15 +19,6 @@ const MAX_PEERS: usize = 32;
 /// A peer that says nothing is let go.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Listens in the runtime directory. The file is replaced if one is left from before.
-pub(crate) fn bind(path: &Path) -> Result<UnixListener, protocol::transport::LocalError> {
-    let fd = protocol::transport::bind(path)?;
-    let listener = std::os::unix::net::UnixListener::from(fd);
-    let failed = |source| protocol::transport::LocalError::Bind { path: path.to_owned(), source };
-    listener.set_nonblocking(true).map_err(failed)?;
-    UnixListener::from_std(listener).map_err(failed)
-}
-
 /// Serves until told to stop; requests go to `asked` one by one.
 pub(crate) async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>, stop: CancellationToken) {
     let peers = TaskTracker::new();
