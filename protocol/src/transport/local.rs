@@ -8,7 +8,7 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 /// Why a local socket cannot be used. The path is in the message, the cause in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,8 @@ pub enum LocalError {
     Bind { path: PathBuf, source: io::Error },
     #[error("cannot connect to {path}")]
     Connect { path: PathBuf, source: io::Error },
+    #[error("the peer's user cannot be read")]
+    Peer(#[source] io::Error),
     #[error("the peer runs as uid {peer}, not as uid {own}")]
     Stranger { peer: u32, own: u32 },
 }
@@ -43,23 +45,14 @@ pub async fn connect(path: &Path) -> Result<UnixStream, LocalError> {
     let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
     let AnyStream::UdSocket(inner) = AnyStream::connect(name).await.map_err(failed)?;
     let stream = UnixStream::from(inner);
-    check_peer(&stream, path)?;
+    check_peer(&stream)?;
     Ok(stream)
 }
 
-/// Takes the next connection, if its peer runs as our own user.
-pub(super) async fn accept(listener: &UnixListener) -> Result<UnixStream, LocalError> {
-    let path = Path::new("data socket");
-    let (stream, _) =
-        listener.accept().await.map_err(|source| LocalError::Bind { path: path.to_owned(), source })?;
-    check_peer(&stream, path)?;
-    Ok(stream)
-}
-
-fn check_peer(stream: &UnixStream, path: &Path) -> Result<(), LocalError> {
+/// An error unless the peer runs as our own user.
+pub(super) fn check_peer(stream: &UnixStream) -> Result<(), LocalError> {
     let own = nix::unistd::geteuid().as_raw();
-    let cred = stream.peer_cred().map_err(|source| LocalError::Connect { path: path.to_owned(), source })?;
-    match cred.uid() {
+    match stream.peer_cred().map_err(LocalError::Peer)?.uid() {
         peer if peer == own => Ok(()),
         peer => Err(LocalError::Stranger { peer, own }),
     }
