@@ -1,1 +1,3 @@
+//! llm-link
+mod router;
 fn main() {}
