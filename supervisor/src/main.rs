@@ -1,3 +1,9 @@
 //! llm-link
+
 mod router;
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    router::run(&router::Args { generation: 1, build: env!("CARGO_PKG_VERSION").to_owned() })
+}

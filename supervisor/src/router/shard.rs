@@ -8,11 +8,11 @@ use super::shared::Shared;
 use std::collections::HashMap;
 use std::net::TcpListener as StdListener;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 
 /// The sweep's period: the grain of all connection timeouts.
@@ -21,6 +21,8 @@ pub(crate) const SWEEP: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(90);
 /// The same while draining: long enough for a client to meet `connection: close` on its next request.
 const IDLE_DRAINING: Duration = Duration::from_secs(2);
+/// What clients are given to hear how their cut calls ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Connections on their way from the shard that accepted them.
 const INBOX: usize = 1024;
 
@@ -37,9 +39,12 @@ pub(crate) struct Shard {
     open: AtomicU32,
     inbox: mpsc::Sender<Accepted>,
     /// All shards, this one included; set before the first connection.
-    siblings: OnceLock<Vec<Arc<Shard>>>,
+    siblings: OnceLock<Vec<Weak<Shard>>>,
     tasks: TaskTracker,
+    /// How late the last sweep came.
     lag_us: AtomicU64,
+    /// When it came, in the age of the process.
+    swept_us: AtomicU64,
 }
 
 /// A connection that another shard accepted.
@@ -54,6 +59,7 @@ impl Shard {
     pub(crate) fn new(shared: Arc<Shared>, started: u64) -> (Arc<Self>, mpsc::Receiver<Accepted>) {
         let (inbox, outbox) = mpsc::channel(INBOX);
         let tasks = TaskTracker::new();
+        let shared_age = shared.age().as_micros() as u64;
         let lanes = Lanes::new(tasks.clone(), shared.news.clone(), shared.cut.clone());
         let shard = Self {
             shared,
@@ -67,14 +73,15 @@ impl Shard {
             siblings: OnceLock::new(),
             tasks,
             lag_us: AtomicU64::new(0),
+            swept_us: AtomicU64::new(shared_age),
         };
         (Arc::new(shard), outbox)
     }
 
     /// Tells the shard of all shards, so that connections can be spread.
-    pub(crate) fn meet(&self, siblings: Vec<Arc<Shard>>) {
+    pub(crate) fn meet(&self, siblings: &[Arc<Shard>]) {
         // A second meeting would change nothing.
-        let _ = self.siblings.set(siblings);
+        let _ = self.siblings.set(siblings.iter().map(Arc::downgrade).collect());
     }
 
     /// How fit a provider is, seen from here: as configured, and whether its worker is connected.
@@ -86,13 +93,19 @@ impl Shard {
         standing
     }
 
-    /// How late the last sweep was, in microseconds: the runtime's lag.
-    pub(crate) fn lag_us(&self) -> u64 {
-        self.lag_us.load(Ordering::Relaxed)
+    /// How late the runtime is: the last sweep was, or the next one is already.
+    pub(crate) fn lag(&self) -> Duration {
+        let swept = Duration::from_micros(self.swept_us.load(Ordering::Relaxed));
+        let overdue = self.shared.age().saturating_sub(swept + SWEEP);
+        overdue.max(Duration::from_micros(self.lag_us.load(Ordering::Relaxed)))
     }
 
     /// Runs the shard until everything is cut. Must be called on the shard's own runtime.
-    pub(crate) async fn run(self: Arc<Self>, listeners: Vec<(u32, StdListener)>, inbox: mpsc::Receiver<Accepted>) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        listeners: Vec<(u32, StdListener)>,
+        inbox: mpsc::Receiver<Accepted>,
+    ) {
         for (index, listener) in listeners {
             match TcpListener::from_std(listener) {
                 Ok(listener) => drop(self.tasks.spawn(Arc::clone(&self).listen(index, listener))),
@@ -102,9 +115,13 @@ impl Shard {
         self.tasks.spawn(Arc::clone(&self).receive(inbox));
         self.tasks.spawn(Arc::clone(&self).sweep());
         self.follow().await;
-        self.cut();
         self.tasks.close();
-        self.tasks.wait().await;
+        // The lanes are cut: what runs ends with a last word to its client.
+        self.ask_all(Ask::Close);
+        if timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
+            self.ask_all(Ask::Cut);
+            self.tasks.wait().await;
+        }
     }
 
     /// Applies every configuration until the end.
@@ -133,7 +150,7 @@ impl Shard {
     fn spread(self: &Arc<Self>, listener: u32, stream: TcpStream) {
         let place = self.shared.connections.take();
         let siblings = self.siblings.get().map_or(&[][..], Vec::as_slice);
-        let fewest = siblings.iter().min_by_key(|s| s.open.load(Ordering::Relaxed));
+        let fewest = siblings.iter().filter_map(Weak::upgrade).min_by_key(|s| s.open.load(Ordering::Relaxed));
         match fewest {
             Some(other) if other.open.load(Ordering::Relaxed) < self.open.load(Ordering::Relaxed) => {
                 other.hand_over(listener, stream, place);
@@ -143,7 +160,8 @@ impl Shard {
     }
 
     fn hand_over(&self, listener: u32, stream: TcpStream, place: Place) {
-        let handed = stream.into_std().map(|stream| self.inbox.try_send(Accepted { listener, stream, place }));
+        let handed =
+            stream.into_std().map(|stream| self.inbox.try_send(Accepted { listener, stream, place }));
         if !matches!(handed, Ok(Ok(()))) {
             tracing::warn!("a client connection got lost between two threads");
         }
@@ -187,6 +205,7 @@ impl Shard {
                 () = self.shared.cut.cancelled() => return,
             };
             self.lag_us.store(due.elapsed().as_micros() as u64, Ordering::Relaxed);
+            self.swept_us.store(self.shared.age().as_micros() as u64, Ordering::Relaxed);
             let now = self.clock.advance();
             if self.shared.is_draining() {
                 draining_since.get_or_insert(now);
@@ -204,10 +223,9 @@ impl Shard {
         }
     }
 
-    /// Ends every connection at once.
-    fn cut(&self) {
+    fn ask_all(&self, ask: Ask) {
         for watch in self.watches().values() {
-            watch.ask(Ask::Cut);
+            watch.ask(ask);
         }
     }
 
@@ -251,7 +269,9 @@ impl Patience {
         match (doing, self.draining_since) {
             (Doing::Head, _) if age > self.head => Ask::Cut,
             (Doing::Idle, None) if age > self.idle => Ask::Close,
-            (Doing::Idle, Some(drain)) if age.min(now.wrapping_sub(drain)) > ticks(IDLE_DRAINING) => Ask::Close,
+            (Doing::Idle, Some(drain)) if age.min(now.wrapping_sub(drain)) > ticks(IDLE_DRAINING) => {
+                Ask::Close
+            }
             (Doing::Idle | Doing::Head | Doing::Busy, _) => Ask::Nothing,
         }
     }
@@ -276,9 +296,17 @@ mod tests {
         assert_eq!(calm.with((Doing::Idle, 0), 91 * second), Ask::Close);
         assert_eq!(Patience::new(0, None).with((Doing::Head, 0), 100_000), Ask::Nothing);
         let draining = Patience::new(10_000, Some(100));
-        assert_eq!(draining.with((Doing::Idle, 0), 101), Ask::Nothing, "idle for long, but the drain began just now");
+        assert_eq!(
+            draining.with((Doing::Idle, 0), 101),
+            Ask::Nothing,
+            "idle for long, but the drain began just now"
+        );
         assert_eq!(draining.with((Doing::Idle, 0), 101 + 2 * second), Ask::Close);
-        assert_eq!(draining.with((Doing::Idle, 100 + 2 * second), 101 + 2 * second), Ask::Nothing, "just answered");
+        assert_eq!(
+            draining.with((Doing::Idle, 100 + 2 * second), 101 + 2 * second),
+            Ask::Nothing,
+            "just answered"
+        );
         assert_eq!(draining.with((Doing::Busy, 0), 100_000), Ask::Nothing);
         assert_eq!(calm.with((Doing::Idle, Tick::MAX - 1), 3), Ask::Nothing, "the clock wraps");
     }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -132,8 +132,19 @@ impl Shared {
         (self.in_flight.load(Ordering::Relaxed), self.calls.load(Ordering::Relaxed))
     }
 
+    /// Ends everything: lanes at once, and with them what runs on them.
+    pub(crate) fn cut(&self) {
+        self.cut.cancel();
+        self.news.announce();
+    }
+
+    /// Time since the start.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     fn seconds(&self) -> u64 {
         // The budget's first second is 1: its empty slots count second 0.
-        self.started.elapsed().as_secs() + 1
+        self.age().as_secs() + 1
     }
 }

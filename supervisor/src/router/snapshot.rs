@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 /// See the module.
 pub(crate) struct Snapshot {
-    pub(crate) epoch: u64,
     pub(crate) table: Table,
     pub(crate) callers: Callers,
     pub(crate) limits: RouterLimits,
@@ -49,7 +48,6 @@ impl Snapshot {
             })
             .collect();
         Ok(Self {
-            epoch: config.epoch,
             models: model_list(&table, started),
             table,
             callers,

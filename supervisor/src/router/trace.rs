@@ -192,7 +192,9 @@ impl std::fmt::Debug for Decisions<'_> {
         for a in &self.0.attempts {
             let (at, took) = (a.began.as_micros(), a.took.as_micros());
             match &a.result {
-                AttemptResult::Answered => write!(f, "; {} at {at} us answered in {took} us", name(a.candidate))?,
+                AttemptResult::Answered => {
+                    write!(f, "; {} at {at} us answered in {took} us", name(a.candidate))?
+                }
                 AttemptResult::Failed(kind, why) => {
                     write!(f, "; {} at {at} us failed in {took} us: {kind:?}: {why}", name(a.candidate))?;
                 }

@@ -65,6 +65,11 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(
         error.kind(),
-        K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::InvalidInput | K::NotConnected | K::Interrupted
+        K::ConnectionAborted
+            | K::ConnectionReset
+            | K::ConnectionRefused
+            | K::InvalidInput
+            | K::NotConnected
+            | K::Interrupted
     )
 }

@@ -20,7 +20,12 @@ pub(crate) enum Tried {
     Answered(Answer),
     /// The call's deadline passed; the worker was told.
     Late,
-    Failed { failure: Failure, upstream: Option<Upstream>, setback: Setback, trailer: Option<Trailer> },
+    Failed {
+        failure: Failure,
+        upstream: Option<Upstream>,
+        setback: Setback,
+        trailer: Option<Trailer>,
+    },
 }
 
 /// An answer at its commit point.
@@ -36,7 +41,12 @@ enum Rest {
 
 impl Answer {
     /// The head and the body for the client; record and place live as long as the answer.
-    pub(crate) fn into_reply(self, dialect: Dialect, record: Record, place: Permit) -> (ReplyHead, ReplyBody) {
+    pub(crate) fn into_reply(
+        self,
+        dialect: Dialect,
+        record: Record,
+        place: Permit,
+    ) -> (ReplyHead, ReplyBody) {
         let Held { head, chunks } = self.held;
         let body = match self.rest {
             Rest::Nothing(trailer) => {
@@ -90,7 +100,10 @@ fn broken(reset: Reset, body: Bytes) -> Tried {
     let setback = if refused || failure.kind == FailureKind::Refused {
         Setback::Refused
     } else {
-        Setback::Failed { retry: failure.retry, retry_after: failure.retry_after_ms.map(Duration::from_millis) }
+        Setback::Failed {
+            retry: failure.retry,
+            retry_after: failure.retry_after_ms.map(Duration::from_millis),
+        }
     };
     let upstream = (!body.is_empty()).then_some(Upstream { headers, body });
     Tried::Failed { failure, upstream, setback, trailer }

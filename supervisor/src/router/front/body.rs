@@ -79,7 +79,9 @@ where
                     return Ok(Some(bytes));
                 }
             }
-            Ok(Some(Err(_))) => return Err(failure(FailureKind::InvalidRequest, "the request body broke off")),
+            Ok(Some(Err(_))) => {
+                return Err(failure(FailureKind::InvalidRequest, "the request body broke off"));
+            }
             Err(_) => {
                 let message = format!("no byte of the request body came for {} s", per_read.as_secs_f32());
                 return Err(failure(FailureKind::RequestTimeout, &message));
@@ -114,7 +116,13 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_are_joined_up_to_the_limit() {
-        for (sizes, expected) in [(vec![], Ok(0)), (vec![10], Ok(10)), (vec![4, 6], Ok(10)), (vec![11], Err(())), (vec![4, 7], Err(()))] {
+        for (sizes, expected) in [
+            (vec![], Ok(0)),
+            (vec![10], Ok(10)),
+            (vec![4, 6], Ok(10)),
+            (vec![11], Err(())),
+            (vec![4, 7], Err(())),
+        ] {
             let read = read(&mut chunks(&sizes), BOUNDS).await;
             match (read, expected) {
                 (Ok(bytes), Ok(len)) => assert_eq!(bytes.len(), len, "{sizes:?}"),

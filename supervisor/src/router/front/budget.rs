@@ -71,7 +71,11 @@ mod tests {
         let mut budget = RetryBudget::default();
         (0..10_000).for_each(|i| budget.deposit(i / 1000));
         assert_eq!(withdrawn(&mut budget, 9, 100_000), 2_100);
-        assert_eq!(withdrawn(&mut budget, 18, 10), 0, "the retries of second 9 still count, most calls do not");
+        assert_eq!(
+            withdrawn(&mut budget, 18, 10),
+            0,
+            "the retries of second 9 still count, most calls do not"
+        );
         assert_eq!(withdrawn(&mut budget, 19, 1000), 100);
     }
 

@@ -58,6 +58,7 @@ pub(crate) struct Asked {
     model_span: Range<usize>,
     pub(crate) stream: bool,
     wants_usage: bool,
+    usage_edit: Option<(u64, u64, String)>,
 }
 
 impl Asked {
@@ -68,13 +69,14 @@ impl Asked {
             let failure = invalid(e.to_string());
             e.param().map_or_else(|| failure.clone(), |param| failure.clone().with_param(param))
         })?;
+        // Ollama streams unless told not to; everybody else the other way round.
+        let stream = seen.stream.unwrap_or(dialect == Dialect::Ollama);
         let wants_usage = seen.wants_usage();
+        let usage_edit = if stream && dialect == Dialect::OpenAiChat { usage_edit(&seen) } else { None };
         let Some(model) = seen.model else {
             return Err(Box::new(invalid("the field `model` is missing".to_owned()).with_param("model")));
         };
-        // Ollama streams unless told not to; everybody else the other way round.
-        let stream = seen.stream.unwrap_or(dialect == Dialect::Ollama);
-        Ok(Self { model: model.value.into_owned(), model_span: model.span, stream, wants_usage })
+        Ok(Self { model: model.value.into_owned(), model_span: model.span, stream, wants_usage, usage_edit })
     }
 }
 
@@ -116,11 +118,19 @@ impl Call {
             model_span: (!same).then(span),
             stream: self.asked.stream,
             wants_usage: self.asked.wants_usage,
+            usage_edit: self.asked.usage_edit.clone(),
             strict: self.caller.strict,
             body_len: self.body.len() as u64,
             deadline_ms: deadline.map(|d| d.saturating_duration_since(now).as_millis() as u64),
         }
     }
+}
+
+/// What to change in the body so that an OpenAI stream reports usage.
+fn usage_edit(seen: &Peek<'_>) -> Option<(u64, u64, String)> {
+    let edit = seen.ask_usage()?;
+    let text = String::from_utf8(edit.text.to_vec()).ok()?;
+    Some((edit.span.start as u64, edit.span.end as u64, text))
 }
 
 fn forwarded(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -157,9 +167,15 @@ mod tests {
         assert_eq!((asked.model.as_str(), asked.model_span, asked.stream), ("m", 23..26, true));
         assert!(Asked::read(Dialect::Ollama, br#"{"model":"m"}"#).unwrap().stream);
         assert!(!Asked::read(Dialect::OpenAiChat, br#"{"model":"m"}"#).unwrap().stream);
-        for (body, param) in [("{}", Some("model")), ("[", None), (r#"{"model":1}"#, Some("model")), ("", None)] {
+        for (body, param) in
+            [("{}", Some("model")), ("[", None), (r#"{"model":1}"#, Some("model")), ("", None)]
+        {
             let failure = Asked::read(Dialect::OpenAiChat, body.as_bytes()).unwrap_err();
-            assert_eq!((failure.kind, failure.param.as_deref()), (FailureKind::InvalidRequest, param), "{body}");
+            assert_eq!(
+                (failure.kind, failure.param.as_deref()),
+                (FailureKind::InvalidRequest, param),
+                "{body}"
+            );
         }
     }
 
@@ -175,7 +191,9 @@ mod tests {
     #[tokio::test]
     async fn the_earlier_deadline_counts() {
         let now = Instant::now();
-        let ms = |value| Call::deadline(&LIMITS, &headers(&[(TIMEOUT, value)]), now).map(|d| (d - now).as_millis());
+        let ms = |value| {
+            Call::deadline(&LIMITS, &headers(&[(TIMEOUT, value)]), now).map(|d| (d - now).as_millis())
+        };
         assert_eq!(ms("200"), Some(200));
         assert_eq!(ms("9000"), Some(500));
         assert_eq!(ms("soon"), Some(500));
@@ -185,7 +203,12 @@ mod tests {
 
     #[test]
     fn keys_never_travel() {
-        let sent = forwarded(&headers(&[("authorization", "Bearer k"), ("x-api-key", "k"), ("cookie", "c"), ("openai-beta", "b")]));
+        let sent = forwarded(&headers(&[
+            ("authorization", "Bearer k"),
+            ("x-api-key", "k"),
+            ("cookie", "c"),
+            ("openai-beta", "b"),
+        ]));
         assert_eq!(sent, [("openai-beta".to_owned(), "b".to_owned())]);
     }
 }

@@ -46,16 +46,25 @@ pub(crate) enum Setback {
     Lost,
     /// The provider has no place for it and the queue is full.
     Crowded,
-    Failed { retry: Retry, retry_after: Option<Duration> },
+    Failed {
+        retry: Retry,
+        retry_after: Option<Duration>,
+    },
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Step {
     /// Send it to this candidate.
-    Go { at: usize, after: Duration, price: Price },
+    Go {
+        at: usize,
+        after: Duration,
+        price: Price,
+    },
     /// Nobody is fit now; somebody may be within moments.
-    Await { at: usize },
+    Await {
+        at: usize,
+    },
     Stop,
 }
 
@@ -113,8 +122,10 @@ impl Course {
         if self.over || once || self.sent >= self.rules.max_attempts || self.refusals > MAX_REFUSALS {
             return Step::Stop;
         }
-        let open: Vec<(usize, Standing)> =
-            (0..self.route.len()).filter(|at| self.is_open(*at)).map(|at| (at, standing(&self.route[at]))).collect();
+        let open: Vec<(usize, Standing)> = (0..self.route.len())
+            .filter(|at| self.is_open(*at))
+            .map(|at| (at, standing(&self.route[at])))
+            .collect();
         let fresh = |(at, s): &&(usize, Standing)| self.tries[*at].sent == 0 && s.is_fit();
         let best = open.iter().filter(fresh).find(|(_, s)| *s == Standing::Ready);
         if let Some((at, _)) = best.or_else(|| open.iter().find(fresh)) {

@@ -64,7 +64,7 @@ pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, reco
                 }
             }
         };
-        if !go_on {
+        if !go_on || run.shard.shared.cut.is_cancelled() {
             return run.give_up();
         }
     }
@@ -152,7 +152,7 @@ impl Run {
             if !matches!(self.course.next(|c| standing(&self.shard, c)), Step::Await { .. }) {
                 return true;
             }
-            if timeout_at(until, news.changed()).await.is_err() {
+            if timeout_at(until, news.changed()).await.is_err() || self.shard.shared.cut.is_cancelled() {
                 return false;
             }
         }

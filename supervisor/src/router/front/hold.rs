@@ -128,7 +128,10 @@ mod tests {
         let mut hold = Hold::new(100);
         hold.take(Answer::Head(head()));
         hold.take(data("x", false));
-        assert_eq!(hold.take(Answer::Reset(reset.clone(), Bytes::new())), Verdict::Broken(reset, Bytes::new()));
+        assert_eq!(
+            hold.take(Answer::Reset(reset.clone(), Bytes::new())),
+            Verdict::Broken(reset, Bytes::new())
+        );
         assert_eq!(Hold::new(1).take(Answer::Lost), Verdict::Lost);
     }
 

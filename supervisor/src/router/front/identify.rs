@@ -99,7 +99,8 @@ fn presented(headers: &HeaderMap) -> Option<&[u8]> {
         let (scheme, key) = v.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    let named = || KEY_HEADERS.iter().filter_map(|name| headers.get(*name)).map(|v| v.as_bytes().trim_ascii());
+    let named =
+        || KEY_HEADERS.iter().filter_map(|name| headers.get(*name)).map(|v| v.as_bytes().trim_ascii());
     bearer.into_iter().chain(named()).find(|key| !key.is_empty())
 }
 
@@ -152,7 +153,9 @@ mod tests {
 
     #[test]
     fn wrong_or_missing_keys_pass_open_doors_only() {
-        for (header, value) in [("", ""), ("authorization", "Bearer wrong"), ("authorization", "Basic k1"), ("x-api-key", "")] {
+        for (header, value) in
+            [("", ""), ("authorization", "Bearer wrong"), ("authorization", "Basic k1"), ("x-api-key", "")]
+        {
             assert!(who(header, value, Door::Keyed).is_err(), "{header}: {value}");
             assert_eq!(who(header, value, Door::Open).as_deref(), Ok("default"), "{header}: {value}");
         }

@@ -72,7 +72,8 @@ pub(crate) fn model(dialect: Dialect, table: &Table, name: &str, started: u64) -
         (Some(provider), _) => json_reply(200, &model_object(name, &provider.name, started)),
         (None, Err(failure)) => respond::failure(dialect, &failure),
         (None, Ok(_)) => {
-            let failure = Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed"));
+            let failure =
+                Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed"));
             respond::failure(dialect, &failure.with_param("model"))
         }
     }

@@ -50,7 +50,13 @@ impl Relay {
         place: Permit,
     ) -> Self {
         let edge = Edge::new(dialect);
-        Self { held: held.into_iter(), dialect, shape, edge, rest: Some(Rest { stream, record, _place: place }) }
+        Self {
+            held: held.into_iter(),
+            dialect,
+            shape,
+            edge,
+            rest: Some(Rest { stream, record, _place: place }),
+        }
     }
 
     /// The next bytes for the client; `None` = complete, or ended with an error event.
@@ -72,7 +78,9 @@ impl Relay {
                 }
                 None
             }
-            Answer::Head(_) => self.break_off(Failure::new(FailureKind::Internal, "the worker began a second answer"), None),
+            Answer::Head(_) => {
+                self.break_off(Failure::new(FailureKind::Internal, "the worker began a second answer"), None)
+            }
             Answer::Reset(reset, _) => {
                 let trailer = reset.trailer.clone();
                 self.break_off(failure_of(reset), trailer)
@@ -133,7 +141,9 @@ impl Edge {
     fn new(dialect: Dialect) -> Self {
         let framing = match dialect {
             Dialect::Ollama => Framing::Lines,
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => Framing::Sse,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
+                Framing::Sse
+            }
         };
         Self { framing, last: *b"\n\n\n\n" }
     }
@@ -171,7 +181,13 @@ mod tests {
 
     #[test]
     fn a_new_event_begins_where_the_last_one_ended() {
-        for passed in [&[][..], &["data: 1\n\n"], &["data: 1\n", "\n"], &["data: 1\r\n\r", "\n"], &["x", "\n", "", "\n"]] {
+        for passed in [
+            &[][..],
+            &["data: 1\n\n"],
+            &["data: 1\n", "\n"],
+            &["data: 1\r\n\r", "\n"],
+            &["x", "\n", "", "\n"],
+        ] {
             assert_eq!(closing(Dialect::OpenAiChat, passed), "", "{passed:?}");
         }
         for passed in [&["data: 1"][..], &["data: 1\n"], &["\n\n", "d"], &["data: 1\r\n"]] {

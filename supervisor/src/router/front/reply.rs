@@ -34,10 +34,6 @@ enum Form {
 }
 
 impl ReplyBody {
-    pub(crate) fn empty() -> Self {
-        Self::whole(Vec::new())
-    }
-
     pub(crate) fn whole(chunks: Vec<Bytes>) -> Self {
         let len = chunks.iter().map(|c| c.len() as u64).sum();
         Self::of(Form::Whole(chunks.into_iter(), len))
@@ -102,6 +98,6 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(1));
         assert!(!body.is_end_stream());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "c");
-        assert!(ReplyBody::empty().is_end_stream());
+        assert!(ReplyBody::whole(vec![]).is_end_stream());
     }
 }

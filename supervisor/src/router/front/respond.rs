@@ -119,7 +119,8 @@ fn copy(from: &[(String, String)], to: &mut HeaderMap) {
         if matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection") {
             continue;
         }
-        let (Ok(key), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) else {
+        let (Ok(key), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        else {
             continue;
         };
         if from[..at].iter().any(|(earlier, _)| earlier == name) {
@@ -209,7 +210,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_upstream_that_refuses_our_key_is_never_quoted() {
-        let why = Failure { status: Some(401), ..Failure::new(FailureKind::UpstreamAuth, "the provider refused our key") };
+        let why = Failure {
+            status: Some(401),
+            ..Failure::new(FailureKind::UpstreamAuth, "the provider refused our key")
+        };
         let upstream = Upstream { headers: vec![], body: Bytes::from_static(b"wrong key sk-secret") };
         let refusal = Refusal { failure: why, upstream: Some(upstream), candidate: None, attempts: 1 };
         let reply = outcome(Uuid::nil(), Dialect::OpenAiChat, Outcome::Failed(refusal));
@@ -220,7 +224,13 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_in_seconds_and_milliseconds() {
-        let reply = failure(Dialect::OpenAiChat, &Failure::new(FailureKind::Unavailable, "x").with_retry_after_ms(1500));
-        assert_eq!((&reply.headers()["retry-after"], &reply.headers()["retry-after-ms"]), (&"2".parse().unwrap(), &"1500".parse().unwrap()));
+        let reply = failure(
+            Dialect::OpenAiChat,
+            &Failure::new(FailureKind::Unavailable, "x").with_retry_after_ms(1500),
+        );
+        assert_eq!(
+            (&reply.headers()["retry-after"], &reply.headers()["retry-after-ms"]),
+            (&"2".parse().unwrap(), &"1500".parse().unwrap())
+        );
     }
 }

@@ -118,11 +118,15 @@ where
         Found::Call(dialect, operation) => {
             let caller = identify()?;
             let call = prepare(snapshot, caller, dialect, operation, parts, body).await;
-            let call = call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
-            start(shard, snapshot, call).await.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))
+            let call =
+                call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
+            start(shard, snapshot, call)
+                .await
+                .map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))
         }
         Found::OtherMethod(_, allow) => {
-            let message = format!("{} is not a method of {}; it has: {allow}", parts.method, parts.uri.path());
+            let message =
+                format!("{} is not a method of {}; it has: {allow}", parts.method, parts.uri.path());
             Err(reject(Box::new(Failure::new(FailureKind::MethodNotAllowed, message)), Extra::Allow(allow)))
         }
         Found::Nothing => {
@@ -195,11 +199,14 @@ fn check_type(headers: &HeaderMap) -> Result<(), Box<Failure>> {
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let json = essence.eq_ignore_ascii_case("application/json")
         || essence.eq_ignore_ascii_case("text/json")
-        || (essence.len() > 5 && essence.is_char_boundary(essence.len() - 5) && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
+        || (essence.len() > 5
+            && essence.is_char_boundary(essence.len() - 5)
+            && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
     if json {
         return Ok(());
     }
-    let message = format!("a body of type `{essence}` is not read here; send `content-type: application/json`");
+    let message =
+        format!("a body of type `{essence}` is not read here; send `content-type: application/json`");
     Err(Box::new(Failure::new(FailureKind::UnsupportedMediaType, message)))
 }
 
@@ -244,10 +251,18 @@ mod tests {
     #[test]
     fn json_under_its_names_and_nothing_else() {
         assert!(check_type(&HeaderMap::new()).is_ok());
-        for json in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"] {
+        for json in
+            ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"]
+        {
             assert!(accepts(json), "{json}");
         }
-        for other in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=json", "", "+json"] {
+        for other in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=json",
+            "",
+            "+json",
+        ] {
             assert!(!accepts(other), "{other}");
         }
     }

@@ -72,7 +72,9 @@ async fn watch_over(
         end = &mut current.task => end,
     };
     match end {
-        Ok(LinkEnd::Closed) => tracing::info!(provider, generation = current.lane.generation, "worker closed its lane"),
+        Ok(LinkEnd::Closed) => {
+            tracing::info!(provider, generation = current.lane.generation, "worker closed its lane")
+        }
         Ok(LinkEnd::Failed(error)) => {
             tracing::warn!(provider, generation = current.lane.generation, %error, "lane failed");
         }

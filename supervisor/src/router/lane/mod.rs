@@ -95,9 +95,13 @@ impl Lanes {
     }
 
     fn start(&self, provider: &str) -> Arc<Slot> {
-        let slot =
-            Arc::new(Slot { wanted: watch::Sender::new(None), current: ArcSwapOption::default() });
-        let keeper = keeper::keep(provider.to_owned(), Arc::downgrade(&slot), slot.wanted.subscribe(), self.context.clone());
+        let slot = Arc::new(Slot { wanted: watch::Sender::new(None), current: ArcSwapOption::default() });
+        let keeper = keeper::keep(
+            provider.to_owned(),
+            Arc::downgrade(&slot),
+            slot.wanted.subscribe(),
+            self.context.clone(),
+        );
         self.context.tasks.spawn(keeper);
         slot
     }

@@ -8,7 +8,8 @@ const COMPARED: usize = 48;
 /// Up to `count` of `names`, most alike first; equally alike ones keep their order.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>, count: usize) -> Vec<&'a str> {
     let wanted: Vec<char> = fold(wanted);
-    let mut scored: Vec<(usize, &str)> = names.take(LOOKED_AT).map(|n| (distance(&wanted, &fold(n)), n)).collect();
+    let mut scored: Vec<(usize, &str)> =
+        names.take(LOOKED_AT).map(|n| (distance(&wanted, &fold(n)), n)).collect();
     scored.sort_by_key(|(distance, _)| *distance);
     scored.into_iter().take(count).map(|(_, name)| name).collect()
 }

@@ -44,7 +44,8 @@ impl Candidate {
 
 /// Names are the operator's or the client's words: what a header cannot hold is replaced.
 fn header_value(name: &str) -> HeaderValue {
-    let plain: String = name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
     HeaderValue::try_from(plain).unwrap_or(HeaderValue::from_static("?"))
 }
 

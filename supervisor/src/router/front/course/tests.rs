@@ -61,7 +61,8 @@ fn what_will_not_help_here_goes_elsewhere_only() {
 
 #[test]
 fn a_short_retry_after_is_waited_for_when_nobody_else_is_there() {
-    let asks = |secs| Setback::Failed { retry: Retry::Elsewhere, retry_after: Some(Duration::from_secs(secs)) };
+    let asks =
+        |secs| Setback::Failed { retry: Retry::Elsewhere, retry_after: Some(Duration::from_secs(secs)) };
     assert_eq!(walk(&mut course(&["a/m"]), asks(3)), ["a/m 0 Free", "a/m 3000 Retry"]);
     assert_eq!(walk(&mut course(&["a/m"]), asks(60)), ["a/m 0 Free"]);
     assert_eq!(walk(&mut course(&["a/m", "b/m"]), asks(60)), ["a/m 0 Free", "b/m 0 Retry"]);

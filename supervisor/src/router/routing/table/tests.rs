@@ -56,7 +56,11 @@ fn route(table: &Table, name: &str) -> Vec<String> {
 #[test]
 fn a_plain_model_goes_to_all_that_list_it_by_priority_then_order() {
     let t = table(
-        vec![provider("late", 5, &["m"], &[]), provider("b", 0, &["m"], &[]), provider("a", 0, &["m", "n"], &[])],
+        vec![
+            provider("late", 5, &["m"], &[]),
+            provider("b", 0, &["m"], &[]),
+            provider("a", 0, &["m", "n"], &[]),
+        ],
         &[],
     );
     assert_eq!(route(&t, "m"), ["b/m", "a/m", "late/m"]);
@@ -123,7 +127,11 @@ fn an_unknown_model_is_told_what_exists_nearest_first_and_bounded() {
     let failure = t.resolve("model-3x").unwrap_err();
     assert_eq!(failure.kind, FailureKind::ModelNotFound);
     assert_eq!(failure.param.as_deref(), Some("model"));
-    assert!(failure.message.starts_with("the model `model-3x` does not exist; there is: model-3"), "{}", failure.message);
+    assert!(
+        failure.message.starts_with("the model `model-3x` does not exist; there is: model-3"),
+        "{}",
+        failure.message
+    );
     assert!(failure.message.ends_with("and 30 more"), "{}", failure.message);
     let empty = table(vec![], &[]).resolve(&"y".repeat(5000)).unwrap_err();
     assert!(empty.message.len() < 200);
