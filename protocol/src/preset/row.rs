@@ -85,8 +85,8 @@ pub struct PresetModel {
 /// Why a preset cannot be reached as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    #[error("base URL `{url}` cannot be used: {reason}")]
-    BaseUrl { url: String, reason: BaseUrlError },
+    #[error("this `base_url` cannot be used: {0}")]
+    BaseUrl(#[from] BaseUrlError),
     #[error("preset `{preset}` needs a `base_url`")]
     BaseUrlNeeded { preset: String },
     #[error("preset `{preset}` has no known endpoint for the dialect `{dialect}`: it needs a `base_url`")]
@@ -153,7 +153,7 @@ impl Preset {
                 _ => Err(EndpointError::NotHttp { preset: self.id.clone() }),
             };
         }
-        let base = base_url.map(parse_base).transpose()?;
+        let base = base_url.map(BaseUrl::parse).transpose()?;
         match (base, dialect) {
             (None, None) => self.endpoints.iter().map(|row| self.own(row)).collect(),
             (None, Some(dialect)) => {
@@ -230,8 +230,4 @@ impl PresetModel {
     pub fn entry(&self) -> ModelEntry {
         ModelEntry { id: self.id.clone(), facts: self.facts() }
     }
-}
-
-fn parse_base(url: &str) -> Result<BaseUrl, EndpointError> {
-    BaseUrl::parse(url).map_err(|reason| EndpointError::BaseUrl { url: url.to_owned(), reason })
 }
