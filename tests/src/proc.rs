@@ -2,17 +2,13 @@
 //!
 //! Owns no process and sends no signal. A process that ends while it is read is simply not there.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 /// Clock ticks per second of `/proc/PID/stat`: 100 on every Linux architecture we run on.
 const TICKS: u64 = 100;
-
-/// Largest piece of a process's memory read at once.
-const PIECE: usize = 4 << 20;
 
 /// A line of `/proc/PID/stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,57 +139,6 @@ fn field(path: &str, name: &str) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// How often `needle` stands in the readable memory of a process. Needs the right to trace it.
-pub fn count_in_memory(pid: i32, needle: &[u8]) -> Result<usize> {
-    if needle.is_empty() {
-        bail!("an empty needle is everywhere");
-    }
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).with_context(|| format!("maps of {pid}"))?;
-    let mut memory =
-        fs::File::open(format!("/proc/{pid}/mem")).with_context(|| format!("memory of {pid}"))?;
-    let mut found = 0;
-    for (start, end) in maps.lines().filter_map(readable_range) {
-        found += count_in_range(&mut memory, start, end, needle)
-            .with_context(|| format!("memory of {pid} at {start:x}"))?;
-    }
-    Ok(found)
-}
-
-/// The range of a line of `maps`, if the process may read it. `[vvar]` and `[vsyscall]` are not memory.
-fn readable_range(line: &str) -> Option<(u64, u64)> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let readable = words.next()?.starts_with('r');
-    let special = line.ends_with("[vvar]") || line.ends_with("[vsyscall]") || line.ends_with("[vvar_vclock]");
-    let range = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
-    (readable && !special).then_some(range)
-}
-
-fn count_in_range(memory: &mut fs::File, start: u64, end: u64, needle: &[u8]) -> std::io::Result<usize> {
-    let mut found = 0;
-    let mut at = start;
-    let mut buf = vec![0u8; PIECE];
-    while at < end {
-        let want = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-        memory.seek(SeekFrom::Start(at))?;
-        let got = match memory.read(&mut buf[..want]) {
-            // A page that went away or cannot be read (a hole, device memory) holds nothing to find.
-            Err(e) if e.kind() == ErrorKind::Other || e.raw_os_error() == Some(5) => 0,
-            other => other?,
-        };
-        if got == 0 {
-            at += 4096;
-            continue;
-        }
-        let piece = &buf[..got];
-        found += piece.windows(needle.len()).filter(|w| *w == needle).count();
-        // Overlap, so that a needle across two pieces is seen, once.
-        let overlap = if got == want && at + (got as u64) < end { needle.len() - 1 } else { 0 };
-        at += (got - overlap.min(got - 1)) as u64;
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,20 +160,6 @@ mod tests {
         assert!(open_files(me)? > 2);
         assert!(rss(me)? >= pss(me)?);
         assert!(tree(me).iter().any(|s| s.pid == me));
-        Ok(())
-    }
-
-    #[test]
-    fn a_secret_in_memory_is_found_and_an_absent_one_is_not() -> Result<()> {
-        let me = i32::try_from(std::process::id())?;
-        let mark: Vec<u8> = (0..32u8).map(|i| i.wrapping_mul(37) ^ 0x5a).collect();
-        assert!(count_in_memory(me, &mark)? > 0);
-        // Built only as its complement, so that no copy of it exists anywhere.
-        let mut child = std::process::Command::new("sleep").arg("30").spawn()?;
-        let found = count_in_memory(i32::try_from(child.id())?, &mark);
-        child.kill()?;
-        child.wait()?;
-        assert_eq!(found?, 0);
         Ok(())
     }
 }
