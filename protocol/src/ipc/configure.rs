@@ -72,7 +72,11 @@ pub enum Proxy {
     #[default]
     Direct,
     /// Values of `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy` as the supervisor found them.
-    Environment { http: String, https: String, no: String },
+    Environment {
+        http: String,
+        https: String,
+        no: String,
+    },
     Url(String),
 }
 

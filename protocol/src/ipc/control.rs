@@ -14,12 +14,18 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToChild {
     /// Body: JSON of [`super::configure::WorkerConfig`] or [`super::configure::RouterConfig`].
-    Configure { epoch: u64 },
+    Configure {
+        epoch: u64,
+    },
     /// Body: the provider's key. Sent once, after [`FromChild::Sandboxed`]; the receiver zeroizes the buffer.
     Secret,
-    Ping { seq: u64 },
+    Ping {
+        seq: u64,
+    },
     /// Take no new calls; finish those in flight within that time, then answer [`FromChild::Drained`].
-    Drain { within_ms: u64 },
+    Drain {
+        within_ms: u64,
+    },
     /// Undo a drain.
     Resume,
     /// End now, cutting what is in flight.
@@ -38,10 +44,17 @@ pub enum FromChild {
     },
     /// The worker's sandbox, before it may see its key.
     Sandboxed(SandboxReport),
-    Ready { epoch: u64 },
-    Acked { epoch: u64 },
+    Ready {
+        epoch: u64,
+    },
+    Acked {
+        epoch: u64,
+    },
     /// The configuration cannot be used; the child stays as it was (or exits 78 if it has none).
-    Rejected { epoch: u64, reason: String },
+    Rejected {
+        epoch: u64,
+        reason: String,
+    },
     Pong(Pulse),
     Drained,
 }
