@@ -51,6 +51,12 @@ pub fn count(short: usize, full: usize) -> usize {
     if full_counts() { full } else { short }
 }
 
+/// A limit as the full counts demand it; four times as much for the short ones, which run as debug builds
+/// beside other tests.
+pub fn limit(time: Duration) -> Duration {
+    if full_counts() { time } else { time * 4 }
+}
+
 /// A line on the test's output, with figures that were measured.
 pub fn say(line: &str) {
     let mut out = std::io::stderr();
@@ -78,6 +84,16 @@ impl Place {
 
     pub fn config(&self) -> PathBuf {
         self.path().join("llm-link.toml")
+    }
+
+    /// Where its sockets are.
+    pub fn runtime(&self) -> PathBuf {
+        self.path().join("run")
+    }
+
+    fn complete(&self, config: Config) -> Config {
+        let runtime = self.runtime().to_string_lossy().into_owned();
+        config.server("listen", "127.0.0.1:0").server("runtime_dir", runtime)
     }
 
     /// A key file (0600) with this content.
@@ -114,8 +130,7 @@ impl Stack {
 
     /// Starts and waits only for the address; `environment` is added to a clean one.
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
-        let config = config.server("listen", "127.0.0.1:0");
-        fs::write(place.config(), config.text()?)?;
+        fs::write(place.config(), place.complete(config).text()?)?;
         let mut command = Command::new(executable()?);
         command.arg("serve").arg("--config").arg(place.config());
         command.arg("--state-dir").arg(place.state());
@@ -229,7 +244,7 @@ impl Stack {
 
     /// Replaces the configuration file; the running processes learn of it by SIGHUP or by watching.
     pub fn write_config(&self, config: Config) -> Result<()> {
-        self.write_config_text(&config.server("listen", "127.0.0.1:0").text()?)
+        self.write_config_text(&self.place.complete(config).text()?)
     }
 
     pub fn write_config_text(&self, text: &str) -> Result<()> {
