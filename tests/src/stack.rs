@@ -86,16 +86,6 @@ impl Place {
         self.path().join("llm-link.toml")
     }
 
-    /// Where its sockets are.
-    pub fn runtime(&self) -> PathBuf {
-        self.path().join("run")
-    }
-
-    fn complete(&self, config: Config) -> Config {
-        let runtime = self.runtime().to_string_lossy().into_owned();
-        config.server("listen", "127.0.0.1:0").server("runtime_dir", runtime)
-    }
-
     /// A key file (0600) with this content.
     pub fn key(&self, name: &str, key: &str) -> Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
@@ -130,7 +120,7 @@ impl Stack {
 
     /// Starts and waits only for the address; `environment` is added to a clean one.
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
-        fs::write(place.config(), place.complete(config).text()?)?;
+        fs::write(place.config(), config.server("listen", "127.0.0.1:0").text()?)?;
         let mut command = Command::new(executable()?);
         command.arg("serve").arg("--config").arg(place.config());
         command.arg("--state-dir").arg(place.state());
@@ -244,7 +234,7 @@ impl Stack {
 
     /// Replaces the configuration file; the running processes learn of it by SIGHUP or by watching.
     pub fn write_config(&self, config: Config) -> Result<()> {
-        self.write_config_text(&self.place.complete(config).text()?)
+        self.write_config_text(&config.server("listen", "127.0.0.1:0").text()?)
     }
 
     pub fn write_config_text(&self, text: &str) -> Result<()> {

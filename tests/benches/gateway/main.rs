@@ -102,6 +102,7 @@ fn run(part: Part, gateway: &Gateway, options: &Options, report: &mut Report) ->
             add_quantiles(report, kind, &calls.latency, Figure::SaturatedP50, Figure::SaturatedP99);
             if kind != Kind::Direct {
                 report.add(kind, Figure::CpuPerCall, cpu / calls.latency.len() as f64);
+                report.add(kind, Figure::SaturatedCores, cpu / 1e6 / calls.seconds);
             }
         }
         Part::Rate => {

@@ -11,6 +11,8 @@ pub(crate) enum Figure {
     CallsPerSecond,
     CallsTimesNginx,
     CpuPerCall,
+    CpuTimesNginx,
+    SaturatedCores,
     SaturatedP50,
     SaturatedP99,
     RateP50,
@@ -32,10 +34,12 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    const ALL: [Figure; 21] = [
+    const ALL: [Figure; 23] = [
         Figure::CallsPerSecond,
         Figure::CallsTimesNginx,
         Figure::CpuPerCall,
+        Figure::CpuTimesNginx,
+        Figure::SaturatedCores,
         Figure::SaturatedP50,
         Figure::SaturatedP99,
         Figure::RateP50,
@@ -61,6 +65,9 @@ impl Figure {
             Figure::CallsPerSecond => "calls/s, saturated, 1 KB",
             Figure::CallsTimesNginx => "  x nginx",
             Figure::CpuPerCall => "  CPU µs/call, whole tree",
+            Figure::CpuTimesNginx => "  calls per CPU second x nginx",
+            // Well below 1: something else had the core, and calls/s say little.
+            Figure::SaturatedCores => "  CPU cores",
             Figure::SaturatedP50 => "  latency p50 µs",
             Figure::SaturatedP99 => "  latency p99 µs",
             Figure::RateP50 => "fixed rate: latency p50 µs",
@@ -87,6 +94,8 @@ impl Figure {
             Figure::CallsPerSecond => "calls_per_second",
             Figure::CallsTimesNginx => "calls_times_nginx",
             Figure::CpuPerCall => "cpu_us_per_call",
+            Figure::CpuTimesNginx => "cpu_times_nginx",
+            Figure::SaturatedCores => "saturated_cores",
             Figure::SaturatedP50 => "saturated_p50_us",
             Figure::SaturatedP99 => "saturated_p99_us",
             Figure::RateP50 => "rate_p50_us",
@@ -132,6 +141,8 @@ impl Report {
         match figure {
             Figure::CallsTimesNginx => self.ratio(kind, Figure::CallsPerSecond),
             Figure::ChunksTimesNginx => self.ratio(kind, Figure::ChunksPerSecond),
+            // The other way round: less CPU is more calls.
+            Figure::CpuTimesNginx => self.ratio(kind, Figure::CpuPerCall).map(f64::recip),
             Figure::AddedP50 => self.added(kind, Figure::RateP50),
             Figure::AddedP99 => self.added(kind, Figure::RateP99),
             _ => median(self.all(kind, figure)),

@@ -15,7 +15,7 @@ use tests::stack::{count, say};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// Every socket below the runtime directory.
+/// Every socket below a directory.
 fn sockets(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let entry = entry?;
@@ -112,8 +112,8 @@ async fn attack(socket: &Path, bytes: &[u8], by_byte: bool) -> Result<()> {
 async fn f17_garbage_on_the_data_socket_hurts_only_itself() -> Result<()> {
     let scene = Scene::one().await?;
     let mut all = Vec::new();
-    sockets(&scene.place().runtime(), &mut all)?;
-    assert!(!all.is_empty(), "no socket below {}", scene.place().runtime().display());
+    sockets(&scene.place().state(), &mut all)?;
+    assert!(!all.is_empty(), "no socket below {}", scene.place().state().display());
     let (worker, router) = (scene.worker("a").await?, scene.router().await?);
     let before = proc::rss(worker)?;
     let mut crowd = Crowd::new();
@@ -150,7 +150,7 @@ async fn f17_sockets_are_for_their_owner_only() -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let scene = Scene::one().await?;
     let mut all = Vec::new();
-    sockets(&scene.place().runtime(), &mut all)?;
+    sockets(&scene.place().state(), &mut all)?;
     for socket in all {
         let mode = std::fs::metadata(&socket)?.permissions().mode() & 0o777;
         let dir = socket.parent().context("a directory")?;
