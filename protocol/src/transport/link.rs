@@ -12,7 +12,6 @@ pub use call::{Answer, Call, CallStream, Cancellation, Commit, Gone, Incoming, O
 pub use driver::{Driver, LinkEnd};
 pub use handshake::{Expect, connect, welcome};
 
-use super::local::LocalError;
 use crate::ipc::codec::CodecError;
 use crate::ipc::frame::FrameError;
 use crate::ipc::mux::{Mux, Violation};
@@ -22,8 +21,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Why a data connection could not be made, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error(transparent)]
-    Local(#[from] LocalError),
     #[error("data connection failed: {0}")]
     Io(#[from] io::Error),
     #[error("data connection sent no valid frame: {0}")]

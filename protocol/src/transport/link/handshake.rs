@@ -34,6 +34,7 @@ pub async fn connect(path: &Path, hello: &DataHello) -> Result<(Opener, Driver),
 
 async fn greet(path: &Path, hello: &DataHello) -> Result<(Opener, Driver), LinkError> {
     let mut stream = local::connect(path).await?;
+    local::check_peer(&stream)?;
     send(&mut stream, FrameType::Hello, codec::encode(hello)?).await?;
     let mut buf = BytesMut::new();
     let ack: DataHelloAck = codec::decode(&receive(&mut stream, &mut buf, FrameType::HelloAck).await?)?;
