@@ -33,8 +33,8 @@ pub(crate) mod watch;
 pub(crate) use configure::Standing;
 pub(crate) use host::{Account, Host};
 pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
-pub(crate) use mistake::Mistakes;
-pub(crate) use place::Typed;
+pub(crate) use mistake::{Findings, Mistakes};
+pub(crate) use place::{Place, Typed};
 pub(crate) use resolved::{
     Alias, App, Directories, Enabled, Listener, Log, LogFormat, Provider, Runtime, Server, Settings,
 };

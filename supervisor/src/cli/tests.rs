@@ -1,0 +1,1 @@
+//! What arguments mean, what is refused, and the help as people see it.
