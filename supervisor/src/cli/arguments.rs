@@ -65,6 +65,7 @@ enum ProvidersTask {
     },
     /// Endpoints, key variables, models and quirks of one preset.
     Show {
+        /// A preset, or another word for it.
         name: String,
         /// For programs.
         #[arg(long)]
@@ -106,6 +107,7 @@ struct InstanceFlags {
 
 #[derive(Args)]
 struct OneProvider {
+    /// Its name in the configuration.
     provider: String,
     #[command(flatten)]
     instance: InstanceFlags,

@@ -65,12 +65,11 @@ fn provider_text(provider: &Provider) -> String {
         Enabled::Yes => "",
         Enabled::No => ", disabled",
     };
-    format!(
-        "{} ({}): {reach}; {} models, {key}{enabled}",
-        provider.name,
-        provider.preset,
-        provider.models.len()
-    )
+    let models = match provider.models.len() {
+        1 => "1 model".to_owned(),
+        many => format!("{many} models"),
+    };
+    format!("{} ({}): {reach}; {models}, {key}{enabled}", provider.name, provider.preset)
 }
 
 fn app_text(app: &App) -> String {
