@@ -6,7 +6,6 @@
 //! ```
 //! All numbers little-endian. Pure: bytes in, frames out; bounded whatever the peer sends.
 
-use super::codec::MAX_HEADER;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes before header and body.
@@ -95,8 +94,6 @@ pub enum FrameError {
     Type(u8),
     #[error("reserved byte is {0}, not 0")]
     Reserved(u8),
-    #[error("header of {0} bytes is over the limit")]
-    HeaderTooLong(usize),
     #[error("body of {0} bytes is over the limit of {MAX_BODY}")]
     BodyTooLong(usize),
 }
@@ -153,9 +150,6 @@ impl Head {
         let header_len = usize::from(u16::from_le_bytes([h[6], h[7]]));
         let stream = u32::from_le_bytes([h[8], h[9], h[10], h[11]]);
         let body_len = u32::from_le_bytes([h[12], h[13], h[14], h[15]]) as usize;
-        if header_len > MAX_HEADER {
-            return Err(FrameError::HeaderTooLong(header_len));
-        }
         if body_len > MAX_BODY {
             return Err(FrameError::BodyTooLong(body_len));
         }
@@ -182,7 +176,7 @@ impl Head {
 }
 
 /// Takes the first whole frame off `buf`; `None` = more bytes are needed.
-/// Header and body share `buf`'s allocation.
+/// Header and body share one allocation of their own.
 pub fn decode(buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
     let Some(first) = buf.first_chunk::<HEAD>() else { return Ok(None) };
     let head = Head::parse(first)?;
@@ -191,8 +185,9 @@ pub fn decode(buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         buf.reserve(whole - buf.len());
         return Ok(None);
     }
-    let mut bytes = buf.split_to(whole).freeze();
-    bytes.advance(HEAD);
+    // Copied, so that a frame kept for long does not keep a whole read buffer alive.
+    let mut bytes = Bytes::copy_from_slice(&buf[HEAD..whole]);
+    buf.advance(whole);
     let header = bytes.split_to(head.header_len);
     Ok(Some(Frame { kind: head.kind, flags: head.flags, stream: head.stream, header, body: bytes }))
 }

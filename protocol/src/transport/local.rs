@@ -86,6 +86,21 @@ pub async fn connect(path: &Path) -> io::Result<tokio::net::UnixStream> {
     Ok(stream.into())
 }
 
+/// An error unless the other end of a *named* socket runs as our own user.
+///
+/// # Errors
+/// `PermissionDenied` for a stranger, else what the system says.
+pub fn check_peer(stream: &tokio::net::UnixStream) -> io::Result<()> {
+    let own = nix::unistd::geteuid().as_raw();
+    match peer_uid(stream)? {
+        peer if peer == own => Ok(()),
+        peer => {
+            let text = format!("the peer runs as uid {peer}, not as uid {own}");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+        }
+    }
+}
+
 /// The effective user at the other end of a *named* socket (on a socketpair it would be its creator).
 ///
 /// # Errors

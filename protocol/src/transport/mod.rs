@@ -4,7 +4,9 @@
 //! * [`inherit`]: descriptors handed from the supervisor to a child at fixed numbers.
 //! * [`local`]: named sockets in the runtime directory, through `interprocess`.
 //! * [`control`]: the conversation on fd 3.
+//! * [`link`]: the data connection between a router and a worker.
 
 pub mod control;
 pub mod inherit;
+pub mod link;
 pub mod local;
