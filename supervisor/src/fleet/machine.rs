@@ -35,7 +35,7 @@ const MISSED_DEGRADED: u32 = 2;
 /// Unanswered pings until it is killed: 5 s after its last answer.
 const MISSED_DEAD: u32 = 4;
 /// A drained child has this long after the drain's own time to say so.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// Between asking and SIGTERM.
 const ASK_GRACE: Duration = Duration::from_secs(1);
 /// Between SIGTERM or SIGABRT and SIGKILL.
@@ -157,6 +157,11 @@ impl Machine {
             effects.push(Effect::Publish);
         }
         effects
+    }
+
+    /// The next process has other traits than the last one.
+    pub(crate) fn retool(&mut self, traits: Traits) {
+        self.traits = traits;
     }
 
     /// The state as everyone else sees it.

@@ -99,7 +99,7 @@ pub(crate) enum Blow {
 }
 
 /// Two timers run side by side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     /// The end of the current phase.
     Phase,
