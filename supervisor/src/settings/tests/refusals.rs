@@ -414,6 +414,15 @@ fn apps_and_logs() {
 }
 
 #[test]
+fn a_key_that_cannot_be_read_is_one_mistake() {
+    let text = "[server]\nlisten = \"0.0.0.0:1\"\n[[apps]]\nname = \"web\"\nkeys = [{ env = \"K\" }]";
+    assert_eq!(
+        demo_after(text),
+        ["a.toml:5:9: the environment variable `K` is not set | keys = [{ env = \"WEB_KEY\" }]"]
+    );
+}
+
+#[test]
 fn what_flags_say_is_refused_by_the_flags_name() {
     let overrides = Overrides {
         listen: vec!["nowhere".to_owned()],
