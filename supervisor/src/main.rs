@@ -1,10 +1,16 @@
-//! LLM Link: one local endpoint in front of every LLM provider, each in its own supervised process.
+//! LLM Link: one local endpoint in front of every LLM provider. Reads the command line and starts the role.
 #![cfg_attr(
     not(test),
     expect(dead_code, unused_imports, reason = "the roles that use the rest are added by their own change")
 )]
 
 mod cli;
+mod control;
+mod fleet {
+    pub(crate) mod output;
+}
+mod lifecycle;
+mod router;
 mod settings;
 
 use cli::{Command, out};

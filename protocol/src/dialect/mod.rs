@@ -1,6 +1,20 @@
 //! The wire APIs and what a client can do through them. Dispatch over [`Dialect`] is an exhaustive
 //! `match`; there is no provider trait, no async, no clock and no I/O in a codec.
 
+pub mod anthropic;
+pub mod failure;
+pub mod gemini;
+mod lenient;
+pub mod ollama;
+pub mod openai_chat;
+pub mod openai_responses;
+pub mod peek;
+pub mod scan;
+pub mod tap;
+
+pub use failure::{ErrorAnswer, ErrorReply};
+pub use tap::{Observed, Tap};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
