@@ -239,5 +239,12 @@ async fn finished(drain: &mut Option<Drain>) {
     }
 }
 
+/// The conversation with listeners of the test's own; true = it ended as it should.
 #[cfg(test)]
-mod tests;
+pub(super) async fn converse_for_test(
+    args: &Args,
+    control: UnixStream,
+    adopt: impl Fn(u32) -> io::Result<std::net::TcpListener>,
+) -> bool {
+    converse(args, control, adopt).await.is_ok()
+}
