@@ -36,10 +36,7 @@ impl Body for PatchedBody {
     type Data = Bytes;
     type Error = Gone;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
         let this = self.get_mut();
         loop {
             if let Some(bytes) = this.cutter.next() {

@@ -2,13 +2,12 @@
 //! retry loop is the router's.
 
 use crate::body::{Patch, PatchedBody};
+use crate::demo;
 use crate::relay::{Broken, Failed, Framing, Relay};
-use crate::serve::{Desk, Provider};
-use crate::upstream::Client;
-use crate::{demo, upstream};
+use crate::serve::{Account, Desk, Provider};
+use crate::upstream::{AnswerBody, headers, url};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use protocol::dialect::{Dialect, ErrorAnswer};
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::model::{Failure, FailureKind};
@@ -23,7 +22,7 @@ const ERROR_WAIT: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(call: Call, desk: &Desk) {
     let Call { head, body, reply } = call;
     let cancellation = reply.cancellation();
-    let relay = Relay::new(reply, &head, desk.timeouts());
+    let relay = Relay::new(reply, &head, &desk.timeouts());
     tokio::select! {
         biased;
         () = answer(&head, body, relay, desk) => {}
@@ -34,7 +33,7 @@ pub(crate) async fn serve(call: Call, desk: &Desk) {
 async fn answer(head: &CallHead, body: RequestBody, mut relay: Relay, desk: &Desk) {
     let outcome = match &desk.provider {
         Provider::Demo => demo::answer(head, body, &mut relay).await,
-        Provider::Http(client) => pass(head, body, &mut relay, client).await,
+        Provider::Http(account) => pass(head, body, &mut relay, account).await,
     };
     match outcome {
         Ok(()) => relay.end(),
@@ -43,12 +42,25 @@ async fn answer(head: &CallHead, body: RequestBody, mut relay: Relay, desk: &Des
 }
 
 /// Same dialect on both sides: the bytes pass, only the named ranges change.
-async fn pass(head: &CallHead, body: RequestBody, relay: &mut Relay, client: &Client) -> Result<(), Broken> {
-    let body = PatchedBody::new(body, head.body_len, patches(head));
-    let request = client.request(head, body)?;
-    let response = relay.within(client.send(request)).await??;
+async fn pass(
+    head: &CallHead,
+    body: RequestBody,
+    relay: &mut Relay,
+    account: &Account,
+) -> Result<(), Broken> {
+    let Some(endpoint) = account.endpoint(head.dialect) else { return Err(unsupported(head).into()) };
+    let mut request = http::Request::builder()
+        .method(head.method.as_str())
+        .uri(url::for_call(endpoint, head)?)
+        .body(PatchedBody::new(body, head.body_len, patches(head)))
+        .map_err(|e| Failure::new(FailureKind::InvalidRequest, format!("the request cannot be sent: {e}")))?;
+    let mut fields = headers::to_upstream(&head.headers, &account.upstream.headers, head.dialect);
+    account.credential.apply(head.dialect, &mut fields);
+    *request.headers_mut() = fields;
+    let response = relay.within(account.client.send(request)).await??;
     let (parts, body) = response.into_parts();
-    let headers = upstream::headers::for_client(&parts.headers);
+    relay.connected(parts.extensions.get());
+    let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
         let status = parts.status.as_u16();
         return Err(refusal(head.dialect, status, headers, body).await);
@@ -89,7 +101,7 @@ fn framing(headers: &http::HeaderMap) -> Framing {
 }
 
 /// The upstream said no: its own words travel on, with what they mean.
-async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, body: Incoming) -> Broken {
+async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, body: AnswerBody) -> Broken {
     let read = tokio::time::timeout(ERROR_WAIT, Limited::new(body, ERROR_BODY).collect()).await;
     let body = read.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
     let now_unix_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -99,7 +111,7 @@ async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, 
 }
 
 /// What this build cannot do yet for this pair of dialects, said plainly.
-pub(crate) fn unsupported(head: &CallHead) -> Failure {
+fn unsupported(head: &CallHead) -> Failure {
     let message = format!("this provider does not offer the {} dialect", head.dialect);
     Failure::new(FailureKind::Unsupported, message)
 }

@@ -12,7 +12,6 @@
 
 mod body;
 mod call;
-mod deadline;
 mod demo;
 mod life;
 mod pulse;

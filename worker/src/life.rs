@@ -2,8 +2,9 @@
 //! it does as the supervisor says, and ends when the supervisor is gone.
 
 use crate::pulse::Heart;
-use crate::serve::{Desk, Provider};
-use crate::{sandbox, upstream};
+use crate::sandbox;
+use crate::serve::{Account, Desk, Provider};
+use crate::upstream::{Client, Credential, CredentialError, Key, UpstreamError};
 use protocol::ipc::configure::{Upstream, WorkerConfig};
 use protocol::ipc::control::{FromChild, Role, ToChild};
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
@@ -14,7 +15,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use zeroize::Zeroizing;
 
 /// "Never restart me as I am": the configuration, the key or the sandbox is wrong (`EX_CONFIG`, sysexits.h).
 const EXIT_CONFIG: u8 = 78;
@@ -43,13 +43,18 @@ enum LifeError {
     #[error(transparent)]
     Sandbox(#[from] sandbox::SandboxError),
     #[error(transparent)]
-    Upstream(#[from] upstream::UpstreamError),
+    Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
 }
 
 impl LifeError {
     fn exit_code(&self) -> u8 {
         match self {
-            LifeError::Configuration(_) | LifeError::Sandbox(_) | LifeError::Upstream(_) => EXIT_CONFIG,
+            LifeError::Configuration(_)
+            | LifeError::Sandbox(_)
+            | LifeError::Upstream(_)
+            | LifeError::Credential(_) => EXIT_CONFIG,
             LifeError::Inherit(_)
             | LifeError::Runtime(_)
             | LifeError::Control(_)
@@ -127,39 +132,38 @@ impl Life<'_> {
         }
     }
 
-    /// Walls up, report, key in, client ready. The client reads its certificates before the walls stand.
+    /// Walls up, report, key in. The client reads its certificates before the walls stand.
     async fn prepare(&mut self, config: &WorkerConfig) -> Result<Option<Provider>, LifeError> {
-        let (client, ports, needs_key) = match &config.upstream {
-            Upstream::Demo => (None, Vec::new(), false),
-            Upstream::Http(http) => {
-                let client = upstream::Client::new(http, &config.timeouts, config.limits.pool_idle as usize)?;
-                (Some(client), sandbox::ports(http), http.needs_key)
-            }
+        let Upstream::Http(http) = &config.upstream else {
+            self.wall_in(config, &[]).await?;
+            return Ok(Some(Provider::Demo));
         };
-        let report = sandbox::enter(config.sandbox, &config.limits, &ports)?;
+        let client = Client::new(http, &config.timeouts, config.limits.pool_idle)?;
+        self.wall_in(config, &sandbox::ports(http)?).await?;
+        let key = match http.needs_key {
+            true => match self.key().await? {
+                Some(key) => Some(key),
+                None => return Ok(None),
+            },
+            false => None,
+        };
+        let credential = Credential::new(&http.auth, http.needs_key, key)?;
+        Ok(Some(Provider::Http(Box::new(Account { client, credential, upstream: http.clone() }))))
+    }
+
+    async fn wall_in(&mut self, config: &WorkerConfig, ports: &[u16]) -> Result<(), LifeError> {
+        let report = sandbox::enter(config.sandbox, &config.limits, ports)?;
         for missing in &report.missing {
             tracing::warn!(provider = %config.provider, "sandbox incomplete: {missing}");
         }
-        self.tell(FromChild::Sandboxed(report)).await?;
-        let key = if needs_key {
-            match self.key().await? {
-                Some(key) => Some(key),
-                None => return Ok(None),
-            }
-        } else {
-            None
-        };
-        Ok(Some(match client {
-            None => Provider::Demo,
-            Some(client) => Provider::Http(Box::new(client.with_key(key)?)),
-        }))
+        self.tell(FromChild::Sandboxed(report)).await
     }
 
-    async fn key(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, LifeError> {
+    async fn key(&mut self) -> Result<Option<Key>, LifeError> {
         loop {
-            let Some(received) = self.receiver.receive().await? else { return Ok(None) };
+            let Some(mut received) = self.receiver.receive().await? else { return Ok(None) };
             match received.message {
-                ToChild::Secret => return Ok(Some(received.body)),
+                ToChild::Secret => return Ok(Some(Key::new(std::mem::take(&mut received.body)))),
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Configure { .. } | ToChild::Resume => {}

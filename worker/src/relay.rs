@@ -4,10 +4,9 @@
 //! Whole events only are sent on: a client can use nothing less, and an error event can then always follow.
 //! It never decides about retries; it says what happened.
 
-use crate::deadline::{Deadline, Deadlines, Shape};
+use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
@@ -15,7 +14,7 @@ use protocol::ipc::configure::Timeouts;
 use protocol::model::{Failure, FailureKind, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 /// A document up to this size is read for its usage; a larger one passes unread.
@@ -78,16 +77,17 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(reply: Reply, head: &CallHead, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(reply: Reply, head: &CallHead, timeouts: &Timeouts) -> Self {
         let started = Instant::now();
         let shape = if head.stream { Shape::Stream } else { Shape::Document };
+        let left = head.deadline_ms.map(Duration::from_millis);
         Self {
             reply,
             tap: Tap::new(head.dialect),
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             started,
             timings: Timings::default(),
-            deadlines: Deadlines::new(timeouts, shape, head.deadline_ms, started),
+            deadlines: Deadlines::new(timeouts, shape, left, started),
             alarm: None,
         }
     }
@@ -104,6 +104,12 @@ impl Relay {
         }
     }
 
+    /// Which connection the attempt got.
+    pub(crate) fn connected(&mut self, connection: Option<&Established>) {
+        self.timings.connected_us =
+            connection.map(|c| c.at.saturating_duration_since(self.started).as_micros() as u64);
+    }
+
     /// The upstream's head is there.
     pub(crate) fn head(&mut self, head: &ReplyHead) {
         self.timings.first_byte_us = Some(self.elapsed_us());
@@ -111,30 +117,31 @@ impl Relay {
     }
 
     /// Sends on the whole body of a successful answer.
-    pub(crate) async fn body(&mut self, body: Incoming, framing: Framing) -> Result<(), Broken> {
+    pub(crate) async fn body(&mut self, body: AnswerBody, framing: Framing) -> Result<(), Broken> {
         match framing {
             Framing::Sse | Framing::Ndjson => self.events(body, framing).await,
             Framing::Document => self.document(body).await,
         }
     }
 
-    async fn chunk(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+    async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
         loop {
             let frame = match self.within(body.frame()).await? {
                 None => return Ok(None),
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Err(crate::upstream::broken_body(&error)),
+                Some(Err(failure)) => return Err(failure),
             };
             // Trailers say nothing that a client of these dialects reads.
             if let Ok(bytes) = frame.into_data()
                 && !bytes.is_empty()
             {
+                self.deadlines.bytes(Instant::now());
                 return Ok(Some(bytes));
             }
         }
     }
 
-    async fn events(&mut self, mut body: Incoming, framing: Framing) -> Result<(), Broken> {
+    async fn events(&mut self, mut body: AnswerBody, framing: Framing) -> Result<(), Broken> {
         let mut splitter = Splitter::new(framing);
         while let Some(chunk) = self.chunk(&mut body).await? {
             self.feed(&mut splitter, &chunk).await?;
@@ -191,15 +198,17 @@ impl Relay {
             return Ok(());
         }
         let commit = if self.tap.content_seen() { Commit::Committed } else { Commit::Held };
-        self.reply.data(out.freeze(), commit).await
+        self.deadlines.paused();
+        let sent = self.reply.data(out.freeze(), commit).await;
+        self.deadlines.bytes(Instant::now());
+        sent
     }
 
     /// A document passes as it comes; the router holds it until its end.
-    async fn document(&mut self, mut body: Incoming) -> Result<(), Broken> {
+    async fn document(&mut self, mut body: AnswerBody) -> Result<(), Broken> {
         let mut kept = Vec::new();
         let mut size = 0;
         while let Some(chunk) = self.chunk(&mut body).await? {
-            self.deadlines.content(Instant::now());
             size += chunk.len();
             if size <= READ_DOCUMENT {
                 kept.push(chunk.clone());
@@ -295,15 +304,16 @@ impl Splitter {
     }
 }
 
-fn overdue(which: Deadline) -> Failure {
+fn overdue(which: Limit) -> Failure {
     let message = match which {
-        Deadline::FirstToken => "the provider did not begin to answer in time",
-        Deadline::Idle => "the provider stopped in the middle of its answer",
-        Deadline::Total => "the call took longer than it may",
+        Limit::FirstToken => "the provider did not begin to answer in time",
+        Limit::Idle => "the provider stopped in the middle of its answer",
+        Limit::Total => "the call took longer than this provider may",
+        Limit::Call => "the call's own deadline passed",
     };
     let kind = match which {
-        Deadline::Idle => FailureKind::Interrupted,
-        Deadline::FirstToken | Deadline::Total => FailureKind::Timeout,
+        Limit::Idle => FailureKind::Interrupted,
+        Limit::FirstToken | Limit::Total | Limit::Call => FailureKind::Timeout,
     };
     Failure::new(kind, message)
 }

@@ -2,8 +2,9 @@
 //! It counts and admits; what a call does is `call.rs`.
 
 use crate::call;
-use crate::upstream::Client;
-use protocol::ipc::configure::{Timeouts, WorkerConfig};
+use crate::upstream::{Client, Credential};
+use protocol::dialect::Dialect;
+use protocol::ipc::configure::{Endpoint, HttpUpstream, Timeouts, WorkerConfig};
 use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, welcome};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,21 @@ const MAX_CONNECTIONS: u32 = 256;
 /// Who answers.
 pub(crate) enum Provider {
     Demo,
-    Http(Box<Client>),
+    Http(Box<Account>),
+}
+
+/// An account reached over HTTP, with all it takes to use it.
+pub(crate) struct Account {
+    pub(crate) client: Client,
+    pub(crate) credential: Credential,
+    pub(crate) upstream: HttpUpstream,
+}
+
+impl Account {
+    /// Where this dialect is spoken, if it is.
+    pub(crate) fn endpoint(&self, dialect: Dialect) -> Option<&Endpoint> {
+        self.upstream.endpoints.iter().find(|e| e.dialect == dialect)
+    }
 }
 
 /// Everything the calls of this process share.
