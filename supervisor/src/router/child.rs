@@ -117,7 +117,7 @@ where
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
     let shared = Arc::new(Shared::new(snapshot));
-    let crew = Crew::start(&shared, Layout::multi(0), &listeners, life.started)?;
+    let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
     let ended = life.obey(epoch, &shared, &crew).await;
     shared.cut();

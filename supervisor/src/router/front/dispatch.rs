@@ -82,7 +82,7 @@ struct Run {
 }
 
 enum Next {
-    Answered(Served),
+    Answered(Box<Served>),
     GoOn,
     Stop,
 }
@@ -183,7 +183,7 @@ impl Run {
         match attempt::run(stream, hold, self.call.deadline).await {
             Tried::Answered(answer) => {
                 self.record.tried(at, began, AttemptResult::Answered);
-                Next::Answered(Served { answer, place })
+                Next::Answered(Box::new(Served { answer, place }))
             }
             Tried::Late => {
                 self.too_late();
@@ -249,11 +249,11 @@ impl Run {
         self.shown.offer(failure, upstream, at);
     }
 
-    fn answered(mut self, at: usize, served: Served) -> Outcome {
+    fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
         self.record.commit();
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
-        let Served { answer, place } = served;
+        let Served { answer, place } = *served;
         let dialect = self.call.dialect;
         let (head, body) = answer.into_reply(dialect, self.record, place);
         Outcome::Answered(Answered { head, candidate, attempts, body })

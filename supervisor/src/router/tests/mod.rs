@@ -6,3 +6,5 @@ mod failover;
 mod limits;
 mod rig;
 mod worker;
+
+pub(super) use rig::empty as empty_config;

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use protocol::ipc::configure::{
-    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, WorkerState,
+    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -201,7 +201,7 @@ pub(super) fn provider(name: &str) -> Provider {
     }
 }
 
-pub(super) fn empty() -> RouterConfig {
+pub(in crate::router) fn empty() -> RouterConfig {
     RouterConfig {
         epoch: 1,
         listeners: vec![Listener { index: 0, address: "127.0.0.1:0".into(), open: true }],
@@ -219,5 +219,7 @@ pub(super) fn empty() -> RouterConfig {
             deadline_ms: 0,
             drain_ms: 1_000,
         },
+        runtime: RouterRuntime::Multi,
+        threads: 1,
     }
 }
