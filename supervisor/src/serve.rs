@@ -1,6 +1,7 @@
 //! The supervisor role, put together: settings become sockets, directories and a fleet; signals, file changes
 //! and operators become orders to it. Holds no state of its own beyond the configuration in force.
 
+mod claim;
 mod ground;
 mod plan;
 mod reload;
@@ -117,6 +118,7 @@ impl Desk {
     async fn signal(&mut self, signal: Signal, reload: &mut Reload) {
         match signal {
             Signal::Stop => self.stop(StopMode::Drain).await,
+            Signal::Fast => self.stop(StopMode::Fast).await,
             Signal::Cut => self.stop(StopMode::Cut).await,
             Signal::Reload => self.reload(reload).await,
         }

@@ -82,13 +82,17 @@ impl Owner {
     }
 
     fn adopt_router(&mut self, spec: RouterSpec) {
-        let same = match &self.tree.router.active.work {
+        let router = &mut self.tree.router;
+        let same = match &router.active.work {
             Work::Router(old) => old.is_same(&spec),
             Work::Worker(_) => false,
         };
-        if !same {
-            let name = self.tree.router.name.clone();
-            self.replace(&name, Work::Router(spec));
+        let (name, work) = (router.name.clone(), Work::Router(spec));
+        if same {
+            router.active.retool(work);
+            self.discard_successor(&name);
+        } else {
+            self.replace(&name, work);
         }
     }
 

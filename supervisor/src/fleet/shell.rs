@@ -64,7 +64,7 @@ impl Shell {
         let id = ChildId(self.children);
         let role = member.work.role();
         let identity = Identity { role, name: name.to_owned(), generation };
-        let mut invocation = (self.grounds.invoke)(&identity);
+        let invocation = (self.grounds.invoke)(&identity);
         let mut token = Zeroizing::new(vec![0; TOKEN]);
         getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
         let (socket, listeners, secret) = match &member.work {
@@ -73,10 +73,7 @@ impl Shell {
                 let listeners = vec![socket.descriptor()?];
                 (Some(socket), listeners, spec.key.as_ref().map(|key| key.copy()))
             }
-            Work::Router(spec) => {
-                invocation.arguments.extend(spec.arguments.iter().map(Into::into));
-                (None, copies(spec)?, None)
-            }
+            Work::Router(spec) => (None, copies(spec)?, None),
         };
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
         let start = Start { id, invocation, listeners, tag, secret };
@@ -161,9 +158,10 @@ impl Shell {
                 let body = worker_body(spec, member.generation, token)?;
                 Ok((ToChild::Configure { epoch: self.epoch }, body))
             }
-            Work::Router(_) => {
+            Work::Router(spec) => {
+                let body = routing.body(spec)?;
                 member.sent = routing.revision();
-                Ok((ToChild::Configure { epoch: member.sent }, routing.body()?))
+                Ok((ToChild::Configure { epoch: member.sent }, body))
             }
         }
     }
@@ -203,7 +201,7 @@ fn signal(blow: Blow) -> Signal {
 }
 
 fn copies(spec: &RouterSpec) -> io::Result<Vec<OwnedFd>> {
-    spec.listeners.iter().map(|listener| listener.as_fd().try_clone_to_owned()).collect()
+    spec.listeners.iter().map(|bound| bound.socket.as_fd().try_clone_to_owned()).collect()
 }
 
 fn key(work: &Work) -> Zeroizing<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! What is wanted of the fleet: a configuration as the owner needs it, resolved, with the keys beside it.
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
-use protocol::ipc::configure::{RouterConfig, SandboxMode, Upstream, WorkerConfig};
+use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -47,21 +47,41 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// The router's sockets and command line.
+/// The router's sockets and how it lays its work out; what cannot change while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct RouterSpec {
-    /// In the order of the configuration's listeners; inherited from fd 4 on.
-    pub(crate) listeners: Vec<Arc<TcpListener>>,
-    /// More arguments for its command line; nothing secret.
-    pub(crate) arguments: Vec<String>,
+    /// In the order of the configuration; inherited from fd 4 on.
+    pub(crate) listeners: Vec<Bound>,
+    pub(crate) runtime: RouterRuntime,
+    /// 0 = one per core.
+    pub(crate) threads: u32,
+}
+
+/// A listening socket and what the router is told about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: Arc<TcpListener>,
+    pub(crate) told: Listener,
 }
 
 impl RouterSpec {
-    /// Whether a running router with the other specification can go on.
+    /// Whether a running router with the other specification can go on. What it is told about a socket it has
+    /// may change.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.arguments == other.arguments
+        let same_socket = |(a, b): (&Bound, &Bound)| Arc::ptr_eq(&a.socket, &b.socket);
+        (self.runtime, self.threads) == (other.runtime, other.threads)
             && self.listeners.len() == other.listeners.len()
-            && self.listeners.iter().zip(&other.listeners).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.listeners.iter().zip(&other.listeners).all(same_socket)
+    }
+
+    /// The routing with this router's own sockets and layout, which another configuration may have changed.
+    pub(crate) fn own(&self, routing: RouterConfig) -> RouterConfig {
+        RouterConfig {
+            listeners: self.listeners.iter().map(|bound| bound.told.clone()).collect(),
+            runtime: self.runtime,
+            threads: self.threads,
+            ..routing
+        }
     }
 }
 

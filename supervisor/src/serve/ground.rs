@@ -1,6 +1,7 @@
 //! What stands under everything and outlives every child: directories, listening sockets, and the hardening of
 //! the supervisor itself. The sockets stay open while routers come and go, so no connection is refused.
 
+use super::claim::Claim;
 use crate::fleet::{Grounds, Identity, Invocation};
 use crate::settings::{Host, Secrets, Settings};
 use anyhow::Context;
@@ -33,6 +34,7 @@ struct Opened {
 pub(super) struct Ground {
     pub(super) runtime_dir: PathBuf,
     sockets: Vec<Opened>,
+    _claim: Claim,
 }
 
 impl Ground {
@@ -41,7 +43,9 @@ impl Ground {
         let directories = &settings.server.directories;
         private_directory(&directories.state)?;
         private_directory(&directories.runtime)?;
-        let mut ground = Self { runtime_dir: directories.runtime.clone(), sockets: Vec::new() };
+        let claim = Claim::take(&directories.runtime)?;
+        let runtime_dir = directories.runtime.clone();
+        let mut ground = Self { runtime_dir, sockets: Vec::new(), _claim: claim };
         ground.open(settings)?;
         Ok(ground)
     }

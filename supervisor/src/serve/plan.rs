@@ -1,9 +1,9 @@
 //! Settings as the fleet wants them.
 
 use super::ground::Ground;
-use crate::fleet::{FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
+use crate::fleet::{Bound, FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
 use crate::settings::{Enabled, Provider, Settings, Standing};
-use protocol::ipc::configure::WorkerState;
+use protocol::ipc::configure::{Listener, WorkerState};
 use std::time::Duration;
 
 /// What the fleet is to be.
@@ -13,11 +13,14 @@ pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpe
         state: WorkerState::Starting,
         reason: "it is being started".to_owned(),
     };
+    let routing = settings.router_config(epoch, unknown);
+    let bound = |(socket, told): (_, &Listener)| Bound { socket, told: told.clone() };
+    let listeners = ground.sockets().into_iter().zip(&routing.listeners).map(bound).collect();
     FleetSpec {
         epoch,
         providers: settings.providers.iter().map(provider).collect(),
-        router: RouterSpec { listeners: ground.sockets(), arguments: Vec::new() },
-        routing: settings.router_config(epoch, unknown),
+        router: RouterSpec { listeners, runtime: routing.runtime, threads: routing.threads },
+        routing,
         drain: Duration::from_millis(settings.server.limits.drain_ms),
     }
 }
