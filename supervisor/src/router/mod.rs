@@ -24,3 +24,4 @@ mod snapshot;
 mod trace;
 
 pub(crate) use child::{Args, run};
+pub(crate) use crew::Layout;
