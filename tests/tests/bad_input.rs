@@ -112,7 +112,7 @@ async fn sizes_have_a_limit_that_is_told() -> Result<()> {
     let over = client.post("/v1/chat/completions", body_of((1 << 20) + 1)).await?;
     assert_error("too large", &over, 413, &[]);
     // Without a length, the limit counts what comes.
-    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(20);
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(20) + "0\r\n\r\n";
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
         transfer-encoding: chunked\r\n\r\n";
     let answer = client.raw(format!("{head}{chunk}").as_bytes(), Duration::from_secs(5)).await?;

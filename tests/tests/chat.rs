@@ -222,7 +222,7 @@ async fn every_operation_finds_its_path() -> Result<()> {
         let body = json!({"model": "a/m1", "input": "x", "prompt": "x", "messages": []});
         let reply = scene.client().post(path, body.to_string()).await?;
         let seen = scene.upstream("a")?.requests().pop().with_context(|| reply.text())?;
-        assert_eq!(seen.target, path);
+        assert_eq!((reply.status, seen.target.as_str()), (200, path), "{}", reply.text());
         assert_eq!(reply.body, seen.body);
     }
     Ok(())
