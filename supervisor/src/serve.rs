@@ -75,11 +75,11 @@ async fn serve(mut reload: Reload) -> anyhow::Result<Outcome> {
     let mut desk = Desk { fleet, started: SystemTime::now() };
     let mut watchdog = Watchdog::new();
     let mut look = tokio::time::interval(Duration::from_secs(1));
-    let owner = owner.run();
-    tokio::pin!(owner);
+    // A task of its own: it must go on while this one waits for its answers. Still the main thread.
+    let mut owner = tasks.spawn(owner.run());
     let outcome = loop {
         tokio::select! {
-            outcome = &mut owner => break outcome,
+            outcome = &mut owner => break outcome?,
             signal = signals.next() => desk.signal(signal, &mut reload).await,
             Some((request, reply)) = asks.recv() => {
                 // Whoever asked may be gone by now; that changes nothing.
