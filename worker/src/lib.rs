@@ -18,6 +18,6 @@ mod pulse;
 mod relay;
 pub mod sandbox;
 mod serve;
-mod upstream;
+pub mod upstream;
 
 pub use life::{Args, run};

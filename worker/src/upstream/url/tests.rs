@@ -13,6 +13,7 @@ fn call(dialect: Dialect, operation: Operation) -> CallHead {
         model_span: None,
         stream: false,
         wants_usage: false,
+        usage_edit: None,
         strict: false,
         body_len: 0,
         deadline_ms: None,
