@@ -116,8 +116,12 @@ fn document(knobs: &Knobs, answer: &Answer, stamp: &Stamp) -> Vec<Step> {
         Some(Fail::ErrorEvent) => Step::Document(trouble::in_band().into()),
         Some(Fail::Empty) => Step::Document(Bytes::new()),
         Some(Fail::Garbage) => Step::Document(Bytes::from_static(trouble::GARBAGE.as_bytes())),
-        // These struck before the head, or concern streams only.
-        Some(Fail::Status(_) | Fail::Hang | Fail::Abort | Fail::Exit | Fail::NoDone) | None => {
+        Some(Fail::NoDone) => {
+            let whole = wire.document(answer);
+            Step::Document(whole.slice(..whole.len() / 2))
+        }
+        // These struck before the head.
+        Some(Fail::Status(_) | Fail::Hang | Fail::Abort | Fail::Exit) | None => {
             Step::Document(wire.document(answer))
         }
     };
@@ -167,11 +171,8 @@ fn strike(knobs: &Knobs, mut well: Vec<Step>) -> (u64, Vec<Step>) {
             well.extend([Step::Frame(wire::done()), Step::Complete]);
             (u64::MAX, well)
         }
-        Some(Fail::NoDone) if knobs.after.is_none() => {
-            well.push(Step::Complete);
-            (u64::MAX, well)
-        }
-        Some(Fail::NoDone | Fail::Empty) => (after, vec![Step::Complete]),
+        Some(Fail::NoDone) => (knobs.after.unwrap_or(u64::MAX), vec![Step::Complete]),
+        Some(Fail::Empty) => (after, vec![Step::Complete]),
         Some(Fail::Cut) => (after, vec![Step::Cut(trouble::cut())]),
         Some(Fail::Hang) => (after, vec![Step::Hang]),
         Some(Fail::Status(refusal)) => (after, event(&refusal.error())),

@@ -2,8 +2,9 @@
 //!
 //! `fail=500` and the other numbers are whole error answers, or an error event once `after` pieces have gone out.
 //! `cut`: the connection breaks. `hang`: nothing more comes. `error-event`: an error under a 200. `no-done`: the
-//! stream lacks its `[DONE]`, and with `after` also everything between. `empty`: a 200 without an event.
-//! `garbage`: what is no JSON. `abort`, `exit78`: the worker itself dies.
+//! stream ends without a word that it is complete (after all its pieces, unless `after` says otherwise), a document
+//! in its middle. `empty`: a 200 without an event. `garbage`: what is no JSON. `abort`, `exit78`: the worker itself
+//! dies.
 //!
 //! Owns: the words and the error bodies. Never: when they are sent.
 
