@@ -114,6 +114,31 @@ fn what_clients_send() {
 }
 
 #[test]
+fn bounds_that_exclude_themselves() {
+    assert_eq!(check(&json!({"type": "integer", "exclusiveMinimum": 5})), json!(6));
+    assert_eq!(check(&json!({"type": "integer", "exclusiveMinimum": 8, "multipleOf": 4})), json!(12));
+    assert_eq!(check(&json!({"type": "integer", "minimum": 1.5, "maximum": 2})), json!(2));
+    let draft4 = json!({"type": "integer", "minimum": 3, "exclusiveMinimum": true});
+    assert_eq!(sample(&draft4), Ok(json!(4)));
+    for impossible in [
+        json!({"type": "number", "minimum": 1, "exclusiveMaximum": 1}),
+        json!({"type": "number", "exclusiveMinimum": 1, "maximum": 1}),
+        json!({"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2}),
+        json!({"type": "integer", "minimum": 5, "maximum": 7, "multipleOf": 4}),
+    ] {
+        assert!(matches!(sample(&impossible), Err(SchemaError::Nothing(_))), "{impossible}");
+    }
+}
+
+#[test]
+fn a_list_without_possible_elements_is_empty_if_it_may_be() {
+    assert_eq!(check(&json!({"type": "array", "items": false})), json!([]));
+    let must = json!({"type": "array", "items": false, "minItems": 1});
+    assert_eq!(sample(&must), Err(SchemaError::Nothing("false")));
+    assert_eq!(check(&json!({"type": "array", "maxItems": 0})), json!([]));
+}
+
+#[test]
 fn references_and_recursion() {
     let tree = json!({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "required": ["name", "children"],
         "properties": {"name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#/$defs/node"}}}}}});
