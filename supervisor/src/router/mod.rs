@@ -24,3 +24,6 @@ mod snapshot;
 mod trace;
 
 pub(crate) use child::{Args, run};
+
+#[cfg(test)]
+mod tests;
