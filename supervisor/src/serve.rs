@@ -55,6 +55,7 @@ fn live(
     watch: Vec<std::path::PathBuf>,
 ) -> anyhow::Result<Outcome> {
     ground::harden();
+    ground::widen();
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

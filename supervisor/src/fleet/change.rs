@@ -105,7 +105,7 @@ impl Owner {
         if slot.hold != Hold::Free {
             return slot.active.retool(work);
         }
-        if !slot.active.machine.is_serving() || slot.active.machine.state() == WorkerState::Degraded {
+        if !slot.active.machine.is_serving() {
             slot.active.retool(work);
             slot.active.leaving = None;
             return self.put(id, Input::Restart);

@@ -6,7 +6,7 @@ use crate::fleet::{Grounds, Identity, Invocation};
 use crate::settings::{Host, Secrets, Settings};
 use anyhow::Context;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{Backlog, listen};
 use protocol::control::ListenerStatus;
 use protocol::ipc::control::Role;
@@ -115,6 +115,16 @@ pub(super) fn harden() {
     }
     if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
         tracing::warn!("core dumps cannot be switched off: {error}");
+    }
+}
+
+/// As many open files as the system allows. The router inherits it (each client is one, and the usual soft limit
+/// of 1024 is for programs that use select(2)); workers lower it to their own limit.
+pub(super) fn widen() {
+    let widened = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = widened {
+        tracing::warn!("the limit of open files cannot be raised: {error}");
     }
 }
 
