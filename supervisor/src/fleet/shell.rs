@@ -71,7 +71,7 @@ impl Shell {
             Work::Worker(spec) => {
                 let socket = LocalListener::bind(&self.socket_path(name, generation))?;
                 let listeners = vec![socket.descriptor()?];
-                (Some(socket), listeners, spec.key.as_ref().map(|key| key.copy()))
+                (Some(socket), listeners, spec.key.clone())
             }
             Work::Router(spec) => (None, copies(spec)?, None),
         };

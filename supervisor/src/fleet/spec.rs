@@ -11,6 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::machine::Traits;
+use crate::sealed::Sealed;
 
 /// One configuration of the whole fleet.
 #[derive(Clone)]
@@ -85,18 +86,18 @@ impl RouterSpec {
     }
 }
 
-/// A provider's key. No `Debug`, no `Display`, no `Serialize`; wiped when its last holder drops it.
+/// A provider's key, sealed. No `Debug`, no `Display`, no `Serialize`; wiped when its last holder drops it.
 #[derive(Clone)]
-pub(crate) struct Key(Arc<Zeroizing<Vec<u8>>>);
+pub(crate) struct Key(Arc<Sealed>);
 
 impl Key {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Zeroizing::new(bytes)))
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(Arc::new(Sealed::new(bytes)))
     }
 
     /// A copy to be sent to its worker, or to be looked for in what the worker writes.
     pub(crate) fn copy(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.0.to_vec())
+        self.0.open()
     }
 }
 

@@ -31,7 +31,7 @@ fn provider(provider: &Provider) -> ProviderSpec {
         preset: provider.preset.clone(),
         fingerprint: provider.fingerprint(),
         config: provider.worker_config(0, &[]),
-        key: provider.key.as_ref().map(|key| Key::new(key.expose().as_bytes().to_vec())),
+        key: provider.key.as_ref().map(|key| Key::new(&key.expose())),
         switch: match provider.enabled {
             Enabled::Yes => Switch::On,
             Enabled::No => Switch::Off,

@@ -67,7 +67,7 @@ pub(super) fn provider(name: &str) -> ProviderSpec {
             sandbox: if name.contains("required") { SandboxMode::Required } else { SandboxMode::BestEffort },
             timeouts,
         },
-        key: needs_key.then(|| Key::new(KEY.as_bytes().to_vec())),
+        key: needs_key.then(|| Key::new(KEY.as_bytes())),
         switch: Switch::On,
     }
 }
