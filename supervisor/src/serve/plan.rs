@@ -15,7 +15,7 @@ pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpe
     };
     let routing = settings.router_config(epoch, unknown);
     let bound = |(socket, told): (_, &Listener)| Bound { socket, told: told.clone() };
-    let listeners = ground.sockets().into_iter().zip(&routing.listeners).map(bound).collect();
+    let listeners = ground.sockets.all().into_iter().zip(&routing.listeners).map(bound).collect();
     FleetSpec {
         epoch,
         providers: settings.providers.iter().map(provider).collect(),
