@@ -70,6 +70,10 @@ impl Part {
         Self::Text(TextPart { text: text.into(), extras: Extras::default() })
     }
 
+    pub fn as_call(&self) -> Option<&ToolCall> {
+        if let Self::ToolCall(call) = self { Some(call) } else { None }
+    }
+
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(part) => Some(&part.text),

@@ -1,11 +1,14 @@
 //! A conversation turn asked for, as every dialect can mean it.
 
-use super::{Extras, Message, RawJson, Shape, Tool, ToolChoice};
+use super::{Extras, Message, Part, RawJson, Shape, Tool, ToolChoice};
+use crate::dialect::Dialect;
 use serde_json::Number;
 
 /// One request. Absent means "not said", never a default of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatRequest {
+    /// The dialect it came in.
+    pub origin: Option<Dialect>,
     /// The upstream's model id.
     pub model: String,
     pub messages: Vec<Message>,
@@ -20,6 +23,14 @@ pub struct ChatRequest {
     /// Who the app's own user is, for the vendor's abuse checks.
     pub user: Option<String>,
     pub extras: Extras,
+}
+
+impl ChatRequest {
+    /// The name of the tool that was called under this id.
+    pub fn tool_name(&self, call_id: &str) -> Option<&str> {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        parts.filter_map(Part::as_call).find(|call| call.id == call_id).map(|call| call.name.as_str())
+    }
 }
 
 /// The most tokens to write.
@@ -74,6 +85,8 @@ pub enum ReasoningMode {
     On,
     /// The model decides.
     Auto,
+    /// Only how much was said, not whether.
+    Unsaid,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

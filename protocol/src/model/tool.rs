@@ -15,6 +15,15 @@ pub enum Tool {
     },
 }
 
+impl Tool {
+    pub fn as_function(&self) -> Option<&FunctionTool> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Opaque { .. } => None,
+        }
+    }
+}
+
 /// A function described by a JSON schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionTool {
