@@ -117,10 +117,6 @@ impl List<'_> {
         object(self.next(), each);
     }
 
-    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, what: &T) {
-        value(self.next(), what);
-    }
-
     pub(crate) fn raw(&mut self, json: &RawJson) {
         self.next().extend_from_slice(json.as_str().as_bytes());
     }

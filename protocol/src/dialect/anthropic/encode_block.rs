@@ -108,13 +108,6 @@ pub(super) fn blocks(list: &mut List<'_>, parts: &[&Part], path: &str, losses: &
 fn media(o: &mut Object<'_>, media: &Media) {
     o.put("type", if media.kind == MediaKind::Image { "image" } else { "document" });
     o.object("source", |o| match &media.source {
-        MediaSource::Inline { mime, base64 }
-            if mime.starts_with("text/") && media.kind == MediaKind::Document =>
-        {
-            o.put("type", "base64");
-            o.put("media_type", mime);
-            o.put("data", base64);
-        }
         MediaSource::Inline { mime, base64 } => {
             o.put("type", "base64");
             o.put("media_type", mime);

@@ -274,7 +274,7 @@ fn function_tool(o: &mut Object<'_>, function: &FunctionTool, losses: &mut Losse
     o.put("name", &function.name);
     o.maybe("description", &function.description);
     match &function.schema {
-        Some(schema) if schema.is_object() && schema.as_str().trim_matches(['{', '}', ' ']) != "" => {
+        Some(schema) if schema.is_object() && !schema.as_str().trim_matches(['{', '}', ' ']).is_empty() => {
             o.put("input_schema", schema);
         }
         _ => o.object("input_schema", |o| {
