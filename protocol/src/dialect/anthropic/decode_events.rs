@@ -105,9 +105,7 @@ impl Decoder {
         if kind == "redacted_thinking" {
             push_continuation(key, ContinuationKind::Encrypted, block.data.0, out);
         }
-        if let (Some(input), "tool_use") = (block.input, kind.as_str())
-            && input.get().len() > 2
-        {
+        if let (Some(input), "tool_use") = (block.input, kind.as_str()) {
             self.whole.push((key, input.get().to_owned()));
         }
     }

@@ -258,7 +258,9 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
         o.list("tools", |list| {
             for tool in &known {
                 match tool {
-                    Tool::Function(function) => list.object(|o| function_tool(o, function, losses)),
+                    Tool::Function(function) => {
+                        list.object(|o| function_tool(o, function, request.origin, losses))
+                    }
                     Tool::Opaque { raw, .. } => list.raw(raw),
                 }
             }
@@ -269,7 +271,7 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
     }
 }
 
-fn function_tool(o: &mut Object<'_>, function: &FunctionTool, losses: &mut Losses) {
+fn function_tool(o: &mut Object<'_>, function: &FunctionTool, origin: Option<Dialect>, losses: &mut Losses) {
     function.extras.lose(HERE, "tools[0]", losses);
     o.put("name", &function.name);
     o.maybe("description", &function.description);
@@ -282,7 +284,12 @@ fn function_tool(o: &mut Object<'_>, function: &FunctionTool, losses: &mut Losse
             o.object("properties", |_| {});
         }),
     }
-    o.maybe("strict", &function.strict);
+    match function.strict {
+        // Known to newer models only, and then with rules for schemas of its own.
+        Some(true) if origin != Some(HERE) => losses.add("tools[0].strict", LossReason::Unsupported),
+        strict if origin == Some(HERE) => o.maybe("strict", &strict),
+        _ => {}
+    }
     o.extras(&function.extras, HERE);
 }
 

@@ -56,7 +56,7 @@ impl Decoder {
     }
 
     fn answer(&mut self, answer: Answer<'_>, out: &mut Vec<Event>) {
-        if !self.started {
+        if !self.started && (answer.response_id.0.is_some() || answer.candidates.is_some()) {
             self.started = true;
             let (id, model) = (answer.response_id.0, answer.model_version.0);
             out.push(Event::Start(Start { id, model, ..Start::default() }));
