@@ -174,7 +174,7 @@ fn system<'a>(o: &mut Object<'_>, request: &'a ChatRequest, losses: &mut Losses)
 }
 
 fn messages(o: &mut Object<'_>, request: &ChatRequest, rest: &[Message], losses: &mut Losses) {
-    let turns = turns(rest, request.origin, losses);
+    let turns = turns(rest, request, losses);
     o.list("messages", |list| {
         if request.origin != Some(HERE) && turns.first().is_none_or(|turn| turn.role == "assistant") {
             losses.add("messages", LossReason::Invented);

@@ -41,7 +41,7 @@ impl Decoder {
                 let answer = read(body)?;
                 if answer.candidates.is_none()
                     && answer.prompt_feedback.is_none()
-                    && answer.usage_metadata.is_none()
+                    && answer.usage_metadata.0.is_none()
                 {
                     return Err(bad_answer("it has no `candidates`"));
                 }
@@ -61,7 +61,7 @@ impl Decoder {
             let (id, model) = (answer.response_id.0, answer.model_version.0);
             out.push(Event::Start(Start { id, model, ..Start::default() }));
         }
-        out.extend(answer.usage_metadata.map(|usage| Event::Usage(usage.canonical())));
+        out.extend(answer.usage_metadata.0.map(|usage| Event::Usage(usage.canonical())));
         let first = answer.candidates.unwrap_or_default().into_iter().find(|c| c.index.0.unwrap_or(0) == 0);
         if let Some(candidate) = first {
             for raw in candidate.content.and_then(|content| content.parts).unwrap_or_default() {
