@@ -1,5 +1,5 @@
 //! bincode, in one place: the `legacy` layout (fixed-size little-endian, readable by three other crates)
-//! with a 64 KiB limit, and nothing left over after a value.
+//! with a limit just under 64 KiB, and nothing left over after a value.
 //!
 //! Wire types hold no zero-sized element types (a length of 2⁴⁰ of them would spin) and do not recurse
 //! (a deep value would overflow the stack before the limit counts).
@@ -8,8 +8,8 @@ use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Largest encoded header in bytes.
-pub const MAX_HEADER: usize = 64 * 1024;
+/// Largest encoded header in bytes: what the frame's 16-bit length can say.
+pub const MAX_HEADER: usize = 64 * 1024 - 1;
 
 fn config() -> Configuration<LittleEndian, Fixint, Limit<MAX_HEADER>> {
     bincode::config::legacy().with_limit::<MAX_HEADER>()

@@ -1,1 +1,0 @@
-//! The stream table of a data connection (pure).
