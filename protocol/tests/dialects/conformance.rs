@@ -255,3 +255,15 @@ fn vendors_spellings_of_calls() {
         assert_eq!(found.stop, protocol::model::StopKind::Tool);
     }
 }
+
+/// Every preset's quirks are words that the dialects know.
+#[test]
+fn the_quirks_of_all_presets_are_known() {
+    for preset in protocol::preset::all() {
+        if let Err(error) = Quirks::from_config(&preset.quirks) {
+            panic!("{}: {error}", preset.id);
+        }
+    }
+    let unknown = serde_json::json!({"ollama": {}});
+    assert!(Quirks::from_config(&serde_json::from_value(unknown).unwrap()).is_err());
+}
