@@ -1,16 +1,47 @@
-//! LLM Link: one local endpoint in front of every LLM provider. Reads the command line and starts the role.
-#![expect(dead_code, unused_imports, reason = "the composition root is on its way")]
+//! LLM Link: one local endpoint in front of every LLM provider, each in its own supervised process.
+//! Reads the command line and starts what it asks for.
 
+mod cli;
 mod control;
-mod fleet {
-    pub(crate) mod output;
-}
+mod fleet;
 mod lifecycle;
+mod logging;
+mod operate;
 mod router;
+mod serve;
 mod settings;
 
+use cli::{Command, out};
+use router::Layout;
+use settings::Host;
 use std::process::ExitCode;
 
+/// What hello messages and the status call this build.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let account = Host::account();
+    let command = match cli::parse(std::env::args_os(), &Host, account) {
+        Ok(command) => command,
+        Err(stop) => return stop.say(&mut out::stdout(), &mut out::stderr()),
+    };
+    match command {
+        Command::Serve(source) => serve::run(source, account),
+        Command::Report(report) => report.print(&mut out::stdout(), &Host, account),
+        Command::Status { source, format } => operate::status(&source, format, account),
+        Command::Control { source, verb, provider } => operate::control(&source, verb, provider, account),
+        Command::Router(flags) => {
+            logging::start_child(&flags.log);
+            let layout = match flags.per_core {
+                true => Layout::per_core(flags.threads),
+                false => Layout::multi(flags.threads),
+            };
+            router::run(&router::Args { generation: flags.generation, build: BUILD.to_owned(), layout })
+        }
+        Command::Worker(flags) => {
+            logging::start_child(&flags.log);
+            let (provider, generation) = (flags.provider, flags.generation);
+            worker::run(&worker::Args { provider, generation, build: BUILD.to_owned() })
+        }
+    }
 }

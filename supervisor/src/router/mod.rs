@@ -24,6 +24,7 @@ mod snapshot;
 mod trace;
 
 pub(crate) use child::{Args, run};
+pub(crate) use crew::Layout;
 
 #[cfg(test)]
 mod tests;

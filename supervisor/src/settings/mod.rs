@@ -21,7 +21,7 @@ mod place;
 mod quantity;
 pub(crate) mod raw;
 mod resolve;
-mod resolved;
+pub(crate) mod resolved;
 mod secret;
 mod suggest;
 #[cfg(test)]
@@ -33,10 +33,8 @@ pub(crate) mod watch;
 pub(crate) use configure::Standing;
 pub(crate) use host::{Account, Host};
 pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
-pub(crate) use mistake::Mistakes;
-pub(crate) use place::Typed;
-pub(crate) use resolved::{
-    Alias, App, Directories, Enabled, Listener, Log, LogFormat, Provider, Runtime, Server, Settings,
-};
-pub(crate) use secret::{Secret, SecretError, Secrets};
-pub(crate) use suggest::{did_you_mean, nearest};
+pub(crate) use mistake::{Findings, Mistakes};
+pub(crate) use place::{Place, Typed};
+pub(crate) use resolved::{App, Enabled, Listener, Log, LogFormat, Provider, Settings};
+pub(crate) use secret::{Secret, Secrets};
+pub(crate) use suggest::did_you_mean;

@@ -155,7 +155,12 @@ fn check_endpoint(
             "provider `{name}` is at `{}`, where LLM Link itself listens ({})",
             endpoint.base_url, own.address
         );
-        let example = r#"base_url = "http://127.0.0.1:11435"   # or another `listen`"#;
+        let example = match place {
+            Place::Named(_) => "--port 11435   # or another --base-url",
+            Place::Byte(_) | Place::Whole => {
+                r#"base_url = "http://127.0.0.1:11435/v1"   # or another `listen`"#
+            }
+        };
         findings.mistake(place, what, example);
     }
     if has_key && url.scheme() == Scheme::Http && !local {

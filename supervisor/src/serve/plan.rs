@@ -1,0 +1,37 @@
+//! Settings as the fleet wants them.
+
+use super::ground::{Ground, router_arguments};
+use crate::fleet::{FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
+use crate::settings::{Enabled, Provider, Settings, Standing};
+use protocol::ipc::configure::WorkerState;
+use std::time::Duration;
+
+/// What the fleet is to be.
+pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpec {
+    let unknown = |_: &Provider| Standing {
+        lane: None,
+        state: WorkerState::Starting,
+        reason: "it is being started".to_owned(),
+    };
+    FleetSpec {
+        epoch,
+        providers: settings.providers.iter().map(provider).collect(),
+        router: RouterSpec { listeners: ground.sockets(), arguments: router_arguments(settings) },
+        routing: settings.router_config(epoch, unknown),
+        drain: Duration::from_millis(settings.server.limits.drain_ms),
+    }
+}
+
+fn provider(provider: &Provider) -> ProviderSpec {
+    ProviderSpec {
+        name: provider.name.clone(),
+        preset: provider.preset.clone(),
+        fingerprint: provider.fingerprint(),
+        config: provider.worker_config(0, &[]),
+        key: provider.key.as_ref().map(|key| Key::new(key.expose().as_bytes().to_vec())),
+        switch: match provider.enabled {
+            Enabled::Yes => Switch::On,
+            Enabled::No => Switch::Off,
+        },
+    }
+}
