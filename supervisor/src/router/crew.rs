@@ -2,6 +2,7 @@
 
 use super::shard::Shard;
 use super::shared::Shared;
+use protocol::ipc::configure::RouterRuntime;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -33,18 +34,14 @@ pub(crate) struct Crew {
 }
 
 impl Layout {
-    /// The layout with that many threads; 0 = as many as there are cores.
-    pub(crate) fn multi(threads: u32) -> Self {
-        match cores_or(threads) {
+    /// The layout of a configuration.
+    pub(crate) fn of(runtime: RouterRuntime, threads: u32) -> Self {
+        match (runtime, cores_or(threads)) {
+            (RouterRuntime::PerCore, threads) => Layout::PerCore { threads },
             // One thread needs no work stealing.
-            1 => Layout::PerCore { threads: 1 },
-            threads => Layout::Multi { threads },
+            (RouterRuntime::Multi, 1) => Layout::PerCore { threads: 1 },
+            (RouterRuntime::Multi, threads) => Layout::Multi { threads },
         }
-    }
-
-    /// See [`Self::multi`].
-    pub(crate) fn per_core(threads: u32) -> Self {
-        Layout::PerCore { threads: cores_or(threads) }
     }
 
     fn runtimes(self) -> io::Result<Vec<Runtime>> {
@@ -171,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn layouts() {
-        assert_eq!(Layout::multi(1), Layout::PerCore { threads: 1 });
-        assert_eq!(Layout::multi(3), Layout::Multi { threads: 3 });
-        assert_eq!(Layout::per_core(3), Layout::PerCore { threads: 3 });
+    fn layouts_of_configurations() {
+        assert_eq!(Layout::of(RouterRuntime::Multi, 1), Layout::PerCore { threads: 1 });
+        assert_eq!(Layout::of(RouterRuntime::Multi, 3), Layout::Multi { threads: 3 });
+        assert_eq!(Layout::of(RouterRuntime::PerCore, 3), Layout::PerCore { threads: 3 });
         let cores = cores_or(0);
-        assert!(cores > 0 && Layout::per_core(0) == Layout::PerCore { threads: cores });
+        assert!(cores > 0 && Layout::of(RouterRuntime::PerCore, 0) == Layout::PerCore { threads: cores });
     }
 }

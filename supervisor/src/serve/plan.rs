@@ -1,6 +1,6 @@
 //! Settings as the fleet wants them.
 
-use super::ground::{Ground, router_arguments};
+use super::ground::Ground;
 use crate::fleet::{FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
 use crate::settings::{Enabled, Provider, Settings, Standing};
 use protocol::ipc::configure::WorkerState;
@@ -16,7 +16,7 @@ pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpe
     FleetSpec {
         epoch,
         providers: settings.providers.iter().map(provider).collect(),
-        router: RouterSpec { listeners: ground.sockets(), arguments: router_arguments(settings) },
+        router: RouterSpec { listeners: ground.sockets(), arguments: Vec::new() },
         routing: settings.router_config(epoch, unknown),
         drain: Duration::from_millis(settings.server.limits.drain_ms),
     }

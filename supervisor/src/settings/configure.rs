@@ -5,7 +5,7 @@
 use super::resolved::{Enabled, Provider, Settings};
 use super::secret::hex;
 use protocol::ipc::configure as ipc;
-use protocol::ipc::configure::{Lane, RouterConfig, Upstream, WorkerConfig, WorkerState};
+use protocol::ipc::configure::{Lane, RouterConfig, RouterRuntime, Upstream, WorkerConfig, WorkerState};
 use sha2::{Digest, Sha256};
 
 /// How a provider's worker is doing, as the fleet knows it.
@@ -51,6 +51,11 @@ impl Settings {
             providers: self.providers.iter().map(|p| p.router_entry(standing(p))).collect(),
             aliases: self.aliases.iter().map(alias).collect(),
             limits: self.server.limits,
+            runtime: match self.server.runtime {
+                super::resolved::Runtime::Multi => RouterRuntime::Multi,
+                super::resolved::Runtime::PerCore => RouterRuntime::PerCore,
+            },
+            threads: self.server.threads.map_or(0, u32::from),
         }
     }
 

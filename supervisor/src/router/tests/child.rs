@@ -2,7 +2,6 @@
 
 use super::rig::{empty, soon};
 use crate::router::child::{Args, converse_for_test};
-use crate::router::crew::Layout;
 use protocol::ipc::control::{FromChild, Role, ToChild};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
 use std::net::{SocketAddr, TcpListener};
@@ -28,7 +27,7 @@ impl Supervisor {
         let address = listener.local_addr().unwrap();
         let mut router = JoinSet::new();
         router.spawn(async move {
-            let args = Args { generation: 7, build: "test".into(), layout: Layout::multi(1) };
+            let args = Args { generation: 7, build: "test".into() };
             converse_for_test(&args, theirs, |_| listener.try_clone()).await
         });
         let (sender, receiver) = supervisor_end(ours).unwrap();

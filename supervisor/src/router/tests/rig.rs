@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use protocol::ipc::configure::{
-    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, WorkerState,
+    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -219,5 +219,7 @@ pub(in crate::router) fn empty() -> RouterConfig {
             deadline_ms: 0,
             drain_ms: 1_000,
         },
+        runtime: RouterRuntime::Multi,
+        threads: 1,
     }
 }

@@ -142,6 +142,9 @@ fn proxies_of_the_environment_are_read_once() {
         Proxy::Environment { http: String::new(), https: "http://p:1".into(), no: "localhost".into() };
     assert_eq!(proxy(&set, lines), found);
     assert_eq!(proxy(&set, "base_url = \"http://h\"\nproxy = \"direct\""), Proxy::Direct);
+    let socks = "socks5h://me:pw@p:1080";
+    let typed = format!("base_url = \"http://h\"\nproxy = \"{socks}\"");
+    assert_eq!(proxy(&set, &typed), Proxy::Url(socks.to_owned()));
 }
 
 #[test]
