@@ -23,6 +23,7 @@ mod reply;
 mod respond;
 mod routes;
 mod serve;
+mod socket;
 mod watch;
 
 pub(crate) use accept::accept;
