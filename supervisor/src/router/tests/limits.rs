@@ -124,9 +124,21 @@ async fn a_cut_ends_streams_with_an_error_event() {
     let _worker = rig.worker("a", always(&[Step::Stream, Step::Data("data: 1\n\n"), Step::Hang]));
     let mut response = rig.stream().await;
     next_chunk(&mut response).await;
+    let uncommitted = rig.worker("b", always(&[Step::Document, Step::Hang]));
+    let mut client = rig.client().await;
+    let mut waiting = Box::pin(client.send_request(chat("b/m", Flow::Whole)));
+    tokio::select! {
+        _ = &mut waiting => panic!("nobody answers"),
+        () = until("the second call", || uncommitted.calls() == 1) => {}
+    }
     rig.shared.cut();
+    let told = finish(soon(waiting).await.unwrap()).await;
+    assert_eq!((told.status.as_u16(), told.header("retry-after")), (503, "1"));
     let answer = finish(response).await;
-    assert!(answer.text().starts_with("data: {\"error\""), "{answer:?}");
+    assert!(
+        answer.text().starts_with("data: {\"error\"") && answer.text().contains("is stopping"),
+        "{answer:?}"
+    );
     soon(rig.shared.connections.empty()).await;
 }
 
