@@ -18,16 +18,6 @@ pub(crate) struct Standing {
 }
 
 impl Settings {
-    /// What the worker of that provider is told; `None` if there is no such provider.
-    pub(crate) fn worker_config(
-        &self,
-        provider: &str,
-        generation: u64,
-        token: &[u8],
-    ) -> Option<WorkerConfig> {
-        self.provider(provider).map(|provider| provider.worker_config(generation, token))
-    }
-
     /// What the router is told in this epoch. Listeners stand in the order of `server.listeners`.
     pub(crate) fn router_config(&self, epoch: u64, standing: impl Fn(&Provider) -> Standing) -> RouterConfig {
         let listener = |(index, listener): (usize, &super::resolved::Listener)| ipc::Listener {
@@ -57,11 +47,6 @@ impl Settings {
             },
             threads: self.server.threads.map_or(0, u32::from),
         }
-    }
-
-    /// See [`Provider::fingerprint`]; `None` if there is no such provider.
-    pub(crate) fn fingerprint(&self, provider: &str) -> Option<String> {
-        self.provider(provider).map(Provider::fingerprint)
     }
 }
 

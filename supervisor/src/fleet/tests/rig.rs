@@ -106,6 +106,8 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
             deadline_ms: 0,
             drain_ms: 1,
         },
+        runtime: Default::default(),
+        threads: 0,
     }
 }
 
@@ -125,7 +127,11 @@ impl Rig {
         let providers: Vec<_> = names.iter().map(|name| provider(name)).collect();
         let spec = FleetSpec {
             epoch: 1,
-            router: RouterSpec { listeners: vec![Arc::clone(&listener)], arguments: Vec::new() },
+            router: RouterSpec {
+                listeners: vec![Arc::clone(&listener)],
+                runtime: Default::default(),
+                threads: 0,
+            },
             routing: routing(address, &providers),
             providers,
             drain: DRAIN,
@@ -154,7 +160,11 @@ impl Rig {
         self.epoch += 1;
         let spec = FleetSpec {
             epoch: self.epoch,
-            router: RouterSpec { listeners: vec![Arc::clone(&self.listener)], arguments: Vec::new() },
+            router: RouterSpec {
+                listeners: vec![Arc::clone(&self.listener)],
+                runtime: Default::default(),
+                threads: 0,
+            },
             routing: routing(self.address, &providers),
             providers,
             drain: DRAIN,
