@@ -194,7 +194,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         paths: &["std::env::var", "std::env::vars", "std::env::var_os", "std::env::vars_os"],
     },
     Boundary {
-        // Apart from the settings: what a process says of itself (/proc/self), and the sandbox.
+        // Apart from the settings: what a process says of itself (/proc/self), the sandbox, and the directories
+        // that the supervisor makes.
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
@@ -202,6 +203,7 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/serve/",
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
+            "supervisor/src/serve/directory.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",
