@@ -208,6 +208,8 @@ fn judge(slot: &Slot) -> Option<Verdict> {
     let next = slot.successor.as_ref()?;
     match next.machine.state() {
         WorkerState::Ready | WorkerState::Degraded => Some(Verdict::TakeOver),
+        // Its end is not complete: the exit status will tell why.
+        WorkerState::Backoff | WorkerState::Failed | WorkerState::Stopped if next.machine.is_alive() => None,
         WorkerState::Backoff | WorkerState::Failed | WorkerState::Stopped => {
             let cause = next.last_exit.as_ref().map(|exit| exit.cause.clone());
             Some(Verdict::Failed(cause.unwrap_or_else(|| next.machine.explain())))
