@@ -30,7 +30,7 @@ async fn a_polite_end_is_complete() {
 
 #[tokio::test]
 async fn workers_serve_until_the_router_is_gone() {
-    let rig = Rig::start_unready(&["a"], "slow").await;
+    let rig = Rig::start_with(&["a"], "slow").await;
     let pids = pids(&rig, &["a"]).await;
     rig.fleet.stop(StopMode::Drain).await;
     eventually("router drains", async || {

@@ -75,7 +75,7 @@ async fn a_change_that_needs_no_new_process_is_only_told() {
 
 #[tokio::test]
 async fn other_listeners_mean_another_router_and_the_old_one_keeps_its_own() {
-    let mut rig = Rig::start_unready(&["a"], "slow").await;
+    let mut rig = Rig::start_with(&["a"], "slow").await;
     rig.until_state("a", WorkerState::Ready).await;
     let (first, router) = (rig.address, rig.status().await.router.pid.unwrap());
     rig.manner("router", "slow-hang");

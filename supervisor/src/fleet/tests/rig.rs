@@ -127,7 +127,7 @@ impl Rig {
         Self::start_with(names, "router").await
     }
 
-    /// The same with a router of these manners; returns at once.
+    /// With a router of these manners; returns at once.
     pub(super) async fn start_unready(names: &[&str], router: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
@@ -150,7 +150,8 @@ impl Rig {
         Self { fleet, dir, address, listener, owner, manners, epoch: 1 }
     }
 
-    async fn start_with(names: &[&str], router: &str) -> Self {
+    /// With a router of these manners; returns when it serves.
+    pub(super) async fn start_with(names: &[&str], router: &str) -> Self {
         let mut rig = Self::start_unready(names, router).await;
         tokio::time::timeout(DEADLINE, rig.fleet.serving()).await.unwrap();
         rig
