@@ -56,8 +56,10 @@ const fn row(verb: Verb, path: &'static str, action: Action) -> Row {
     Row { verb, path, action }
 }
 
-static ROWS: [Row; 6] = [
+static ROWS: [Row; 8] = [
     row(Verb::Post, "/v1/chat/completions", Action::Call(Dialect::OpenAiChat, Operation::Chat)),
+    row(Verb::Post, "/v1/completions", Action::Call(Dialect::OpenAiChat, Operation::Complete)),
+    row(Verb::Post, "/v1/embeddings", Action::Call(Dialect::OpenAiChat, Operation::Embed)),
     row(Verb::Get, "/v1/models", Action::Models(Dialect::OpenAiChat)),
     row(Verb::Get, "/v1/models/*", Action::Model(Dialect::OpenAiChat)),
     row(Verb::Get, "/health", Action::Page(Page::Health)),
