@@ -63,20 +63,12 @@ pub(crate) fn model(dialect: Dialect, table: &Table, name: &str, started: u64) -
     if let Some(known) = table.public_models().iter().find(|m| m.id == name) {
         return json_reply(200, &model_object(&known.id, &known.owner, started));
     }
-    // A model that is listed under its provider may be asked for by its full name.
-    let qualified = name.split_once('/').and_then(|(provider, model)| {
-        let provider = table.provider(provider)?;
-        provider.models.iter().any(|m| m.id == model).then_some(provider)
-    });
-    match (qualified, table.resolve(name)) {
-        (Some(provider), _) => json_reply(200, &model_object(name, &provider.name, started)),
-        (None, Err(failure)) => respond::failure(dialect, &failure),
-        (None, Ok(_)) => {
-            let failure =
-                Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed"));
-            respond::failure(dialect, &failure.with_param("model"))
-        }
-    }
+    let failure = match table.resolve(name) {
+        Err(failure) => *failure,
+        // Callable, but listed nowhere: nothing is known of it.
+        Ok(_) => Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed")),
+    };
+    respond::failure(dialect, &failure.with_param("model"))
 }
 
 /// Every model, prepared.

@@ -3,6 +3,7 @@
 //! An answer that breaks off here ends with the error event of the client's dialect and never with a success
 //! terminator; where no event can be written, the connection is cut.
 
+use super::dispatch::stopping;
 use super::gate::Permit;
 use super::reply::Cut;
 use crate::router::trace::{End, Record};
@@ -85,7 +86,10 @@ impl Relay {
                 let trailer = reset.trailer.clone();
                 self.break_off(failure_of(reset), trailer)
             }
-            Answer::Lost => self.break_off(worker_lost(), None),
+            Answer::Lost => {
+                let failure = if rest.record.is_cut() { stopping() } else { worker_lost() };
+                self.break_off(failure, None)
+            }
         })
     }
 

@@ -4,7 +4,8 @@ use super::body::{self, Bounds};
 use super::call::{Asked, Call};
 use super::course::Course;
 use super::dispatch::{Running, dispatch};
-use super::identify::{Caller, Door};
+use super::hosts;
+use super::identify::{Caller, Door, Proof};
 use super::late::{Late, SILENCE, has_comments};
 use super::pages;
 use super::reply::{Reply, ReplyBody};
@@ -102,9 +103,14 @@ where
     let dialect = found.dialect();
     let reject = |failure, extra| (Rejected { dialect, failure, extra }, waits);
     check_head(&parts, snapshot.limits.header_bytes).map_err(|(failure, extra)| reject(failure, extra))?;
-    let door = if snapshot.is_open(listener) { Door::Open } else { Door::Keyed };
+    let door = snapshot.door(listener);
     let identify = || {
-        let identified = snapshot.callers.identify(&parts.headers, door);
+        let identified = match snapshot.callers.identify(&parts.headers, door) {
+            Ok(caller) if door == Door::Local && caller.proof == Proof::None => {
+                hosts::check(&parts.uri, &parts.headers).map(|()| caller)
+            }
+            identified => identified,
+        };
         identified.map_err(|failure| reject(failure, Extra::Nothing))
     };
     match found {
