@@ -195,13 +195,14 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         paths: &["std::env::var", "std::env::vars", "std::env::var_os", "std::env::vars_os"],
     },
     Boundary {
-        // Apart from the settings: what a process says of itself (/proc/self), the directory of the sockets,
-        // and the sandbox.
+        // Apart from the settings: what a process says of itself (/proc/self), the directory of the sockets
+        // and its lock, and the sandbox.
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
+            "supervisor/src/serve/claim.rs",
             "supervisor/src/serve/ground.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
