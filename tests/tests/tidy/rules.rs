@@ -175,6 +175,7 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "hyper_rustls",
             "hyper::client",
             "*::TcpStream::connect",
+            "*::TcpStream::connect_timeout",
             "*::UdpSocket::bind",
             "tokio::net::lookup_host",
         ],
@@ -199,8 +200,6 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
-            // The directories it runs in, not what a user wrote.
-            "supervisor/src/serve/",
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
