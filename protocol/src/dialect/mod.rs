@@ -2,17 +2,29 @@
 //! `match`; there is no provider trait, no async, no clock and no I/O in a codec.
 
 pub mod anthropic;
+mod calls;
+pub mod codec;
+mod dispatch;
 pub mod failure;
+mod fields;
 pub mod gemini;
+mod lanes;
 mod lenient;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod peek;
 pub mod scan;
+pub mod stream;
 pub mod tap;
+mod time;
+mod turns;
+mod write;
 
+pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
+pub use dispatch::{Quirks, QuirksError};
 pub use failure::{ErrorAnswer, ErrorReply};
+pub use stream::StreamTranslation;
 pub use tap::{Observed, Tap};
 
 use serde::{Deserialize, Serialize};

@@ -94,7 +94,7 @@ impl Found {
         {
             self.message(error.get(name));
         }
-        for name in ["code", "Code", "error_code", "errorCode", "type", "status"] {
+        for name in ["code", "Code", "error_code", "errorCode", "type", "status", "status_code"] {
             self.word(error.get(name));
         }
         if self.param.is_none() {

@@ -2,6 +2,7 @@
 //! 5.6.7 and 10.2.3), Gemini's `retryDelay`, and "try again in 7.66s" in a rate limit's message.
 
 use super::ErrorAnswer;
+use crate::dialect::time::days;
 use crate::model::FailureKind;
 
 /// Waits beyond a day are mistakes.
@@ -69,18 +70,5 @@ fn http_date(text: &str) -> Option<u64> {
     if words.next() != Some("GMT") || !(1970..10_000).contains(&year) || !(1..=31).contains(&day) {
         return None;
     }
-    Some(
-        days_since_1970(year, month, day) * 86_400
-            + hour.min(23) * 3600
-            + minute.min(59) * 60
-            + second.min(60),
-    )
-}
-
-/// Gregorian calendar days, years from 1970 on (the usual era arithmetic with March as the first month).
-fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    Some(days(year, month, day) * 86_400 + hour.min(23) * 3600 + minute.min(59) * 60 + second.min(60))
 }
