@@ -1,5 +1,7 @@
 //! The header codec: golden bytes, an independent reader, and hostile input (F18).
 
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{CallHead, DataHello, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::codec::{CodecError, MAX_HEADER, decode, encode};

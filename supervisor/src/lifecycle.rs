@@ -11,7 +11,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 pub(crate) enum Signal {
     /// SIGTERM or SIGINT, the first time: finish what runs, then stop.
     Stop,
-    /// The second time, or SIGQUIT: stop now.
+    /// SIGQUIT: tell everyone to end now.
+    Fast,
+    /// SIGTERM or SIGINT again: cut everything.
     Cut,
     /// SIGHUP: read the configuration again.
     Reload,
@@ -43,7 +45,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => self.stop(),
             _ = self.int.recv() => self.stop(),
-            _ = self.quit.recv() => Signal::Cut,
+            _ = self.quit.recv() => Signal::Fast,
             _ = self.hup.recv() => Signal::Reload,
         }
     }

@@ -12,7 +12,6 @@ mod serve;
 mod settings;
 
 use cli::{Command, out};
-use router::Layout;
 use settings::Host;
 use std::process::ExitCode;
 
@@ -32,11 +31,7 @@ fn main() -> ExitCode {
         Command::Control { source, verb, provider } => operate::control(&source, verb, provider, account),
         Command::Router(flags) => {
             logging::start_child(&flags.log);
-            let layout = match flags.per_core {
-                true => Layout::per_core(flags.threads),
-                false => Layout::multi(flags.threads),
-            };
-            router::run(&router::Args { generation: flags.generation, build: BUILD.to_owned(), layout })
+            router::run(&router::Args { generation: flags.generation, build: BUILD.to_owned() })
         }
         Command::Worker(flags) => {
             logging::start_child(&flags.log);

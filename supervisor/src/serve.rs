@@ -117,6 +117,7 @@ impl Desk {
     async fn signal(&mut self, signal: Signal, reload: &mut Reload) {
         match signal {
             Signal::Stop => self.stop(StopMode::Drain).await,
+            Signal::Fast => self.stop(StopMode::Fast).await,
             Signal::Cut => self.stop(StopMode::Cut).await,
             Signal::Reload => self.reload(reload).await,
         }

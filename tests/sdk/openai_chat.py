@@ -117,7 +117,7 @@ def stream_error():
 
 def models():
     ids = [m.id for m in client.models.list()]
-    assert "a/text" in ids, ids
+    assert "text" in ids, ids
     assert client.models.retrieve("a/text").id == "a/text"
 
 

@@ -56,7 +56,7 @@ fn cases() -> Vec<Case> {
         case("no model", json!({"messages": []}).to_string(), 400, &["model"]),
         case("model is no string", json!({"model": 7, "messages": []}).to_string(), 400, &["model"]),
         case("two models", "{\"model\":\"a/m1\",\"model\":\"b/m1\",\"messages\":[]}", 400, &["model"]),
-        case("unknown model", ask("none-such").to_string(), 404, &["none-such", "a/m1"]),
+        case("unknown model", ask("none-such").to_string(), 404, &["none-such", "m1"]),
         case("unknown provider", ask("zzz/m1").to_string(), 404, &["zzz/m1"]),
         Case { method: Method::GET, ..case("wrong method", "", 405, &[]) },
         Case { method: Method::PUT, ..case("another wrong method", ok(), 405, &[]) },
@@ -112,7 +112,7 @@ async fn sizes_have_a_limit_that_is_told() -> Result<()> {
     let over = client.post("/v1/chat/completions", body_of((1 << 20) + 1)).await?;
     assert_error("too large", &over, 413, &[]);
     // Without a length, the limit counts what comes.
-    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(20);
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(20) + "0\r\n\r\n";
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
         transfer-encoding: chunked\r\n\r\n";
     let answer = client.raw(format!("{head}{chunk}").as_bytes(), Duration::from_secs(5)).await?;

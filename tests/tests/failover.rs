@@ -82,7 +82,9 @@ async fn a_broken_connection_is_not_seen() -> Result<()> {
         ("silence at once", Welcome::Silence),
     ];
     for (name, welcome) in welcomes {
-        let cast = Cast::new()?.provider_with("a", |p| p.fallback(&["b"]).timeout("first_token", "400ms"));
+        let cast = Cast::new()?.provider_with("a", |p| {
+            p.fallback(&["b"]).timeout("first_token", "400ms").timeout("total", "600ms")
+        });
         let scene = cast.await?.provider_with("b", |p| p.priority(10)).await?.start().await?;
         scene.upstream("b")?.on("m1", Script::answer("saved by b"));
         scene.upstream("a")?.welcome(welcome);
@@ -100,7 +102,9 @@ async fn without_another_provider_the_failure_is_told() -> Result<()> {
         (Script::just([Step::Hang]), 504..=504),
     ];
     for (script, statuses) in cases {
-        let cast = Cast::new()?.provider_with("a", |p| p.timeout("first_token", "400ms")).await?;
+        let cast = Cast::new()?
+            .provider_with("a", |p| p.timeout("first_token", "400ms").timeout("total", "600ms"))
+            .await?;
         let scene = cast.start().await?;
         scene.upstream("a")?.on("m1", script);
         let reply = scene.client().chat("a/m1").await?;

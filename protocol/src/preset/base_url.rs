@@ -182,7 +182,7 @@ fn split_port(authority: &str) -> Result<(String, Option<u16>), BaseUrlError> {
 
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
     }
 }

@@ -62,12 +62,6 @@ pub(crate) struct RouterFlags {
     pub(crate) generation: u64,
     #[arg(long)]
     pub(crate) log: String,
-    /// One current-thread runtime a thread, instead of one that steals work.
-    #[arg(long)]
-    pub(crate) per_core: bool,
-    /// 0 = as many as there are cores.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) threads: u32,
 }
 
 /// What the supervisor tells a worker by its command line; nothing secret either.

@@ -3,7 +3,6 @@
 
 use protocol::control::{ControlReply, ControlRequest, MAX_LINE};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};

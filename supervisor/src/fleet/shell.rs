@@ -64,7 +64,7 @@ impl Shell {
         let id = ChildId(self.children);
         let role = member.work.role();
         let identity = Identity { role, name: name.to_owned(), generation };
-        let mut invocation = (self.grounds.invoke)(&identity);
+        let invocation = (self.grounds.invoke)(&identity);
         let mut token = Zeroizing::new(vec![0; TOKEN]);
         getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
         let (socket, listeners, secret) = match &member.work {
@@ -73,10 +73,7 @@ impl Shell {
                 let listeners = vec![socket.descriptor()?];
                 (Some(socket), listeners, spec.key.as_ref().map(|key| key.copy()))
             }
-            Work::Router(spec) => {
-                invocation.arguments.extend(spec.arguments.iter().map(Into::into));
-                (None, copies(spec)?, None)
-            }
+            Work::Router(spec) => (None, copies(spec)?, None),
         };
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
         let start = Start { id, invocation, listeners, tag, secret };

@@ -1,7 +1,7 @@
 //! What is wanted of the fleet: a configuration as the owner needs it, resolved, with the keys beside it.
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
-use protocol::ipc::configure::{RouterConfig, SandboxMode, Upstream, WorkerConfig};
+use protocol::ipc::configure::{RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -47,19 +47,20 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// The router's sockets and command line.
+/// The router's sockets, and what it reads only once.
 #[derive(Clone, Debug)]
 pub(crate) struct RouterSpec {
     /// In the order of the configuration's listeners; inherited from fd 4 on.
     pub(crate) listeners: Vec<Arc<TcpListener>>,
-    /// More arguments for its command line; nothing secret.
-    pub(crate) arguments: Vec<String>,
+    /// How it lays its work out; read once, at its start.
+    pub(crate) runtime: RouterRuntime,
+    pub(crate) threads: u32,
 }
 
 impl RouterSpec {
     /// Whether a running router with the other specification can go on.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.arguments == other.arguments
+        (self.runtime, self.threads) == (other.runtime, other.threads)
             && self.listeners.len() == other.listeners.len()
             && self.listeners.iter().zip(&other.listeners).all(|(a, b)| Arc::ptr_eq(a, b))
     }

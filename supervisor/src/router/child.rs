@@ -33,7 +33,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) struct Args {
     pub(crate) generation: u64,
     pub(crate) build: String,
-    pub(crate) layout: Layout,
 }
 
 /// Why a router ends by itself.
@@ -118,7 +117,7 @@ where
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
     let shared = Arc::new(Shared::new(snapshot));
-    let crew = Crew::start(&shared, args.layout, &listeners, life.started)?;
+    let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
     let ended = life.obey(epoch, &shared, &crew).await;
     shared.cut();
@@ -240,5 +239,12 @@ async fn finished(drain: &mut Option<Drain>) {
     }
 }
 
+/// The conversation with listeners of the test's own; true = it ended as it should.
 #[cfg(test)]
-mod tests;
+pub(super) async fn converse_for_test(
+    args: &Args,
+    control: UnixStream,
+    adopt: impl Fn(u32) -> io::Result<std::net::TcpListener>,
+) -> bool {
+    converse(args, control, adopt).await.is_ok()
+}

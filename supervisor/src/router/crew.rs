@@ -2,6 +2,7 @@
 
 use super::shard::Shard;
 use super::shared::Shared;
+use protocol::ipc::configure::RouterRuntime;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -33,18 +34,14 @@ pub(crate) struct Crew {
 }
 
 impl Layout {
-    /// The layout with that many threads; 0 = as many as there are cores.
-    pub(crate) fn multi(threads: u32) -> Self {
-        match cores_or(threads) {
+    /// The layout of a configuration.
+    pub(crate) fn of(runtime: RouterRuntime, threads: u32) -> Self {
+        match (runtime, cores_or(threads)) {
+            (RouterRuntime::PerCore, threads) => Layout::PerCore { threads },
             // One thread needs no work stealing.
-            1 => Layout::PerCore { threads: 1 },
-            threads => Layout::Multi { threads },
+            (RouterRuntime::Multi, 1) => Layout::PerCore { threads: 1 },
+            (RouterRuntime::Multi, threads) => Layout::Multi { threads },
         }
-    }
-
-    /// See [`Self::multi`].
-    pub(crate) fn per_core(threads: u32) -> Self {
-        Layout::PerCore { threads: cores_or(threads) }
     }
 
     fn runtimes(self) -> io::Result<Vec<Runtime>> {
@@ -114,5 +111,68 @@ impl Crew {
         if timeout(ENDING, self.ended.recv()).await.is_err() {
             tracing::warn!("some calls did not end in time");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::snapshot::Snapshot;
+    use crate::router::tests::empty_config;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    fn start(layout: Layout) -> (Arc<Shared>, Crew, TcpListener) {
+        let shared = Arc::new(Shared::new(Snapshot::new(&empty_config(), None, 1).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let own = listener.try_clone().unwrap();
+        (Arc::clone(&shared), Crew::start(&shared, layout, &[(0, own)], 1).unwrap(), listener)
+    }
+
+    /// Connections that were served and stay open.
+    fn visit(listener: &TcpListener, count: usize) -> Vec<TcpStream> {
+        let visit = |_| {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            client.write_all(b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+            let mut answer = [0; 1000];
+            let read = client.read(&mut answer).unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+            client
+        };
+        (0..count).map(visit).collect()
+    }
+
+    #[tokio::test]
+    async fn connections_spread_over_the_cores() {
+        let (shared, crew, listener) = start(Layout::PerCore { threads: 3 });
+        let clients = visit(&listener, 30);
+        let open: Vec<u32> = crew.shards.iter().map(|s| s.open()).collect();
+        assert_eq!(open, [10, 10, 10]);
+        assert!(crew.lag() < Duration::from_secs(5));
+        drop(clients);
+        shared.connections.empty().await;
+        shared.cut();
+        crew.join().await;
+    }
+
+    #[tokio::test]
+    async fn one_shard_runs_on_many_threads() {
+        let (shared, crew, listener) = start(Layout::Multi { threads: 2 });
+        let clients = visit(&listener, 10);
+        assert_eq!(crew.shards.iter().map(|s| s.open()).collect::<Vec<_>>(), [10]);
+        shared.cut();
+        crew.join().await;
+        drop(clients);
+    }
+
+    #[test]
+    fn layouts_of_configurations() {
+        assert_eq!(Layout::of(RouterRuntime::Multi, 1), Layout::PerCore { threads: 1 });
+        assert_eq!(Layout::of(RouterRuntime::Multi, 3), Layout::Multi { threads: 3 });
+        assert_eq!(Layout::of(RouterRuntime::PerCore, 3), Layout::PerCore { threads: 3 });
+        let cores = cores_or(0);
+        assert!(cores > 0 && Layout::of(RouterRuntime::PerCore, 0) == Layout::PerCore { threads: cores });
     }
 }

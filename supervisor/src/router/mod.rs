@@ -24,4 +24,6 @@ mod snapshot;
 mod trace;
 
 pub(crate) use child::{Args, run};
-pub(crate) use crew::Layout;
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,12 @@ impl Shard {
         standing
     }
 
+    /// Client connections of this shard.
+    #[cfg(test)]
+    pub(crate) fn open(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// How late the runtime is: the last sweep was, or the next one is already.
     pub(crate) fn lag(&self) -> Duration {
         let swept = Duration::from_micros(self.swept_us.load(Ordering::Relaxed));

@@ -123,6 +123,7 @@ impl Shared {
     }
 
     /// The last calls, oldest first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the admin API will show them"))]
     pub(crate) fn traces(&self) -> Vec<Arc<Trace>> {
         self.traces.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }

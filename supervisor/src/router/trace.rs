@@ -7,7 +7,7 @@ use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::Trailer;
 use protocol::model::FailureKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// See the module. Durations count from the call's beginning.
@@ -154,6 +154,9 @@ impl Record {
             call = %trace.call,
             app = %trace.app,
             dialect = %trace.dialect,
+            operation = ?trace.operation,
+            began_ms = trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+            request_bytes = trace.request_bytes,
             model = %trace.model,
             stream = trace.stream,
             attempts = trace.attempts.len(),

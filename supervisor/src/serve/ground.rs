@@ -2,7 +2,6 @@
 //! the supervisor itself. The sockets stay open while routers come and go, so no connection is refused.
 
 use crate::fleet::{Grounds, Identity, Invocation};
-use crate::settings::resolved::Runtime;
 use crate::settings::{Host, Secrets, Settings};
 use anyhow::Context;
 use nix::sys::prctl;
@@ -93,18 +92,6 @@ impl Ground {
             }),
         }
     }
-}
-
-/// What a router's command line says about its runtime.
-pub(super) fn router_arguments(settings: &Settings) -> Vec<String> {
-    let mut arguments = Vec::new();
-    if settings.server.runtime == Runtime::PerCore {
-        arguments.push("--per-core".to_owned());
-    }
-    if let Some(threads) = settings.server.threads {
-        arguments.extend(["--threads".to_owned(), threads.to_string()]);
-    }
-    arguments
 }
 
 fn arguments(identity: &Identity, filter: &str) -> Vec<OsString> {

@@ -1,6 +1,6 @@
 //! Settings as the fleet wants them.
 
-use super::ground::{Ground, router_arguments};
+use super::ground::Ground;
 use crate::fleet::{FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
 use crate::settings::{Enabled, Provider, Settings, Standing};
 use protocol::ipc::configure::WorkerState;
@@ -13,11 +13,16 @@ pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpe
         state: WorkerState::Starting,
         reason: "it is being started".to_owned(),
     };
+    let routing = settings.router_config(epoch, unknown);
     FleetSpec {
         epoch,
         providers: settings.providers.iter().map(provider).collect(),
-        router: RouterSpec { listeners: ground.sockets(), arguments: router_arguments(settings) },
-        routing: settings.router_config(epoch, unknown),
+        router: RouterSpec {
+            listeners: ground.sockets(),
+            runtime: routing.runtime,
+            threads: routing.threads,
+        },
+        routing,
         drain: Duration::from_millis(settings.server.limits.drain_ms),
     }
 }

@@ -5,7 +5,7 @@
 use super::resolved::{Enabled, Provider, Settings};
 use super::secret::hex;
 use protocol::ipc::configure as ipc;
-use protocol::ipc::configure::{Lane, RouterConfig, Upstream, WorkerConfig, WorkerState};
+use protocol::ipc::configure::{Lane, RouterConfig, RouterRuntime, Upstream, WorkerConfig, WorkerState};
 use sha2::{Digest, Sha256};
 
 /// How a provider's worker is doing, as the fleet knows it.
@@ -18,16 +18,6 @@ pub(crate) struct Standing {
 }
 
 impl Settings {
-    /// What the worker of that provider is told; `None` if there is no such provider.
-    pub(crate) fn worker_config(
-        &self,
-        provider: &str,
-        generation: u64,
-        token: &[u8],
-    ) -> Option<WorkerConfig> {
-        self.provider(provider).map(|provider| provider.worker_config(generation, token))
-    }
-
     /// What the router is told in this epoch. Listeners stand in the order of `server.listeners`.
     pub(crate) fn router_config(&self, epoch: u64, standing: impl Fn(&Provider) -> Standing) -> RouterConfig {
         let listener = |(index, listener): (usize, &super::resolved::Listener)| ipc::Listener {
@@ -51,12 +41,12 @@ impl Settings {
             providers: self.providers.iter().map(|p| p.router_entry(standing(p))).collect(),
             aliases: self.aliases.iter().map(alias).collect(),
             limits: self.server.limits,
+            runtime: match self.server.runtime {
+                super::resolved::Runtime::Multi => RouterRuntime::Multi,
+                super::resolved::Runtime::PerCore => RouterRuntime::PerCore,
+            },
+            threads: self.server.threads.map_or(0, u32::from),
         }
-    }
-
-    /// See [`Provider::fingerprint`]; `None` if there is no such provider.
-    pub(crate) fn fingerprint(&self, provider: &str) -> Option<String> {
-        self.provider(provider).map(Provider::fingerprint)
     }
 }
 

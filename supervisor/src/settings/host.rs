@@ -53,3 +53,20 @@ impl Secrets for Host {
         Ok(content)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_whole_and_endless_ones_are_cut() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("a.key");
+        std::fs::write(&path, "sk-1\n").expect("write");
+        assert_eq!(Host.file(&path).expect("read"), b"sk-1\n");
+        assert_eq!(Host.file(Path::new("/dev/zero")).map(|zeros| zeros.len()).ok(), Some(LARGEST));
+        let missing = Host.file(&dir.path().join("b.key")).map_err(|error| error.kind());
+        assert_eq!(missing, Err(io::ErrorKind::NotFound));
+        assert_eq!(Host.env("LLM_LINK_A_VARIABLE_NOBODY_SETS"), None);
+    }
+}

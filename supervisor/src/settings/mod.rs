@@ -4,7 +4,7 @@
 //! files of its user. Two types carry it: [`raw::Raw`] is what was typed, with places; [`Settings`] is what it
 //! means, with nothing left to interpret. Between them every mistake is collected and reported at once.
 //! Never starts, stops or tells anybody anything: it makes the messages ([`Settings::router_config`],
-//! [`Settings::worker_config`]) that others send.
+//! [`Provider::worker_config`]) that others send.
 //!
 //! ```text
 //! Origin ─read─▶ text ─Cursor─▶ Raw ─(flags)─▶ resolve ─▶ Settings ─▶ RouterConfig, WorkerConfig
@@ -35,6 +35,6 @@ pub(crate) use host::{Account, Host};
 pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
 pub(crate) use mistake::{Findings, Mistakes};
 pub(crate) use place::{Place, Typed};
-pub(crate) use resolved::{App, Enabled, Listener, Log, LogFormat, Provider, Settings};
+pub(crate) use resolved::{App, Enabled, Listener, LogFormat, Provider, Settings};
 pub(crate) use secret::{Secret, Secrets};
 pub(crate) use suggest::did_you_mean;

@@ -1,6 +1,6 @@
 //! Where something was typed: a byte of the configuration file, a flag, or a variable.
 //!
-//! Owns positions and their rendering. Never says what is wrong: that is a [`Mistake`](super::Mistake).
+//! Owns positions and their rendering. Never says what is wrong: that is a [`Mistake`](super::mistake::Mistake).
 
 /// The origin of a value, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -119,10 +119,3 @@ pub(crate) enum LogFormat {
     Text,
     Json,
 }
-
-impl Settings {
-    /// The provider of that name.
-    pub(crate) fn provider(&self, name: &str) -> Option<&Provider> {
-        self.providers.iter().find(|provider| provider.name == name)
-    }
-}

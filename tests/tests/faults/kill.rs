@@ -1,4 +1,4 @@
-//! F1, F2, F3, F7: workers and routers that are killed or stopped under load.
+//! F1, F2, F3, F7, F8: workers and routers that are killed or stopped under load.
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
@@ -240,5 +240,27 @@ async fn f7_a_stopped_worker_is_left_and_replaced() -> Result<()> {
         !scene.processes().iter().any(|s| gone.contains(&s.pid))
     })
     .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f8_a_stopped_router_is_replaced() -> Result<()> {
+    let scene = Scene::one().await?;
+    let (router, worker) = (scene.router().await?, scene.worker("a").await?);
+    let at = Instant::now();
+    send(router, Signal::SIGSTOP)?;
+    let replaced = async || {
+        let now = scene.routers().last()?.pid;
+        (now != router).then_some(())
+    };
+    wait::until("another router", Duration::from_secs(15), replaced).await?;
+    let took = at.elapsed();
+    wait::until("an answer", Duration::from_secs(5), async || {
+        one_call(&scene.client(), "a/m1").await.is_answered().then_some(())
+    })
+    .await?;
+    say(&format!("F8: a stopped router was replaced after {took:?}"));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(scene.worker("a").await?, worker);
     Ok(())
 }

@@ -7,5 +7,6 @@ mod clients;
 mod flood;
 mod ipc;
 mod kill;
+mod routing;
 mod secrets;
 mod start;

@@ -1,6 +1,7 @@
 //! F25, F26: where a key may be, and what a worker may do.
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 use tests::config::Provider;
@@ -92,27 +93,34 @@ async fn f26_a_worker_can_do_nothing_but_its_work() -> Result<()> {
     let scene = cast.configure(|c, _| Ok(c.provider(Provider::demo("d"))))?.start().await?;
     let status = scene.provider_status("d")?;
     say(&format!("F26: sandbox {}", status["sandbox"]));
+    let place = scene.place();
+    let file = |path: std::path::PathBuf| path.display().to_string();
+    let upstream = scene.upstream("a")?.address().to_string();
     let probes = [
-        "exec",
-        "open-passwd",
-        "open-state",
-        "write",
-        "connect",
-        "bind",
-        "fork",
-        "signal-parent",
-        "unix-socket",
-        "ptrace-parent",
-        "read-parent-mem",
+        ("exec", String::new()),
+        ("open-passwd", String::new()),
+        ("open-state", file(place.config())),
+        ("open-state", file(place.path().join("a.key"))),
+        ("write", file(place.state().join("written"))),
+        ("write", "/tmp/llm-link-written".to_owned()),
+        ("connect", upstream),
+        ("bind", String::new()),
+        ("fork", String::new()),
+        ("signal-parent", String::new()),
+        ("unix-socket", String::new()),
+        ("ptrace-parent", String::new()),
+        ("read-parent-mem", String::new()),
     ];
     let mut allowed = Vec::new();
-    for probe in probes {
-        let reply = scene.client().chat(&format!("d/demo-probe={probe}")).await?;
+    for (probe, argument) in probes {
+        let model = format!("d/demo-probe={probe}");
+        let ask = json!({"model": model, "messages": [{"role": "user", "content": argument}]});
+        let reply = scene.client().post("/v1/chat/completions", ask.to_string()).await?;
         assert_eq!(reply.status, 200, "{probe}: {}", reply.text());
         let said = reply.content();
-        say(&format!("F26: {probe}: {said}"));
+        say(&format!("F26: {probe} {argument}: {said}"));
         if !said.contains("denied") {
-            allowed.push(format!("{probe}: {said}"));
+            allowed.push(format!("{probe} {argument}: {said}"));
         }
     }
     assert!(allowed.is_empty() || status["sandbox"].to_string().contains("none"), "{allowed:?}");

@@ -248,7 +248,7 @@ fn a_drain_ends_politely_and_otherwise_by_force() {
     world.put(Input::Up);
     world.serve();
     world.put(Input::Down(secs(10)));
-    for seq in 1..100 {
+    for seq in 1..120 {
         world.pass(Duration::from_millis(150));
         world.put(Input::Pong(Pulse { seq: seq / 7, ..Pulse::default() }));
     }

@@ -13,6 +13,8 @@ const RESERVE: u64 = 4 * 1024 * 1024;
 /// Bounds of what is read only to be thrown away.
 const DISCARD_BYTES: u64 = 256 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
+/// A client that sends nothing for so long waits for our answer.
+const DISCARD_PAUSE: Duration = Duration::from_millis(500);
 
 /// Bounds of a request body.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,8 @@ where
     let until = Instant::now() + DISCARD_TIME;
     let mut left = DISCARD_BYTES;
     while !body.is_end_stream() {
-        let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await else { return };
+        let pause = until.min(Instant::now() + DISCARD_PAUSE);
+        let Ok(Some(Ok(frame))) = timeout_at(pause, body.frame()).await else { return };
         let bytes = frame.data_ref().map_or(0, |b| b.len() as u64);
         match left.checked_sub(bytes) {
             Some(rest) => left = rest,

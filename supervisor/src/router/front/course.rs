@@ -80,9 +80,16 @@ pub(crate) enum Price {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tries {
     sent: u8,
+    refused: u8,
     out: bool,
     /// Not before this wait.
     pause: Duration,
+}
+
+impl Tries {
+    fn asked(self) -> u8 {
+        self.sent.saturating_add(self.refused)
+    }
 }
 
 /// The state of one call's way.
@@ -126,12 +133,13 @@ impl Course {
             .filter(|at| self.is_open(*at))
             .map(|at| (at, standing(&self.route[at])))
             .collect();
-        let fresh = |(at, s): &&(usize, Standing)| self.tries[*at].sent == 0 && s.is_fit();
+        let fresh = |(at, s): &&(usize, Standing)| self.tries[*at].asked() == 0 && s.is_fit();
         let best = open.iter().filter(fresh).find(|(_, s)| *s == Standing::Ready);
         if let Some((at, _)) = best.or_else(|| open.iter().find(fresh)) {
             return self.go(*at);
         }
-        let again = open.iter().filter(|(_, s)| s.is_fit()).min_by_key(|(at, _)| (self.tries[*at].sent, *at));
+        let again =
+            open.iter().filter(|(_, s)| s.is_fit()).min_by_key(|(at, _)| (self.tries[*at].asked(), *at));
         if let Some((at, _)) = again {
             return self.go(*at);
         }
@@ -154,6 +162,7 @@ impl Course {
         match setback {
             Setback::Refused => {
                 self.refusals += 1;
+                tries.refused += 1;
                 tries.pause = REFUSED_PAUSE.mul_f64(random);
             }
             Setback::Lost => tries.pause = Duration::ZERO,

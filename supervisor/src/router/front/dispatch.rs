@@ -4,7 +4,7 @@
 use super::attempt::{self, Tried};
 use super::call::Call;
 use super::course::{Course, Price, Replay, Setback, Step};
-use super::gate::Permit;
+use super::gate::{Gate, Permit};
 use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
 use crate::router::routing::{Candidate, Standing};
@@ -82,7 +82,7 @@ struct Run {
 }
 
 enum Next {
-    Answered(Served),
+    Answered(Box<Served>),
     GoOn,
     Stop,
 }
@@ -137,12 +137,13 @@ impl Run {
     /// Waits until a candidate is fit. False = nobody became fit in time, or too many wait already.
     async fn wait_for_worker(&mut self, at: usize) -> bool {
         let snapshot = self.shard.shared.snapshot();
-        let provider = &self.course.candidate(at).provider;
-        let Some(gate) = snapshot.gate(provider) else { return false };
-        let Ok(_waiting) = gate.wait() else {
-            let failure = crowded(provider);
-            self.shown.offer(failure, None, at);
-            return false;
+        let provider = self.course.candidate(at).provider.clone();
+        let waiting = snapshot.gate(&provider).map(Gate::wait);
+        let Some(Ok(_waiting)) = waiting else {
+            // Another candidate may have room to wait at.
+            self.course.failed(at, Setback::Crowded, 0.0);
+            self.shown.offer(crowded(&provider), None, at);
+            return true;
         };
         let until = *self.waited_until.get_or_insert_with(|| Instant::now() + AWAIT);
         let until = self.call.deadline.map_or(until, |d| d.min(until));
@@ -182,7 +183,7 @@ impl Run {
         match attempt::run(stream, hold, self.call.deadline).await {
             Tried::Answered(answer) => {
                 self.record.tried(at, began, AttemptResult::Answered);
-                Next::Answered(Served { answer, place })
+                Next::Answered(Box::new(Served { answer, place }))
             }
             Tried::Late => {
                 self.too_late();
@@ -248,11 +249,11 @@ impl Run {
         self.shown.offer(failure, upstream, at);
     }
 
-    fn answered(mut self, at: usize, served: Served) -> Outcome {
+    fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
         self.record.commit();
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
-        let Served { answer, place } = served;
+        let Served { answer, place } = *served;
         let dialect = self.call.dialect;
         let (head, body) = answer.into_reply(dialect, self.record, place);
         Outcome::Answered(Answered { head, candidate, attempts, body })

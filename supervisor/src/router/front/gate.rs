@@ -120,8 +120,11 @@ struct Places<W> {
     elsewhere: u32,
     tickets: u64,
     /// The apps that wait, next one first; an app that was served goes to the end.
-    lines: VecDeque<(Arc<str>, VecDeque<(u64, W)>)>,
+    lines: VecDeque<(Arc<str>, Line<W>)>,
 }
+
+/// The waiting calls of one app, by ticket.
+type Line<W> = VecDeque<(u64, W)>;
 
 impl<W> Places<W> {
     fn new(max: u32, max_queue: u32) -> Self {

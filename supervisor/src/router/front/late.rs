@@ -84,3 +84,57 @@ fn failure_of(outcome: Outcome) -> Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::front::dispatch::Answered;
+    use crate::router::front::refusal::Refusal;
+    use crate::router::routing::{Candidate, Table};
+    use http_body_util::BodyExt;
+    use protocol::ipc::call::ReplyHead;
+    use tokio::time::sleep;
+
+    fn answered(stream: bool) -> Outcome {
+        let candidate = Candidate {
+            provider: "a".into(),
+            model: "m".into(),
+            provider_header: http::HeaderValue::from_static("a"),
+            model_header: http::HeaderValue::from_static("m"),
+        };
+        let head = ReplyHead { status: 200, headers: vec![], stream, losses: vec![] };
+        let body = ReplyBody::whole(vec![Bytes::from_static(b"data: 1\n\n")]);
+        Outcome::Answered(Answered { head, candidate, attempts: 1, body })
+    }
+
+    fn failed() -> Outcome {
+        let failure = Table::default().resolve("x").unwrap_err();
+        Outcome::Failed(Refusal { failure: *failure, upstream: None, candidate: None, attempts: 1 })
+    }
+
+    async fn told(outcome: Outcome) -> String {
+        let running = async move {
+            sleep(SILENCE + SILENCE / 2).await;
+            outcome
+        };
+        let body = ReplyBody::late(Late::new(Dialect::OpenAiChat, Box::pin(running)));
+        String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn comments_keep_a_silent_stream_alive_until_its_answer() {
+        assert_eq!(told(answered(true)).await, ": ping\n\n: ping\n\ndata: 1\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_failure_is_an_event() {
+        let told = told(failed()).await;
+        assert!(told.starts_with(": ping\n\n: ping\n\ndata: {\"error\""), "{told}");
+        assert!(!told.contains("[DONE]"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_document_does_not_fit_a_stream_that_has_begun() {
+        assert!(told(answered(false)).await.contains("a document instead of a stream"));
+    }
+}

@@ -10,6 +10,18 @@ use crate::settings::resolved::{App, Listener};
 /// The app of callers without a key.
 const DEFAULT: &str = "default";
 
+/// Whether any client can be told from any caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Some app has a key, even if it could not be read.
+    Keys,
+    Nothing,
+}
+
+pub(super) fn guard(raw: &[RawApp]) -> Guard {
+    if raw.iter().any(|app| !app.keys.is_empty()) { Guard::Keys } else { Guard::Nothing }
+}
+
 pub(super) fn apps(raw: Vec<RawApp>, secrets: &mut Keys<'_>, findings: &mut Findings) -> Vec<App> {
     let mut apps: Vec<App> = Vec::with_capacity(raw.len());
     for raw in raw {

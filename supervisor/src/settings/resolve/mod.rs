@@ -42,8 +42,9 @@ pub(crate) struct Resolution {
 /// Resolves everything; what is wrong is in `findings`.
 pub(crate) fn resolve(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
     let mut keys = key::Keys::new(context);
+    let guard = app::guard(&raw.apps);
     let apps = app::apps(raw.apps, &mut keys, findings);
-    let server = server::server(raw.server, &apps, context, findings);
+    let server = server::server(raw.server, guard, context, findings);
     let names = provider_names(&raw.providers, findings);
     let resolving = provider::Resolving { names: &names, listeners: &server.listeners, context };
     let resolved: Vec<_> = raw

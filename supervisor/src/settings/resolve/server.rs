@@ -1,5 +1,6 @@
 //! `[server]`: addresses, directories, bounds.
 
+use super::app::Guard;
 use super::value::{bytes, count, milliseconds, word};
 use super::{Context, or_default};
 use crate::settings::directories as defaults;
@@ -7,7 +8,7 @@ use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::RawServer;
 use crate::settings::raw::keys::server as keys;
-use crate::settings::resolved::{App, Directories, Listener, Runtime, Server};
+use crate::settings::resolved::{Directories, Listener, Runtime, Server};
 use protocol::ipc::configure::RouterLimits;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,12 +22,12 @@ const LONGEST_RUNTIME_DIR: usize = 80;
 
 pub(super) fn server(
     mut raw: RawServer,
-    apps: &[App],
+    guard: Guard,
     context: Context<'_>,
     findings: &mut Findings,
 ) -> Server {
     let directories = directories(&raw, context, findings);
-    let listeners = listeners(raw.listen.take(), raw.open.take(), apps, findings);
+    let listeners = listeners(raw.listen.take(), raw.open.take(), guard, findings);
     let threads = count(raw.threads.take(), 0, 0..=1024, keys::THREADS, findings);
     let runtimes = [("multi", Runtime::Multi), ("per-core", Runtime::PerCore)];
     let runtime = word(raw.runtime.take(), &runtimes, keys::RUNTIME, findings);
@@ -103,11 +104,11 @@ fn directory(
 fn listeners(
     typed: Option<Vec<Typed<String>>>,
     open: Option<Typed<bool>>,
-    apps: &[App],
+    guard: Guard,
     findings: &mut Findings,
 ) -> Vec<Listener> {
     let told_open = or_default(open, false);
-    let has_keys = apps.iter().any(|app| !app.key_hashes.is_empty());
+    let has_keys = guard == Guard::Keys;
     let typed = typed.unwrap_or_else(|| vec![Typed::new(DEFAULT_LISTEN.to_string(), Place::Whole)]);
     if typed.is_empty() {
         findings.mistake(&Place::Whole, "`listen` is an empty list", keys::LISTEN.example);

@@ -250,13 +250,15 @@ fn proxy(typed: Option<Typed<String>>, context: Context<'_>, findings: &mut Find
 
 /// Proxies may have a user and password, which messages must not repeat.
 fn check_proxy(url: &str) -> Result<(), String> {
-    let scheme = "http://";
-    let Some(rest) = url.strip_prefix(scheme) else {
-        return Err("`proxy` is neither `direct`, `environment` nor an `http://` address".to_owned());
+    let known = ["http", "https", "socks5", "socks5h"];
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| known.contains(scheme)) else {
+        return Err(
+            "`proxy` is neither `direct`, `environment` nor an http, https or socks5 address".to_owned()
+        );
     };
     let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
     let parsed =
-        BaseUrl::parse(&format!("{scheme}{address}")).map_err(|e| format!("`proxy` cannot be used: {e}"))?;
+        BaseUrl::parse(&format!("http://{address}")).map_err(|e| format!("`proxy` cannot be used: {e}"))?;
     if parsed.path().is_empty() { Ok(()) } else { Err("`proxy` has a path".to_owned()) }
 }
 

@@ -62,20 +62,18 @@ fn the_router_is_told_everything_but_keys() {
 #[test]
 fn a_worker_is_told_its_own_and_no_key() {
     let settings = settings_with(TWO, &machine());
-    let config = settings.worker_config("a", 4, &[9; 32]).expect("a");
+    let config = settings.providers[0].worker_config(4, &[9; 32]);
     assert_eq!((config.provider.as_str(), config.generation, config.token.len()), ("a", 4, 32));
     assert!(!serde_json::to_string(&config).expect("json").contains("sk-provider"));
-    let demo = settings.worker_config("b", 1, &[]).expect("b");
+    let demo = settings.providers[1].worker_config(1, &[]);
     assert_eq!(demo.upstream, Upstream::Demo);
-    assert!(settings.worker_config("c", 1, &[]).is_none());
-    assert!(settings.fingerprint("c").is_none());
 }
 
 /// The fingerprint of provider `a` after `from` in the file becomes `to`.
 fn fingerprint(from: &str, to: &str, pretend: &Pretend) -> String {
     let text = TWO.replacen(from, to, 1);
     assert!(from == to || text != TWO, "{from} is not in the file");
-    settings_with(&text, pretend).fingerprint("a").expect("a")
+    settings_with(&text, pretend).providers[0].fingerprint()
 }
 
 #[test]

@@ -142,6 +142,9 @@ fn proxies_of_the_environment_are_read_once() {
         Proxy::Environment { http: String::new(), https: "http://p:1".into(), no: "localhost".into() };
     assert_eq!(proxy(&set, lines), found);
     assert_eq!(proxy(&set, "base_url = \"http://h\"\nproxy = \"direct\""), Proxy::Direct);
+    let socks = "socks5h://me:pw@p:1080";
+    let typed = format!("base_url = \"http://h\"\nproxy = \"{socks}\"");
+    assert_eq!(proxy(&set, &typed), Proxy::Url(socks.to_owned()));
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn flags_win_over_the_file_and_rust_log_over_both() {
     let Ok(settings) = load(Pretend::default()) else { panic!("refused") };
     let addresses: Vec<_> = settings.server.listeners.iter().map(|l| l.address.to_string()).collect();
     assert_eq!(addresses, ["127.0.0.1:2", "[::1]:0"]);
-    assert_eq!(settings.log, Log { filter: "debug".to_owned(), format: LogFormat::Json });
+    assert_eq!(settings.log, crate::settings::resolved::Log { filter: "debug".to_owned(), format: LogFormat::Json });
     let Ok(settings) = load(Pretend::default().with_env("RUST_LOG", "info,llm_link=trace")) else {
         panic!("refused")
     };

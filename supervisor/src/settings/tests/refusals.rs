@@ -348,9 +348,9 @@ fn headers_and_quirks() {
 fn bounds_of_a_provider() {
     let proxy = r#" | proxy = "http://proxy.example.com:3128"   # or "direct" or "environment""#;
     assert_eq!(
-        provider("proxy = \"socks5://x\"\nsandbox = \"requird\"\nmemory_limit = \"1MiB\"\nfiles = 3\nmax_concurrent = 0\npriority = 3000000000\ntimeouts = { connect = \"10\", conect = \"1s\" }\nenabled = 1"),
+        provider("proxy = \"socks4://me:pw@x\"\nsandbox = \"requird\"\nmemory_limit = \"1MiB\"\nfiles = 3\nmax_concurrent = 0\npriority = 3000000000\ntimeouts = { connect = \"10\", conect = \"1s\" }\nenabled = 1"),
         [
-            format!("a.toml:4:9: `proxy` is neither `direct`, `environment` nor an `http://` address{proxy}"),
+            format!("a.toml:4:9: `proxy` is neither `direct`, `environment` nor an http, https or socks5 address{proxy}"),
             "a.toml:5:11: `requird` is not one of `best-effort`, `required`, `off`; did you mean `required`? | sandbox = \"best-effort\"".to_owned(),
             "a.toml:6:16: `memory_limit` of 1MiB is not between 64MiB and 1024GiB | memory_limit = \"1GiB\"".to_owned(),
             "a.toml:7:9: `files` of 3 is not between 64 and 1048576 | files = 1024".to_owned(),
@@ -410,6 +410,15 @@ fn apps_and_logs() {
             "a.toml:14:9: `inof` is no log level; did you mean `info`? | level = \"info\"".to_owned(),
             "a.toml:15:10: `xml` is not one of `text`, `json` | format = \"json\"".to_owned(),
         ]
+    );
+}
+
+#[test]
+fn a_key_that_cannot_be_read_is_one_mistake() {
+    let text = "[server]\nlisten = \"0.0.0.0:1\"\n[[apps]]\nname = \"web\"\nkeys = [{ env = \"K\" }]";
+    assert_eq!(
+        demo_after(text),
+        ["a.toml:5:9: the environment variable `K` is not set | keys = [{ env = \"WEB_KEY\" }]"]
     );
 }
 

@@ -88,6 +88,18 @@ fn refusals_use_no_attempts_and_are_bounded() {
 }
 
 #[test]
+fn who_refused_is_asked_again_after_the_others() {
+    let mut c = course(&["a/m", "b/m"]);
+    c.handed_over(0);
+    c.take_back(0);
+    c.failed(0, Setback::Refused, 1.0);
+    assert!(matches!(c.next(ready), Step::Go { at: 1, price: Price::Free, .. }));
+    c.handed_over(1);
+    c.failed(1, ELSEWHERE, 1.0);
+    assert!(matches!(c.next(ready), Step::Go { at: 0, .. }));
+}
+
+#[test]
 fn no_replay_means_one_attempt_unless_it_was_refused() {
     for replay in [Replay::Declined, Replay::TooLarge] {
         let rules = Rules { max_attempts: 3, per_provider: 2, replay };

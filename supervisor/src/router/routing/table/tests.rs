@@ -1,7 +1,9 @@
 //! Routes of small configurations, as `provider/model` lists.
 
 use super::*;
-use protocol::ipc::configure::{Alias, Lane, ModelEntry, ModelFacts, RouterLimits, WorkerState};
+use protocol::ipc::configure::{
+    Alias, Lane, ModelEntry, ModelFacts, RouterLimits, RouterRuntime, WorkerState,
+};
 
 fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Provider {
     Provider {
@@ -45,7 +47,17 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
         deadline_ms: 0,
         drain_ms: 0,
     };
-    Table::new(&RouterConfig { epoch: 1, listeners: vec![], apps: vec![], providers, aliases, limits })
+    let (runtime, threads) = (RouterRuntime::Multi, 1);
+    Table::new(&RouterConfig {
+        epoch: 1,
+        listeners: vec![],
+        apps: vec![],
+        providers,
+        aliases,
+        limits,
+        runtime,
+        threads,
+    })
 }
 
 fn route(table: &Table, name: &str) -> Vec<String> {
