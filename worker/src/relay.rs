@@ -1,12 +1,15 @@
 //! The answer on its way back: bytes of the upstream to the router unchanged, watched by a tap that says when
 //! they commit the call, whether they ended well and what they cost.
 //!
-//! Whole events only are sent on: a client can use nothing less, and an error event can then always follow.
+//! Whole events only are sent on: a client can use nothing less, and an error event can then always follow. An
+//! answer in another dialect than the client's goes through a translator instead of past the tap.
 //! It never decides about retries; it says what happened.
 
+use crate::translate::Translator;
 use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use protocol::dialect::Dialect;
 use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
@@ -19,6 +22,9 @@ use tokio::time::Sleep;
 
 /// A document up to this size is read for its usage; a larger one passes unread.
 const READ_DOCUMENT: usize = 8 * 1024 * 1024;
+
+/// After its terminator a stream may stay open this long, so that its connection can be used again.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How an attempt ends without success.
 #[derive(Debug)]
@@ -67,7 +73,10 @@ pub(crate) enum Framing {
 /// One answer under way.
 pub(crate) struct Relay {
     reply: Reply,
+    /// The client's.
+    dialect: Dialect,
     tap: Tap,
+    translator: Option<Box<Translator>>,
     /// The client sees usage chunks.
     shows_usage: bool,
     started: Instant,
@@ -83,13 +92,25 @@ impl Relay {
         let left = head.deadline_ms.map(Duration::from_millis);
         Self {
             reply,
+            dialect: head.dialect,
             tap: Tap::new(head.dialect),
+            translator: None,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             started,
             timings: Timings::default(),
             deadlines: Deadlines::new(timeouts, shape, left, started),
             alarm: None,
         }
+    }
+
+    /// From here on the answer is one to be translated.
+    pub(crate) fn translate(&mut self, back: Translator) {
+        self.translator = Some(Box::new(back));
+    }
+
+    /// The client's dialect.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Waits for `what`, but no longer than the deadlines allow.
@@ -110,18 +131,60 @@ impl Relay {
             connection.map(|c| c.at.saturating_duration_since(self.started).as_micros() as u64);
     }
 
-    /// The upstream's head is there.
-    pub(crate) fn head(&mut self, head: &ReplyHead) {
+    /// The upstream's head is there, and how its body is framed.
+    pub(crate) fn head(&mut self, head: ReplyHead, framing: Framing) {
         self.timings.first_byte_us = Some(self.elapsed_us());
-        self.reply.head(head);
+        let head = match &mut self.translator {
+            Some(translator) => translator.head(head, framing),
+            None => head,
+        };
+        self.reply.head(&head);
     }
 
     /// Sends on the whole body of a successful answer.
     pub(crate) async fn body(&mut self, body: AnswerBody, framing: Framing) -> Result<(), Broken> {
-        match framing {
-            Framing::Sse | Framing::Ndjson => self.events(body, framing).await,
-            Framing::Document => self.document(body).await,
+        match (framing, &self.translator) {
+            (_, Some(_)) => self.translated(body).await,
+            (Framing::Sse | Framing::Ndjson, None) => self.events(body, framing).await,
+            (Framing::Document, None) => self.document(body).await,
         }
+    }
+
+    async fn translated(&mut self, mut body: AnswerBody) -> Result<(), Broken> {
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            self.push(&chunk).await?;
+            if self.translator.as_ref().is_some_and(|translator| translator.is_over()) {
+                let rest = async { while self.chunk(&mut body).await.is_ok_and(|chunk| chunk.is_some()) {} };
+                let _ = tokio::time::timeout(LINGER, rest).await;
+                break;
+            }
+        }
+        self.finish().await
+    }
+
+    /// Sends on what these bytes of the upstream mean.
+    async fn push(&mut self, chunk: &[u8]) -> Result<(), Broken> {
+        let Some(translator) = &mut self.translator else { return Ok(()) };
+        let mut out = Vec::new();
+        let pushed = translator.push(chunk, &mut out);
+        self.write(out).await?;
+        Ok(pushed?)
+    }
+
+    /// The upstream has no more bytes.
+    async fn finish(&mut self) -> Result<(), Broken> {
+        let Some(translator) = &mut self.translator else { return Ok(()) };
+        let mut out = Vec::new();
+        let finished = translator.finish(&mut out);
+        self.write(out).await?;
+        Ok(finished?)
+    }
+
+    async fn write(&mut self, out: Vec<u8>) -> Result<(), Gone> {
+        if self.translator.as_ref().is_some_and(|translator| translator.content_seen()) {
+            self.content();
+        }
+        self.flush(BytesMut::from(Bytes::from(out))).await
     }
 
     async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
@@ -151,6 +214,9 @@ impl Relay {
 
     /// Sends on the events that these bytes complete.
     pub(crate) async fn feed(&mut self, splitter: &mut Splitter, chunk: &[u8]) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            return self.push(chunk).await;
+        }
         splitter.push(chunk);
         let mut out = BytesMut::new();
         while let Some((observed, raw)) = splitter.next(&mut self.tap)? {
@@ -161,6 +227,9 @@ impl Relay {
 
     /// The stream has no more bytes: did it end well?
     pub(crate) async fn complete(&mut self, mut splitter: Splitter) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            return self.finish().await;
+        }
         let mut out = BytesMut::new();
         while let Some((observed, raw)) = splitter.finish(&mut self.tap) {
             self.take(&mut out, observed, &raw)?;
@@ -181,23 +250,32 @@ impl Relay {
                 return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
             }
             Observed::UsageOnly if !self.shows_usage => return Ok(()),
-            Observed::Content => {
-                if self.timings.first_content_us.is_none() {
-                    self.timings.first_content_us = Some(self.elapsed_us());
-                }
-                self.deadlines.content(Instant::now());
-            }
+            Observed::Content => self.content(),
             Observed::Prelude | Observed::UsageOnly | Observed::End => {}
         }
         out.extend_from_slice(raw);
         Ok(())
     }
 
+    fn content(&mut self) {
+        if self.timings.first_content_us.is_none() {
+            self.timings.first_content_us = Some(self.elapsed_us());
+        }
+        self.deadlines.content(Instant::now());
+    }
+
+    fn content_seen(&self) -> bool {
+        match &self.translator {
+            Some(translator) => translator.content_seen(),
+            None => self.tap.content_seen(),
+        }
+    }
+
     async fn flush(&mut self, out: BytesMut) -> Result<(), Gone> {
         if out.is_empty() {
             return Ok(());
         }
-        let commit = if self.tap.content_seen() { Commit::Committed } else { Commit::Held };
+        let commit = if self.content_seen() { Commit::Committed } else { Commit::Held };
         self.deadlines.paused();
         let sent = self.reply.data(out.freeze(), commit).await;
         self.deadlines.bytes(Instant::now());
@@ -228,6 +306,10 @@ impl Relay {
 
     /// Sends on a whole document that is here already.
     pub(crate) async fn whole(&mut self, document: Bytes) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            self.push(&document).await?;
+            return self.finish().await;
+        }
         self.timings.first_content_us = self.timings.first_byte_us;
         self.tap.document(&document)?;
         Ok(self.reply.data(document, Commit::Held).await?)
@@ -254,12 +336,15 @@ impl Relay {
 
     fn trailer(&mut self) -> Trailer {
         self.timings.total_us = self.elapsed_us();
-        let usage = self.tap.usage();
+        let (usage, stop_reason) = match &self.translator {
+            Some(translator) => (translator.usage(), translator.stop_reason()),
+            None => (self.tap.usage(), self.tap.stop_reason()),
+        };
         Trailer {
             usage,
             usage_source: (!usage.is_empty()).then_some(UsageSource::Reported),
             timings: self.timings,
-            stop_reason: self.tap.stop_reason().map(str::to_owned),
+            stop_reason: stop_reason.map(str::to_owned),
         }
     }
 

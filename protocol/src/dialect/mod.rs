@@ -5,6 +5,7 @@ pub mod anthropic;
 mod calls;
 pub mod codec;
 mod dispatch;
+pub mod embed;
 pub mod failure;
 mod fields;
 pub mod gemini;
@@ -24,7 +25,7 @@ mod write;
 pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
 pub use dispatch::{Quirks, QuirksError};
 pub use failure::{ErrorAnswer, ErrorReply};
-pub use stream::StreamTranslation;
+pub use stream::{EventReader, StreamTranslation};
 pub use tap::{Observed, Tap};
 
 use serde::{Deserialize, Serialize};

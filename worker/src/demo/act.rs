@@ -1,13 +1,13 @@
 //! Does what a plan says: the only part of the demo provider with a clock, memory and a process to end.
 
 use super::{Framing, Plan, Probing, Stamp, Step, models, plan};
+use crate::body::Source;
 use crate::relay::{self, Broken, Failed, Relay, Splitter};
 use crate::sandbox::probe;
 use bytes::{Bytes, BytesMut};
 use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::model::{Failure, FailureKind};
-use protocol::transport::link::RequestBody;
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant, SystemTime};
 const LINE: usize = 1024;
 
 /// Answers a call that was given to the demo provider.
-pub(crate) async fn answer(head: &CallHead, body: RequestBody, relay: &mut Relay) -> Result<(), Broken> {
+pub(crate) async fn answer(head: &CallHead, body: Source, relay: &mut Relay) -> Result<(), Broken> {
     let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let plan = match (head.dialect, head.operation) {
         (Dialect::OpenAiChat, Operation::Chat) => {
-            let body = whole(body, head.body_len).await?;
+            let body = body.whole(head.body_len).await?;
             plan(&head.model, &body, Stamp { created, id: head.call_id.clone() })
         }
         (Dialect::OpenAiChat, Operation::Raw) if head.path.trim_matches('/') == "models" => {
@@ -34,14 +34,6 @@ pub(crate) async fn answer(head: &CallHead, body: RequestBody, relay: &mut Relay
         acting.act(step).await?;
     }
     acting.finish().await
-}
-
-async fn whole(mut body: RequestBody, len: u64) -> Result<Bytes, Broken> {
-    let mut bytes = BytesMut::with_capacity(usize::try_from(len.min(1 << 20)).unwrap_or(0));
-    while let Some(piece) = body.next().await {
-        bytes.extend_from_slice(&piece?);
-    }
-    Ok(bytes.freeze())
 }
 
 fn unsupported(what: &str) -> Broken {
@@ -84,12 +76,13 @@ impl Acting<'_> {
     }
 
     fn begin(&mut self, status: u16, framing: Framing) {
-        let (kind, stream) = match framing {
-            Framing::Json => ("application/json", false),
-            Framing::EventStream => ("text/event-stream", true),
+        let (kind, framed) = match framing {
+            Framing::Json => ("application/json", relay::Framing::Document),
+            Framing::EventStream => ("text/event-stream", relay::Framing::Sse),
         };
         let headers = vec![("content-type".to_owned(), kind.to_owned())];
-        self.relay.head(&ReplyHead { status, headers, stream, losses: Vec::new() });
+        let stream = framing == Framing::EventStream;
+        self.relay.head(ReplyHead { status, headers, stream, losses: Vec::new() }, framed);
         self.sent = match framing {
             Framing::Json => Sent::Document(BytesMut::new()),
             Framing::EventStream => Sent::Events(Splitter::new(relay::Framing::Sse)),
@@ -126,6 +119,7 @@ impl Acting<'_> {
     fn refusal(&self, status: u16, headers: Vec<(String, String)>, body: Bytes) -> Broken {
         let answer = ErrorAnswer { status, headers: &headers, body: &body, now_unix_s: self.created };
         let failure = self.head.dialect.decode_failure(&answer);
+        let body = if self.relay.dialect() == self.head.dialect { body } else { Bytes::new() };
         Broken::Failed(Box::new(Failed { failure, headers, body }))
     }
 }
