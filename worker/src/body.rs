@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use protocol::transport::link::{Gone, RequestBody};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -19,15 +20,20 @@ pub(crate) enum Source {
 impl Source {
     /// All bytes, waiting for those under way. The router has bounded them.
     pub(crate) async fn whole(self, len: u64) -> Result<Bytes, Gone> {
-        let mut body = match self {
+        let mut this = match self {
             Source::Whole(bytes) => return Ok(bytes.unwrap_or_default()),
-            Source::Client(body) => body,
+            Source::Client(_) => self,
         };
         let mut bytes = BytesMut::with_capacity(usize::try_from(len.min(1 << 22)).unwrap_or(0));
-        while let Some(piece) = body.next().await {
+        while let Some(piece) = this.next().await {
             bytes.extend_from_slice(&piece?);
         }
         Ok(bytes.freeze())
+    }
+
+    /// The next bytes; `None` = complete. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {

@@ -125,7 +125,7 @@ async fn counted(
         }
     }
     let (headers, document) = count::estimate(head, &body)?;
-    relay.head(ReplyHead { status: 200, headers, stream: false, losses: Vec::new() }, Framing::Document);
+    relay.head(&ReplyHead { status: 200, headers, stream: false, losses: Vec::new() });
     relay.whole(document).await
 }
 
@@ -168,8 +168,7 @@ async fn send(
     let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
         let status = parts.status.as_u16();
-        let (ours, theirs) = (relay.dialect(), endpoint.dialect);
-        return Err(refusal(theirs, ours, status, headers, body).await);
+        return Err(refusal(endpoint.dialect, status, headers, body).await);
     }
     let framing = framing(&parts.headers);
     let reply = ReplyHead {
@@ -178,7 +177,7 @@ async fn send(
         stream: framing != Framing::Document,
         losses: Vec::new(),
     };
-    relay.head(reply, framing);
+    relay.head(&reply);
     relay.body(body, framing).await
 }
 
@@ -208,20 +207,12 @@ fn framing(headers: &http::HeaderMap) -> Framing {
     }
 }
 
-/// The upstream said no: its own words travel on, with what they mean. Words in another dialect than the
-/// client's stay behind; the router says what they mean in the client's.
-async fn refusal(
-    dialect: Dialect,
-    client: Dialect,
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: AnswerBody,
-) -> Broken {
+/// The upstream said no: its own words travel on, with what they mean.
+async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, body: AnswerBody) -> Broken {
     let read = tokio::time::timeout(ERROR_WAIT, Limited::new(body, ERROR_BODY).collect()).await;
     let body = read.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
     let answer = ErrorAnswer { status, headers: &headers, body: &body, now_unix_s: unix_now() };
     let failure = dialect.decode_failure(&answer);
-    let body = if dialect == client { body } else { Bytes::new() };
     Broken::Failed(Box::new(Failed { failure, headers, body }))
 }
 

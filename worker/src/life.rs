@@ -79,6 +79,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn live(args: &Args) -> Result<(), LifeError> {
+    inherit::name_process();
     let control = inherit::adopt_control()?;
     let listener = inherit::adopt_unix_listener(0)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

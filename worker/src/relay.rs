@@ -9,7 +9,6 @@ use crate::translate::Translator;
 use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use protocol::dialect::Dialect;
 use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
@@ -73,8 +72,6 @@ pub(crate) enum Framing {
 /// One answer under way.
 pub(crate) struct Relay {
     reply: Reply,
-    /// The client's.
-    dialect: Dialect,
     tap: Tap,
     translator: Option<Box<Translator>>,
     /// The client sees usage chunks.
@@ -92,7 +89,6 @@ impl Relay {
         let left = head.deadline_ms.map(Duration::from_millis);
         Self {
             reply,
-            dialect: head.dialect,
             tap: Tap::new(head.dialect),
             translator: None,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
@@ -106,11 +102,6 @@ impl Relay {
     /// From here on the answer is one to be translated.
     pub(crate) fn translate(&mut self, back: Translator) {
         self.translator = Some(Box::new(back));
-    }
-
-    /// The client's dialect.
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.dialect
     }
 
     /// Waits for `what`, but no longer than the deadlines allow.
@@ -131,14 +122,13 @@ impl Relay {
             connection.map(|c| c.at.saturating_duration_since(self.started).as_micros() as u64);
     }
 
-    /// The upstream's head is there, and how its body is framed.
-    pub(crate) fn head(&mut self, head: ReplyHead, framing: Framing) {
+    /// The upstream's head is there.
+    pub(crate) fn head(&mut self, head: &ReplyHead) {
         self.timings.first_byte_us = Some(self.elapsed_us());
-        let head = match &mut self.translator {
-            Some(translator) => translator.head(head, framing),
-            None => head,
-        };
-        self.reply.head(&head);
+        match &mut self.translator {
+            Some(translator) => self.reply.head(&translator.head(head)),
+            None => self.reply.head(head),
+        }
     }
 
     /// Sends on the whole body of a successful answer.
@@ -324,7 +314,11 @@ impl Relay {
     /// No success: the reset says why, and what was consumed all the same.
     pub(crate) fn fail(mut self, broken: Broken) {
         let Broken::Failed(failed) = broken else { return };
-        let Failed { failure, headers, body } = *failed;
+        let Failed { failure, headers, mut body } = *failed;
+        // Words in another dialect stay behind; the router says what they mean in the client's.
+        if self.translator.as_ref().is_some_and(|translator| translator.changes_dialect()) {
+            body = Bytes::new();
+        }
         let reset = Reset {
             code: ResetCode::Upstream,
             failure: Some(failure),

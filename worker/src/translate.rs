@@ -5,7 +5,6 @@
 
 use crate::adapt::{self, Profile};
 use crate::plan::Transport;
-use crate::relay::Framing;
 use protocol::dialect::{
     Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation,
     UsageInStream, embed,
@@ -179,9 +178,9 @@ impl Translator {
     }
 
     /// The head for the client, from the upstream's. Settles what the upstream's framing makes of the rest.
-    pub(crate) fn head(&mut self, upstream: ReplyHead, framing: Framing) -> ReplyHead {
-        let streams = framing != Framing::Document;
-        let mut headers = upstream.headers;
+    pub(crate) fn head(&mut self, upstream: &ReplyHead) -> ReplyHead {
+        let streams = upstream.stream;
+        let mut headers = upstream.headers.clone();
         headers.retain(|(name, _)| !OF_THE_BYTES.contains(&name.as_str()));
         let mut stream = false;
         let mut content_type = "application/json";
@@ -282,6 +281,14 @@ impl Translator {
         let mut encoder = way.to.event_encoder(&way.stamp, style);
         events.iter().for_each(|event| encoder.event(event, &mut out));
         Ok(out)
+    }
+
+    /// The client speaks another dialect than the upstream.
+    pub(crate) fn changes_dialect(&self) -> bool {
+        match &self.job {
+            Job::Talk { way, .. } => way.from != way.to,
+            Job::Embed { from, to, .. } => from != to,
+        }
     }
 
     /// Content has been written: the call is committed. A document commits when it is complete.

@@ -1,7 +1,7 @@
 //! What every codec takes and gives: the two stream halves, the errors, the values a codec may not invent itself.
 
 use super::Operation;
-use crate::model::{ChatRequest, Event, Failure, FailureKind, Loss};
+use crate::model::{Event, Failure, FailureKind, Loss};
 
 /// Upstream frames to events.
 pub trait DecodeEvents: Send {
@@ -115,7 +115,7 @@ pub(crate) fn bad_answer(error: impl std::fmt::Display) -> Failure {
     Failure::new(FailureKind::BadAnswer, format!("the provider's answer makes no sense: {error}"))
 }
 
-/// The request's upstream id for tools: kept when every dialect takes it, else made safe; equal ids stay equal.
+/// A tool call's id: kept when every dialect takes it, else made safe; equal ids stay equal.
 pub(crate) fn safe_id(id: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     if !id.is_empty() && id.len() <= 64 && id.bytes().all(plain) {
@@ -144,16 +144,6 @@ pub(crate) fn short_id(id: &str, length: usize) -> String {
 fn fnv(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The request must not ask for what only pass-through can give.
-pub(crate) fn only_one_choice(request: &ChatRequest, n: Option<u64>) -> Result<(), Failure> {
-    match n {
-        Some(n) if n > 1 && !request.messages.is_empty() => {
-            Err(unsupported("n", "more than one choice cannot be translated to this provider's API"))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

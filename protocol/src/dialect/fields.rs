@@ -145,10 +145,6 @@ impl<'a> Item<'a> {
         self.raw.get().starts_with('[')
     }
 
-    pub(crate) fn is_object(&self) -> bool {
-        self.raw.get().starts_with('{')
-    }
-
     pub(crate) fn json(&self) -> RawJson {
         RawJson::new(self.raw)
     }

@@ -1,6 +1,7 @@
 //! Values of upstream answers read without trust: a wrong type is "not said", never a lost answer.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A count: a number or a numeral in a string; anything else, negative numbers included, is unknown.
@@ -18,6 +19,23 @@ pub(crate) struct Text(pub(crate) Option<String>);
 /// A list whose unreadable elements are left out; anything but a list is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+/// A value that may be of any shape; absent unless it is a `T`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loose<T>(pub(crate) Option<T>);
+
+impl<T> Default for Loose<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'a>> Deserialize<'de> for Loose<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_str(raw.get()).ok()))
+    }
+}
 
 impl<T> Default for List<T> {
     fn default() -> Self {
@@ -56,8 +74,8 @@ impl<'de> Deserialize<'de> for Text {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw: Option<Vec<T>> = Option::deserialize(deserializer)?;
-        Ok(List(raw.unwrap_or_default()))
+        let Loose(items) = Loose::<Vec<Loose<T>>>::deserialize(deserializer)?;
+        Ok(List(items.unwrap_or_default().into_iter().filter_map(|item| item.0).collect()))
     }
 }
 
@@ -140,6 +158,9 @@ mod tests {
         let filled: Vec<Filled> = serde_json::from_str(r#"["","a",[],[0],{},{"a":0},null,0,false]"#).unwrap();
         let want = [false, true, false, true, false, true, false, true, false];
         assert_eq!(filled.iter().map(|c| c.0).collect::<Vec<_>>(), want);
-        assert_eq!(serde_json::from_str::<List<u8>>("null").unwrap().0, Vec::<u8>::new());
+        for (text, want) in [("null", vec![]), ("7", vec![]), ("[1,\"x\",2]", vec![1, 2])] {
+            assert_eq!(serde_json::from_str::<List<u8>>(text).unwrap().0, want);
+        }
+        assert_eq!(serde_json::from_str::<Loose<u8>>("{}").unwrap().0, None);
     }
 }

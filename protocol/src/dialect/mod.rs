@@ -19,6 +19,7 @@ pub mod scan;
 pub mod stream;
 pub mod tap;
 mod time;
+pub mod tokens;
 mod turns;
 mod write;
 

@@ -85,9 +85,15 @@ impl Object<'_> {
         let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         match text {
             "" | "null" => self.object(key, |_| {}),
-            text if text.starts_with('{') && is_json() => self.raw(key, text),
+            text if text.starts_with('{') && is_json() => self.one_line(key, text),
             text => self.object(key, |o| o.put("_raw", text)),
         }
+    }
+
+    /// JSON text without its line ends, which framings would take for theirs; between tokens a blank says the same.
+    fn one_line(&mut self, key: &str, json: &str) {
+        let plain = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+        self.key(key).extend(json.bytes().map(plain));
     }
 
     /// The extras that belong to this dialect.
@@ -115,10 +121,6 @@ impl List<'_> {
 
     pub(crate) fn object(&mut self, each: impl FnOnce(&mut Object<'_>)) {
         object(self.next(), each);
-    }
-
-    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, what: &T) {
-        value(self.next(), what);
     }
 
     pub(crate) fn raw(&mut self, json: &RawJson) {

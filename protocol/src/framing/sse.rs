@@ -228,16 +228,19 @@ fn join(raw: &Bytes, lines: &[Range<usize>]) -> Option<Bytes> {
     }
 }
 
-/// Writes one event. `data` must hold no line end (JSON text never does); `event` is the optional name.
+/// Writes one event with the optional name `event`. A line end inside `data` continues it on the next line.
 pub fn write_event(out: &mut Vec<u8>, event: Option<&str>, data: &[u8]) {
     if let Some(name) = event {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(name.as_bytes());
         out.push(b'\n');
     }
-    out.extend_from_slice(b"data: ");
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\n\n");
+    for line in data.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
 }
 
 /// Writes a comment: a keep-alive that no client reads as an event.

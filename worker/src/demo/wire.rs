@@ -1,181 +1,138 @@
-//! The OpenAI chat dialect, written: documents, stream chunks, errors, the model list.
+//! An answer's bytes in OpenAI Chat Completions: the chunks of a stream, or one document
+//! (<https://platform.openai.com/docs/api-reference/chat>).
+//!
+//! Owns: the JSON around the content. Never: the content, the order of chunks.
 
-use super::ask::Ask;
-use super::reply::{Reply, Said};
-use super::{Framing, Stamp, Step, speech};
+use super::answer::{Answer, Said, Stop, ToolCall};
+use super::request::StreamUsage;
 use bytes::Bytes;
+use protocol::framing::sse;
+use protocol::model::Usage;
 use serde_json::{Value, json};
 
-/// Neither JSON, nor an event, nor text.
-pub(super) const GARBAGE: Bytes =
-    Bytes::from_static(b"\xff\xfe\x00data: {\"choices\":[\xc3\x28\n\n<html>\n\n");
+pub(crate) const STREAM_TYPE: &str = "text/event-stream";
+pub(crate) const DOCUMENT_TYPE: &str = "application/json";
 
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
-
-/// Characters of arguments per piece of a tool call.
-const ARGUMENT_PIECE: usize = 8;
-
-/// Says things in the form one request wants them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Voice {
+/// Everything that the chunks of one answer have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    id: String,
     model: String,
-    stamp: Stamp,
-    framing: Framing,
-    include_usage: bool,
+    /// Seconds since 1970.
+    created: u64,
+    /// Of every chunk, up to the delta.
+    before: String,
+    /// After `finish_reason`.
+    after: &'static str,
 }
 
-impl Voice {
-    pub(super) fn new(model: &str, stamp: Stamp, ask: &Ask) -> Self {
-        let framing = if ask.stream { Framing::EventStream } else { Framing::Json };
-        Self { model: model.to_owned(), stamp, framing, include_usage: ask.include_usage }
+impl Wire {
+    pub(crate) fn new(id: &str, model: &str, created: u64, usage: StreamUsage) -> Self {
+        let id = format!("chatcmpl-{id}");
+        let head = stem("chat.completion.chunk", &id, model, created);
+        let before = format!("{head},\"choices\":[{{\"index\":0,\"delta\":");
+        // With usage asked for, every other chunk says that it has none.
+        let after = match usage {
+            StreamUsage::Asked => "}],\"usage\":null}",
+            StreamUsage::Unasked => "}]}",
+        };
+        Self { id, model: model.to_owned(), created, before, after }
     }
 
-    pub(super) fn framing(&self) -> Framing {
-        self.framing
+    /// The first chunk: who speaks.
+    pub(crate) fn role(&self, said: &Said) -> Bytes {
+        match said {
+            Said::Text(_) => self.chunk(r#"{"role":"assistant","content":"","refusal":null}"#, "null"),
+            Said::Calls(_) => self.chunk(r#"{"role":"assistant","content":null}"#, "null"),
+        }
     }
 
-    pub(super) fn id(&self) -> &str {
-        &self.stamp.id
-    }
-
-    /// A whole answer that is no stream.
-    pub(super) fn document(&self, reply: &Reply) -> Bytes {
-        let message = match &reply.said {
-            Said::Text(text) => json!({"role": "assistant", "content": text, "refusal": null}),
+    /// The content-bearing chunks, made as they are asked for.
+    pub(crate) fn pieces(self, said: Said) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        match said {
+            Said::Text(text) => Box::new((0..text.count()).map(move |at| {
+                let piece = Value::from(text.piece(at).as_ref());
+                self.chunk(&format!("{{\"content\":{piece}}}"), "null")
+            })),
             Said::Calls(calls) => {
-                let calls: Vec<Value> = calls
-                    .iter()
-                    .map(|c| {
-                        let function = json!({"name": c.name, "arguments": c.arguments});
-                        json!({"id": c.id, "type": "function", "function": function})
-                    })
-                    .collect();
+                let calls = calls.into_iter().enumerate();
+                Box::new(calls.flat_map(move |(index, call)| self.clone().call(index, call)))
+            }
+        }
+    }
+
+    fn call(self, index: usize, call: ToolCall) -> impl Iterator<Item = Bytes> {
+        let function = json!({"name": call.name, "arguments": ""});
+        let opening = json!({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]});
+        let opening = self.chunk(&opening.to_string(), "null");
+        let pieces = (0..call.arguments.count()).map(move |at| {
+            let function = json!({"arguments": call.arguments.piece(at)});
+            self.chunk(&json!({"tool_calls": [{"index": index, "function": function}]}).to_string(), "null")
+        });
+        std::iter::once(opening).chain(pieces)
+    }
+
+    /// The last chunk with a choice.
+    pub(crate) fn finish(&self, stop: Stop) -> Bytes {
+        self.chunk("{}", &format!("\"{}\"", stop.word()))
+    }
+
+    /// The chunk that holds usage and no choice.
+    pub(crate) fn usage(&self, usage: &Usage) -> Bytes {
+        let head = stem("chat.completion.chunk", &self.id, &self.model, self.created);
+        event(&format!("{head},\"choices\":[],\"usage\":{}}}", counts(usage)))
+    }
+
+    /// All of it at once.
+    pub(crate) fn document(&self, answer: &Answer) -> Bytes {
+        let message = match &answer.said {
+            Said::Text(text) => json!({"role": "assistant", "content": text.whole(), "refusal": null}),
+            Said::Calls(calls) => {
+                let calls: Vec<Value> = calls.iter().map(whole_call).collect();
                 json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls})
             }
         };
-        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": reply.stop});
-        let mut document = self.envelope("chat.completion", json!([choice]));
-        document["usage"] = usage(reply);
-        document.to_string().into()
+        let choice =
+            json!({"index": 0, "message": message, "logprobs": null, "finish_reason": answer.stop.word()});
+        let head = stem("chat.completion", &self.id, &self.model, self.created);
+        Bytes::from(format!("{head},\"choices\":[{choice}],\"usage\":{}}}", counts(&answer.usage)))
     }
 
-    /// The chunk before any content.
-    pub(super) fn opening(&self) -> Bytes {
-        self.delta(&json!({"role": "assistant", "content": ""}), None)
-    }
-
-    /// The chunks that bear content, `count` of them where it is a text.
-    pub(super) fn contents(&self, reply: &Reply, count: Option<usize>) -> Vec<Bytes> {
-        match &reply.said {
-            Said::Text(text) => {
-                let pieces = speech::pieces(text, count);
-                pieces.into_iter().map(|p| self.delta(&json!({"content": p}), None)).collect()
-            }
-            Said::Calls(calls) => {
-                let mut chunks = Vec::new();
-                for (i, call) in calls.iter().enumerate() {
-                    let function = json!({"name": call.name, "arguments": ""});
-                    let opening =
-                        json!({"index": i, "id": call.id, "type": "function", "function": function});
-                    chunks.push(self.delta(&json!({"tool_calls": [opening]}), None));
-                    let count = call.arguments.chars().count().div_ceil(ARGUMENT_PIECE);
-                    for piece in speech::pieces(&call.arguments, Some(count.max(1))) {
-                        let part = json!({"index": i, "function": {"arguments": piece}});
-                        chunks.push(self.delta(&json!({"tool_calls": [part]}), None));
-                    }
-                }
-                chunks
-            }
-        }
-    }
-
-    /// What completes a stream: the reason, the usage if asked for, the terminator.
-    pub(super) fn closing(&self, reply: &Reply) -> Vec<Bytes> {
-        let mut chunks = vec![self.delta(&json!({}), Some(reply.stop))];
-        if self.include_usage {
-            let mut chunk = self.envelope("chat.completion.chunk", json!([]));
-            chunk["usage"] = usage(reply);
-            chunks.push(event(&chunk));
-        }
-        chunks.push(DONE);
-        chunks
-    }
-
-    /// An error inside a stream, as it would have been a status before it.
-    pub(super) fn error_event(&self, status: u16) -> Bytes {
-        let body = error_body(status);
-        let mut event = Vec::with_capacity(body.len() + 8);
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(&body);
-        event.extend_from_slice(b"\n\n");
-        event.into()
-    }
-
-    fn delta(&self, delta: &Value, stop: Option<&str>) -> Bytes {
-        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": stop});
-        let mut chunk = self.envelope("chat.completion.chunk", json!([choice]));
-        if self.include_usage {
-            chunk["usage"] = Value::Null;
-        }
-        event(&chunk)
-    }
-
-    fn envelope(&self, object: &str, choices: Value) -> Value {
-        json!({
-            "id": format!("chatcmpl-{}", self.stamp.id),
-            "object": object,
-            "created": self.stamp.created,
-            "model": self.model,
-            "system_fingerprint": "demo",
-            "choices": choices,
-        })
+    fn chunk(&self, delta: &str, finish: &str) -> Bytes {
+        let Self { before, after, .. } = self;
+        event(&format!("{before}{delta},\"logprobs\":null,\"finish_reason\":{finish}{after}"))
     }
 }
 
-/// An error answer of that status, with a wait where one is usual.
-pub(super) fn failure(status: u16) -> Step {
-    let mut headers = json_headers();
-    if matches!(status, 429 | 503 | 529) {
-        headers.push(("retry-after".to_owned(), "1".to_owned()));
-    }
-    Step::Fail { status, headers, body: error_body(status) }
+/// One event of a stream.
+pub(crate) fn event(data: &str) -> Bytes {
+    let mut out = Vec::with_capacity(data.len() + 8);
+    sse::write_event(&mut out, None, data.as_bytes());
+    out.into()
 }
 
-/// What that status says.
-pub(super) fn error_body(status: u16) -> Bytes {
-    let (kind, code, what) = match status {
-        400 => ("invalid_request_error", None, "this request is invalid"),
-        401 => ("invalid_request_error", Some("invalid_api_key"), "this key is wrong"),
-        404 => ("invalid_request_error", Some("model_not_found"), "this model does not exist"),
-        429 => ("rate_limit_error", Some("rate_limit_exceeded"), "the rate limit is reached"),
-        503 | 529 => ("overloaded_error", Some("overloaded"), "the provider is overloaded"),
-        _ => ("server_error", None, "the provider failed"),
-    };
-    error(&format!("the demo provider was asked to say that {what}"), kind, code)
+/// The end of a stream.
+pub(crate) fn done() -> Bytes {
+    event("[DONE]")
 }
 
-/// An error in OpenAI's envelope.
-pub(super) fn error(message: &str, kind: &str, code: Option<&str>) -> Bytes {
-    json!({"error": {"message": message, "type": kind, "param": null, "code": code}}).to_string().into()
+/// `GET /models`.
+pub(crate) fn models(created: u64) -> Bytes {
+    let model = json!({"id": "demo", "object": "model", "created": created, "owned_by": "llm-link"});
+    Bytes::from(json!({"object": "list", "data": [model]}).to_string())
 }
 
-pub(super) fn json_headers() -> Vec<(String, String)> {
-    vec![("content-type".to_owned(), "application/json".to_owned())]
+fn stem(object: &str, id: &str, model: &str, created: u64) -> String {
+    let (id, model) = (Value::from(id), Value::from(model));
+    format!("{{\"id\":{id},\"object\":\"{object}\",\"created\":{created},\"model\":{model}")
 }
 
-pub(super) fn models(created: u64, ids: &[&str]) -> Bytes {
-    let row = |id: &&str| json!({"id": id, "object": "model", "created": created, "owned_by": "llm-link"});
-    json!({"object": "list", "data": ids.iter().map(row).collect::<Vec<_>>()}).to_string().into()
+fn whole_call(call: &ToolCall) -> Value {
+    let function = json!({"name": call.name, "arguments": call.arguments.whole()});
+    json!({"id": call.id, "type": "function", "function": function})
 }
 
-fn usage(reply: &Reply) -> Value {
-    json!({
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "total_tokens": reply.prompt_tokens + reply.completion_tokens,
-    })
-}
-
-fn event(chunk: &Value) -> Bytes {
-    format!("data: {chunk}\n\n").into()
+fn counts(usage: &Usage) -> Value {
+    let (input, output) = (usage.input_total().unwrap_or(0), usage.output.unwrap_or(0));
+    json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output})
 }

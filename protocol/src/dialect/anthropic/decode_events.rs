@@ -59,7 +59,7 @@ impl Decoder {
             "content_block_delta" => self.delta(key, event.delta.unwrap_or_default(), out),
             "content_block_stop" => self.close(key, out),
             "message_delta" => {
-                out.extend(event.usage.map(|usage| Event::Usage(usage.canonical())));
+                out.extend(event.usage.0.map(|usage| Event::Usage(usage.canonical())));
                 let delta = event.delta.unwrap_or_default();
                 if let Some(reason) = delta.stop_reason.0 {
                     let stop = stop_reason(&reason, delta.stop_sequence.0);
@@ -105,9 +105,7 @@ impl Decoder {
         if kind == "redacted_thinking" {
             push_continuation(key, ContinuationKind::Encrypted, block.data.0, out);
         }
-        if let (Some(input), "tool_use") = (block.input, kind.as_str())
-            && input.get().len() > 2
-        {
+        if let (Some(input), "tool_use") = (block.input, kind.as_str()) {
             self.whole.push((key, input.get().to_owned()));
         }
     }
@@ -149,7 +147,7 @@ impl DecodeEvents for Decoder {
 }
 
 fn start(message: Message<'_>) -> Event {
-    let usage = message.usage.map(|usage| usage.canonical()).unwrap_or_default();
+    let usage = message.usage.0.map(|usage| usage.canonical()).unwrap_or_default();
     Event::Start(Start { id: message.id.0, model: message.model.0, created: None, usage })
 }
 

@@ -4,8 +4,8 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::safe_id;
 use crate::dialect::write::{List, Object};
 use crate::model::{
-    ContinuationKind, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Reasoning,
-    Role, Shape, ToolCall, ToolResult,
+    ChatRequest, ContinuationKind, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part,
+    Reasoning, Role, Shape, ToolCall, ToolResult,
 };
 
 const HERE: Dialect = Dialect::Anthropic;
@@ -22,12 +22,14 @@ pub(super) struct Turn<'a> {
 /// says after them become one turn, results first, because each call must be answered in the very next turn.
 pub(super) fn turns<'a>(
     messages: &'a [Message],
-    origin: Option<Dialect>,
+    request: &ChatRequest,
     losses: &mut Losses,
 ) -> Vec<Turn<'a>> {
-    let home = origin == Some(HERE);
+    let home = request.origin == Some(HERE);
+    let before = request.messages.len() - messages.len();
     let mut turns: Vec<Turn<'a>> = Vec::new();
     for (i, message) in messages.iter().enumerate() {
+        let i = before + i;
         message.extras.lose(HERE, &format!("messages[{i}]"), losses);
         let role = match message.role {
             Role::Assistant => "assistant",
@@ -108,13 +110,6 @@ pub(super) fn blocks(list: &mut List<'_>, parts: &[&Part], path: &str, losses: &
 fn media(o: &mut Object<'_>, media: &Media) {
     o.put("type", if media.kind == MediaKind::Image { "image" } else { "document" });
     o.object("source", |o| match &media.source {
-        MediaSource::Inline { mime, base64 }
-            if mime.starts_with("text/") && media.kind == MediaKind::Document =>
-        {
-            o.put("type", "base64");
-            o.put("media_type", mime);
-            o.put("data", base64);
-        }
         MediaSource::Inline { mime, base64 } => {
             o.put("type", "base64");
             o.put("media_type", mime);

@@ -174,7 +174,7 @@ fn system<'a>(o: &mut Object<'_>, request: &'a ChatRequest, losses: &mut Losses)
 }
 
 fn messages(o: &mut Object<'_>, request: &ChatRequest, rest: &[Message], losses: &mut Losses) {
-    let turns = turns(rest, request.origin, losses);
+    let turns = turns(rest, request, losses);
     o.list("messages", |list| {
         if request.origin != Some(HERE) && turns.first().is_none_or(|turn| turn.role == "assistant") {
             losses.add("messages", LossReason::Invented);
@@ -258,7 +258,9 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
         o.list("tools", |list| {
             for tool in &known {
                 match tool {
-                    Tool::Function(function) => list.object(|o| function_tool(o, function, losses)),
+                    Tool::Function(function) => {
+                        list.object(|o| function_tool(o, function, request.origin, losses))
+                    }
                     Tool::Opaque { raw, .. } => list.raw(raw),
                 }
             }
@@ -269,12 +271,12 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
     }
 }
 
-fn function_tool(o: &mut Object<'_>, function: &FunctionTool, losses: &mut Losses) {
+fn function_tool(o: &mut Object<'_>, function: &FunctionTool, origin: Option<Dialect>, losses: &mut Losses) {
     function.extras.lose(HERE, "tools[0]", losses);
     o.put("name", &function.name);
     o.maybe("description", &function.description);
     match &function.schema {
-        Some(schema) if schema.is_object() && schema.as_str().trim_matches(['{', '}', ' ']) != "" => {
+        Some(schema) if schema.is_object() && !schema.as_str().trim_matches(['{', '}', ' ']).is_empty() => {
             o.put("input_schema", schema);
         }
         _ => o.object("input_schema", |o| {
@@ -282,7 +284,12 @@ fn function_tool(o: &mut Object<'_>, function: &FunctionTool, losses: &mut Losse
             o.object("properties", |_| {});
         }),
     }
-    o.maybe("strict", &function.strict);
+    match function.strict {
+        // Known to newer models only, and then with rules for schemas of its own.
+        Some(true) if origin != Some(HERE) => losses.add("tools[0].strict", LossReason::Unsupported),
+        strict if origin == Some(HERE) => o.maybe("strict", &strict),
+        _ => {}
+    }
     o.extras(&function.extras, HERE);
 }
 

@@ -1,7 +1,7 @@
 //! Observes Messages events and documents.
 
 use super::usage::MessagesUsage;
-use crate::dialect::lenient::{Filled, Text};
+use crate::dialect::lenient::{Filled, Loose, Text};
 use crate::dialect::tap::{Observed, Seen, in_band_of, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ struct Event<'a> {
     message: Option<Body>,
     delta: Option<Delta>,
     content_block: Option<Block<'a>>,
-    usage: Option<MessagesUsage>,
+    usage: Loose<MessagesUsage>,
     stop_reason: Text,
     error: Filled,
     base_resp: Option<Base>,
@@ -24,7 +24,7 @@ struct Event<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    usage: Option<MessagesUsage>,
+    usage: Loose<MessagesUsage>,
 }
 
 #[derive(Default, Deserialize)]
@@ -65,7 +65,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
     {
         return failed(data);
     }
-    let usage = event.message.and_then(|m| m.usage).or(event.usage);
+    let usage = event.message.and_then(|m| m.usage.0).or(event.usage.0);
     if let Some(usage) = usage {
         seen.usage.merge(usage.canonical());
     }
@@ -89,7 +89,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
     if event.kind == "error" || event.error.0 || event.base_resp.is_some_and(|b| b.status_code != 0) {
         return failed(data);
     }
-    if let Some(usage) = event.usage {
+    if let Some(usage) = event.usage.0 {
         seen.usage.merge(usage.canonical());
     }
     seen.stop_reason = event.stop_reason.0;

@@ -1,6 +1,6 @@
 //! The `usage` object of Anthropic's API.
 
-use crate::dialect::lenient::Count;
+use crate::dialect::lenient::{Count, Loose};
 use crate::model::Usage;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(crate) struct MessagesUsage {
     cache_read_input_tokens: Count,
     cache_creation_input_tokens: Count,
     output_tokens: Count,
-    output_tokens_details: Option<OutputDetails>,
+    output_tokens_details: Loose<OutputDetails>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -25,7 +25,7 @@ struct OutputDetails {
 
 impl MessagesUsage {
     pub(crate) fn canonical(self) -> Usage {
-        let details = self.output_tokens_details.unwrap_or_default();
+        let details = self.output_tokens_details.0.unwrap_or_default();
         Usage {
             input_fresh: self.input_tokens.0,
             cache_read: self.cache_read_input_tokens.0,

@@ -1,7 +1,7 @@
 //! The shape of Messages answers, whole or as events.
 
 use super::usage::MessagesUsage;
-use crate::dialect::lenient::{Count, Text};
+use crate::dialect::lenient::{Count, Loose, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ pub(super) struct Event<'a> {
     #[serde(borrow)]
     pub(super) content_block: Option<Block<'a>>,
     pub(super) delta: Option<Delta>,
-    pub(super) usage: Option<MessagesUsage>,
+    pub(super) usage: Loose<MessagesUsage>,
 }
 
 /// A whole answer, or the one in `message_start`.
@@ -29,7 +29,7 @@ pub(super) struct Message<'a> {
     pub(super) content: Option<Vec<&'a RawValue>>,
     pub(super) stop_reason: Text,
     pub(super) stop_sequence: Text,
-    pub(super) usage: Option<MessagesUsage>,
+    pub(super) usage: Loose<MessagesUsage>,
 }
 
 #[derive(Default, Deserialize)]

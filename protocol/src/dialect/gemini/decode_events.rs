@@ -41,7 +41,7 @@ impl Decoder {
                 let answer = read(body)?;
                 if answer.candidates.is_none()
                     && answer.prompt_feedback.is_none()
-                    && answer.usage_metadata.is_none()
+                    && answer.usage_metadata.0.is_none()
                 {
                     return Err(bad_answer("it has no `candidates`"));
                 }
@@ -56,12 +56,12 @@ impl Decoder {
     }
 
     fn answer(&mut self, answer: Answer<'_>, out: &mut Vec<Event>) {
-        if !self.started {
+        if !self.started && (answer.response_id.0.is_some() || answer.candidates.is_some()) {
             self.started = true;
             let (id, model) = (answer.response_id.0, answer.model_version.0);
             out.push(Event::Start(Start { id, model, ..Start::default() }));
         }
-        out.extend(answer.usage_metadata.map(|usage| Event::Usage(usage.canonical())));
+        out.extend(answer.usage_metadata.0.map(|usage| Event::Usage(usage.canonical())));
         let first = answer.candidates.unwrap_or_default().into_iter().find(|c| c.index.0.unwrap_or(0) == 0);
         if let Some(candidate) = first {
             for raw in candidate.content.and_then(|content| content.parts).unwrap_or_default() {

@@ -67,7 +67,9 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
 
 fn tools(fields: &mut Fields<'_>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::new();
-    for item in fields.list("tools")? {
+    let Some(item) = fields.raw("tools") else { return Ok(tools) };
+    let items = if item.is_list() { item.list()? } else { vec![item] };
+    for item in items {
         let mut tool = item.object()?;
         if let Some(functions) = tool.either("functionDeclarations", "function_declarations") {
             for function in functions.list()? {

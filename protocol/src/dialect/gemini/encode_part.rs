@@ -15,7 +15,9 @@ const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
 pub(super) fn contents(o: &mut Object<'_>, request: &ChatRequest, messages: &[Message], losses: &mut Losses) {
     let home = request.origin == Some(HERE);
     let mut turns: Vec<(&str, Vec<&Part>, Vec<&Message>)> = Vec::new();
+    let before = request.messages.len() - messages.len();
     for (i, message) in messages.iter().enumerate() {
+        let i = before + i;
         message.extras.lose(HERE, &format!("messages[{i}]"), losses);
         let role = match message.role {
             Role::Assistant => "model",

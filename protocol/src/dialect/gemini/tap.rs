@@ -1,7 +1,7 @@
 //! Observes generateContent events and documents. A stream has no terminator: a finish reason, then the end.
 
 use super::usage::UsageMetadata;
-use crate::dialect::lenient::{Filled, List};
+use crate::dialect::lenient::{Filled, List, Loose};
 use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, keep, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 struct Chunk<'a> {
     #[serde(borrow)]
     candidates: List<Candidate<'a>>,
-    usage_metadata: Option<UsageMetadata>,
+    usage_metadata: Loose<UsageMetadata>,
     #[serde(borrow)]
     prompt_feedback: Option<Feedback<'a>>,
     error: Filled,
@@ -59,7 +59,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         let unnamed = || Failure::new(FailureKind::Upstream, "the provider reported an error");
         return Observed::Failure(in_band_of(data).unwrap_or_else(unnamed));
     }
-    if let Some(usage) = chunk.usage_metadata {
+    if let Some(usage) = chunk.usage_metadata.0 {
         seen.usage.merge(usage.canonical());
     }
     let parts = |c: &Candidate<'_>| c.content.as_ref().is_some_and(|content| content.parts.0);

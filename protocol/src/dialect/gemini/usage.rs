@@ -39,10 +39,12 @@ pub(crate) fn encode(usage: &Usage) -> Option<Value> {
         return None;
     }
     let (input, output) = (usage.input_total().unwrap_or(0), usage.output.unwrap_or(0));
-    let said = output.saturating_sub(usage.reasoning.unwrap_or(0));
+    // Vendors exist whose reasoning is not inside their output count: the sum must stay what they said.
+    let thoughts = usage.reasoning.map(|thoughts| thoughts.min(output));
+    let said = output - thoughts.unwrap_or(0);
     let mut out = json!({"promptTokenCount": input, "candidatesTokenCount": said,
         "totalTokenCount": input.saturating_add(output)});
-    let rest = [("cachedContentTokenCount", usage.cache_read), ("thoughtsTokenCount", usage.reasoning)];
+    let rest = [("cachedContentTokenCount", usage.cache_read), ("thoughtsTokenCount", thoughts)];
     for (name, count) in rest {
         if let (Some(count), Some(map)) = (count, out.as_object_mut()) {
             map.insert(name.to_owned(), Value::from(count));

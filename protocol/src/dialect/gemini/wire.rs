@@ -1,7 +1,7 @@
 //! The shape of generateContent answers, whole or in chunks.
 
 use super::usage::UsageMetadata;
-use crate::dialect::lenient::{Count, Filled, Text};
+use crate::dialect::lenient::{Count, Filled, Loose, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 pub(super) struct Answer<'a> {
     #[serde(borrow)]
     pub(super) candidates: Option<Vec<Candidate<'a>>>,
-    pub(super) usage_metadata: Option<UsageMetadata>,
+    pub(super) usage_metadata: Loose<UsageMetadata>,
     pub(super) prompt_feedback: Option<Feedback>,
     pub(super) model_version: Text,
     pub(super) response_id: Text,

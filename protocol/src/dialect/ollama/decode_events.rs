@@ -28,7 +28,7 @@ impl Decoder {
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut Vec<Event>) {
-        if !self.started {
+        if !self.started && (line.model.0.is_some() || line.message.is_some()) {
             self.started = true;
             out.push(Event::Start(Start { model: line.model.0, ..Start::default() }));
         }

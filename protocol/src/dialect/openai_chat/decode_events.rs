@@ -46,7 +46,7 @@ impl Decoder {
     /// A whole answer. Nothing may be missing but a reason to stop.
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
         let answer = wire::read(body)?;
-        if answer.choices.is_none() && answer.usage.is_none() {
+        if answer.choices.is_none() && answer.usage.0.is_none() {
             return Err(bad_answer("it has no `choices`"));
         }
         let mut out = Vec::new();
@@ -61,16 +61,16 @@ impl Decoder {
     }
 
     fn answer(&mut self, answer: Answer<'_>, out: &mut Vec<Event>) {
-        if !self.started && (answer.id.is_some() || answer.choices.is_some()) {
+        if !self.started && (answer.id.0.is_some() || answer.choices.is_some()) {
             self.started = true;
-            let id = answer.id.map(|id| id.into_owned()).filter(|id| !id.is_empty());
-            let model = answer.model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
+            let id = answer.id.0.filter(|id| !id.is_empty());
+            let model = answer.model.0.filter(|model| !model.is_empty());
             out.push(Event::Start(Start { id, model, created: answer.created.0, usage: Usage::default() }));
         }
-        let beside = answer.usage.or(answer.x_groq.and_then(|groq| groq.usage));
+        let beside = answer.usage.0.or(answer.x_groq.0.and_then(|groq| groq.usage.0));
         let choice =
             answer.choices.unwrap_or_default().into_iter().find(|choice| choice.index.0.unwrap_or(0) == 0);
-        let inside = choice.as_ref().and_then(|choice| choice.usage);
+        let inside = choice.as_ref().and_then(|choice| choice.usage.0);
         if let Some(usage) = beside.or(inside) {
             out.push(Event::Usage(usage.canonical()));
         }

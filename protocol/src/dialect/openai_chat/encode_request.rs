@@ -102,7 +102,11 @@ fn sampling(o: &mut Filtered<'_, '_>, request: &ChatRequest, quirks: &Quirks) {
         _ => o.maybe("temperature", &sampling.temperature),
     }
     o.maybe("top_p", &sampling.top_p);
-    o.maybe("top_k", &sampling.top_k);
+    match &sampling.top_k {
+        // Not the API's own: its maker refuses it, vendors that know it say so by being asked in this dialect.
+        Some(_) if request.origin != Some(HERE) => o.losses.add("top_k", LossReason::Unsupported),
+        top_k => o.maybe("top_k", top_k),
+    }
     o.maybe("frequency_penalty", &sampling.frequency_penalty);
     o.maybe("presence_penalty", &sampling.presence_penalty);
     o.maybe("seed", &sampling.seed);

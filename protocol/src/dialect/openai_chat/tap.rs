@@ -1,7 +1,7 @@
 //! Observes chat completion chunks and documents; also the old completions and embeddings, whose usage is the same.
 
 use super::usage::ChatUsage;
-use crate::dialect::lenient::{Filled, List};
+use crate::dialect::lenient::{Filled, List, Loose};
 use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, keep, read};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -11,10 +11,10 @@ use std::borrow::Cow;
 struct Chunk<'a> {
     #[serde(borrow)]
     choices: List<Choice<'a>>,
-    usage: Option<ChatUsage>,
+    usage: Loose<ChatUsage>,
     error: Filled,
-    base_resp: Option<BaseResp>,
-    x_groq: Option<Groq>,
+    base_resp: Loose<BaseResp>,
+    x_groq: Loose<Groq>,
 }
 
 #[derive(Default, Deserialize)]
@@ -26,7 +26,7 @@ struct Choice<'a> {
     text: Filled,
     #[serde(borrow)]
     finish_reason: Option<Cow<'a, str>>,
-    usage: Option<ChatUsage>,
+    usage: Loose<ChatUsage>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,7 +51,7 @@ struct BaseResp {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Groq {
-    usage: Option<ChatUsage>,
+    usage: Loose<ChatUsage>,
 }
 
 /// One event's data.
@@ -72,12 +72,12 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(chunk) => chunk,
         Err(observed) => return observed,
     };
-    let erred = chunk.error.0 || chunk.base_resp.as_ref().is_some_and(|b| b.status_code != 0);
+    let erred = chunk.error.0 || chunk.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0);
     if let (true, Some(failure)) = (erred, in_band_of(data)) {
         return Observed::Failure(failure);
     }
-    let reported = chunk.usage.or(chunk.x_groq.and_then(|x| x.usage));
-    let inside = chunk.choices.0.iter().rev().find_map(|choice| choice.usage);
+    let reported = chunk.usage.0.or(chunk.x_groq.0.and_then(|x| x.usage.0));
+    let inside = chunk.choices.0.iter().rev().find_map(|choice| choice.usage.0);
     if let Some(usage) = reported.or(inside) {
         seen.usage.merge(usage.canonical());
     }

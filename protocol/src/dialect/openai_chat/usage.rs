@@ -1,6 +1,6 @@
 //! The `usage` object of OpenAI's chat API and of the servers that copy it.
 
-use crate::dialect::lenient::Count;
+use crate::dialect::lenient::{Count, Loose};
 use crate::model::Usage;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct ChatUsage {
     prompt_tokens: Count,
     completion_tokens: Count,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
+    prompt_tokens_details: Loose<PromptDetails>,
+    completion_tokens_details: Loose<CompletionDetails>,
     /// Beside the counts at some vendors instead of in the details.
     cached_tokens: Count,
     prompt_cache_hit_tokens: Count,
@@ -35,11 +35,11 @@ struct CompletionDetails {
 
 impl ChatUsage {
     pub(crate) fn canonical(self) -> Usage {
-        let prompt = self.prompt_tokens_details.unwrap_or_default();
+        let prompt = self.prompt_tokens_details.0.unwrap_or_default();
         let beside = self.cached_tokens.0.or(self.prompt_cache_hit_tokens.0).or(self.num_cached_tokens.0);
         let (cache_read, cache_write) = (prompt.cached_tokens.0.or(beside), prompt.cache_write_tokens.0);
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
-        let reasoning = self.completion_tokens_details.unwrap_or_default().reasoning_tokens.0;
+        let reasoning = self.completion_tokens_details.0.unwrap_or_default().reasoning_tokens.0;
         Usage {
             input_fresh: self.prompt_tokens.0.map(|all| all.saturating_sub(cached)),
             cache_read,

@@ -4,32 +4,29 @@ use super::decode_events::carried_failure;
 use super::think::Piece;
 use super::usage::ChatUsage;
 use crate::dialect::codec::bad_answer;
-use crate::dialect::lenient::{Count, Filled, List, Text};
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
 use crate::model::Failure;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer<'a> {
-    #[serde(borrow)]
-    pub(super) id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) model: Option<Cow<'a, str>>,
+    pub(super) id: Text,
+    pub(super) model: Text,
     pub(super) created: Count,
     #[serde(borrow)]
     pub(super) choices: Option<Vec<Choice<'a>>>,
-    pub(super) usage: Option<ChatUsage>,
-    pub(super) x_groq: Option<Groq>,
+    pub(super) usage: Loose<ChatUsage>,
+    pub(super) x_groq: Loose<Groq>,
     error: Filled,
-    base_resp: Option<BaseResp>,
+    base_resp: Loose<BaseResp>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Groq {
-    pub(super) usage: Option<ChatUsage>,
+    pub(super) usage: Loose<ChatUsage>,
 }
 
 #[derive(Default, Deserialize)]
@@ -49,7 +46,7 @@ pub(super) struct Choice<'a> {
     /// The old completions API.
     pub(super) text: Text,
     pub(super) finish_reason: Text,
-    pub(super) usage: Option<ChatUsage>,
+    pub(super) usage: Loose<ChatUsage>,
 }
 
 #[derive(Default, Deserialize)]
@@ -106,7 +103,8 @@ struct ContentPart<'a> {
 pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
     match serde_json::from_slice::<Answer<'_>>(body) {
         Ok(answer) => {
-            let erred = answer.error.0 || answer.base_resp.as_ref().is_some_and(|base| base.status_code != 0);
+            let erred =
+                answer.error.0 || answer.base_resp.0.as_ref().is_some_and(|base| base.status_code != 0);
             match erred.then(|| carried_failure(body)).flatten() {
                 Some(failure) => Err(failure),
                 None => Ok(answer),

@@ -80,7 +80,7 @@ impl Decoder {
                 self.finish(event.response.unwrap_or_default(), out);
             }
             "response.failed" | "response.cancelled" => {
-                if let Some(usage) = event.response.and_then(|response| response.usage) {
+                if let Some(usage) = event.response.and_then(|response| response.usage.0) {
                     out.push(Event::Usage(usage.canonical()));
                 }
                 out.push(Event::Fail(failure(data)));
@@ -241,7 +241,7 @@ impl Decoder {
                 self.done(index as u64, raw.get(), out);
             }
         }
-        out.extend(response.usage.map(|usage| Event::Usage(usage.canonical())));
+        out.extend(response.usage.0.map(|usage| Event::Usage(usage.canonical())));
         let reason = response.incomplete_details.and_then(|details| details.reason.0);
         let stop = match (response.status.0.as_deref(), reason.as_deref()) {
             (Some("incomplete"), Some("content_filter")) => {

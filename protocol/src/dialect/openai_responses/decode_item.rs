@@ -16,7 +16,12 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     let kind = fields.raw("type");
     let word = kind.as_ref().map(|kind| kind.read::<String>()).transpose()?;
     match word.as_deref() {
-        Some("message") | None => message(fields),
+        Some("message") | None => {
+            if let Some(kind) = &kind {
+                fields.put_back("type", kind);
+            }
+            message(fields)
+        }
         Some("function_call") => function_call(fields),
         Some("function_call_output") => function_call_output(fields),
         Some("reasoning") => reasoning(fields),

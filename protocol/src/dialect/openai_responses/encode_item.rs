@@ -33,32 +33,32 @@ fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str
             }
             Part::Text(_) | Part::Refusal(_) | Part::Media(_) => {}
             Part::ToolCall(call) => {
-                flush(list, message, &mut run, losses);
+                flush(list, message, &mut run, home, losses);
                 call.extras.lose(HERE, "tool_calls[0]", losses);
                 list.object(|o| function_call(o, call, request));
             }
             Part::ToolResult(result) => {
-                flush(list, message, &mut run, losses);
+                flush(list, message, &mut run, home, losses);
                 list.object(|o| function_call_output(o, result, request, losses));
             }
             Part::Reasoning(found) => {
-                flush(list, message, &mut run, losses);
+                flush(list, message, &mut run, home, losses);
                 match found.continuation.as_ref().is_some_and(|c| c.origin == HERE) || home {
                     true => list.object(|o| reasoning(o, found)),
                     false => losses.add(format!("{path}.content"), LossReason::Foreign),
                 }
             }
             Part::Opaque(opaque) if opaque.origin == HERE => {
-                flush(list, message, &mut run, losses);
+                flush(list, message, &mut run, home, losses);
                 list.raw(&opaque.raw);
             }
             Part::Opaque(_) => losses.add(format!("{path}.content"), LossReason::Foreign),
         }
     }
     if message.parts.is_empty() && home {
-        list.object(|o| message_item(o, message, &[], losses));
+        list.object(|o| message_item(o, message, &[], home, losses));
     }
-    flush(list, message, &mut run, losses);
+    flush(list, message, &mut run, home, losses);
 }
 
 fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
@@ -74,21 +74,22 @@ fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
     false
 }
 
-fn flush(list: &mut List<'_>, message: &Message, run: &mut Vec<&Part>, losses: &mut Losses) {
+fn flush(list: &mut List<'_>, message: &Message, run: &mut Vec<&Part>, home: bool, losses: &mut Losses) {
     if !run.is_empty() {
-        list.object(|o| message_item(o, message, run, losses));
+        list.object(|o| message_item(o, message, run, home, losses));
         run.clear();
     }
 }
 
-fn message_item(o: &mut Object<'_>, message: &Message, parts: &[&Part], losses: &mut Losses) {
+/// Items of this API's own requests carry their `type`, or its absence, among their extras.
+fn message_item(o: &mut Object<'_>, message: &Message, parts: &[&Part], home: bool, losses: &mut Losses) {
     let (role, kind) = match message.role {
         Role::System => ("system", "input_text"),
         Role::Developer => ("developer", "input_text"),
         Role::User | Role::Tool => ("user", "input_text"),
         Role::Assistant => ("assistant", "output_text"),
     };
-    if message.extras.get(HERE, "type").is_none() {
+    if !home {
         o.put("type", "message");
     }
     o.put("role", role);

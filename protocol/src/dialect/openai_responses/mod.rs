@@ -7,6 +7,7 @@ mod encode_events;
 mod encode_item;
 mod encode_request;
 pub mod failure;
+mod output_item;
 pub(crate) mod tap;
 pub(crate) mod usage;
 mod wire;

@@ -1,7 +1,7 @@
 //! Observes Responses events and documents.
 
 use super::usage::ResponsesUsage;
-use crate::dialect::lenient::{Filled, Text};
+use crate::dialect::lenient::{Filled, Loose, Text};
 use crate::dialect::tap::{Observed, Seen, in_band_of, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ struct Event<'a> {
 #[serde(default)]
 struct Body {
     status: Text,
-    usage: Option<ResponsesUsage>,
+    usage: Loose<ResponsesUsage>,
     error: Filled,
     incomplete_details: Option<Incomplete>,
 }
@@ -76,7 +76,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
 
 impl Body {
     fn keep(self, seen: &mut Seen) {
-        if let Some(usage) = self.usage {
+        if let Some(usage) = self.usage.0 {
             seen.usage.merge(usage.canonical());
         }
         let reason = self.incomplete_details.and_then(|details| details.reason.0);

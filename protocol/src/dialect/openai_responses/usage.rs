@@ -1,6 +1,6 @@
 //! The `usage` object of the Responses API.
 
-use crate::dialect::lenient::Count;
+use crate::dialect::lenient::{Count, Loose};
 use crate::dialect::openai_chat::usage::put;
 use crate::model::Usage;
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 pub(crate) struct ResponsesUsage {
     input_tokens: Count,
     output_tokens: Count,
-    input_tokens_details: Option<InputDetails>,
-    output_tokens_details: Option<OutputDetails>,
+    input_tokens_details: Loose<InputDetails>,
+    output_tokens_details: Loose<OutputDetails>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -31,7 +31,7 @@ struct OutputDetails {
 
 impl ResponsesUsage {
     pub(crate) fn canonical(self) -> Usage {
-        let input = self.input_tokens_details.unwrap_or_default();
+        let input = self.input_tokens_details.0.unwrap_or_default();
         let (cache_read, cache_write) = (input.cached_tokens.0, input.cache_write_tokens.0);
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         Usage {
@@ -39,7 +39,7 @@ impl ResponsesUsage {
             cache_read,
             cache_write,
             output: self.output_tokens.0,
-            reasoning: self.output_tokens_details.unwrap_or_default().reasoning_tokens.0,
+            reasoning: self.output_tokens_details.0.unwrap_or_default().reasoning_tokens.0,
         }
     }
 }

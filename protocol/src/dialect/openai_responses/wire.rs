@@ -1,7 +1,7 @@
 //! The shape of Responses answers, whole or as events.
 
 use super::usage::ResponsesUsage;
-use crate::dialect::lenient::{Count, Filled, List, Text};
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -31,7 +31,7 @@ pub(super) struct Body<'a> {
     pub(super) status: Text,
     #[serde(borrow)]
     pub(super) output: Option<Vec<&'a RawValue>>,
-    pub(super) usage: Option<ResponsesUsage>,
+    pub(super) usage: Loose<ResponsesUsage>,
     pub(super) error: Filled,
     pub(super) incomplete_details: Option<Incomplete>,
 }

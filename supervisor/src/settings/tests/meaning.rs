@@ -203,7 +203,7 @@ fn flags_win_over_the_file_and_rust_log_over_both() {
     let Ok(settings) = load(Pretend::default()) else { panic!("refused") };
     let addresses: Vec<_> = settings.server.listeners.iter().map(|l| l.address.to_string()).collect();
     assert_eq!(addresses, ["127.0.0.1:2", "[::1]:0"]);
-    assert_eq!(settings.log, crate::settings::resolved::Log { filter: "debug".to_owned(), format: LogFormat::Json });
+    assert_eq!(settings.log, resolved::Log { filter: "debug".to_owned(), format: LogFormat::Json });
     let Ok(settings) = load(Pretend::default().with_env("RUST_LOG", "info,llm_link=trace")) else {
         panic!("refused")
     };
