@@ -18,7 +18,7 @@ pub mod peek;
 pub mod scan;
 pub mod stream;
 pub mod tap;
-mod time;
+pub mod time;
 pub mod tokens;
 mod turns;
 mod write;
