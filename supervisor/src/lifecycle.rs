@@ -1,7 +1,9 @@
-//! Signals in, notifications to systemd out. Decides nothing: what a stop means is the fleet's business.
+//! Signals and sockets of the service manager in, notifications out. Decides nothing: what a stop means is the fleet's business.
 
+use protocol::transport::inherit::adopt_activated;
 use sd_notify::NotifyState;
 use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -11,9 +13,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 pub(crate) enum Signal {
     /// SIGTERM or SIGINT, the first time: finish what runs, then stop.
     Stop,
-    /// SIGQUIT: tell everyone to end now.
+    /// SIGQUIT: end what runs, in order.
     Fast,
-    /// SIGTERM or SIGINT again: cut everything.
+    /// SIGTERM or SIGINT, the second time: kill what runs.
     Cut,
     /// SIGHUP: read the configuration again.
     Reload,
@@ -53,6 +55,15 @@ impl Signals {
     fn stop(&mut self) -> Signal {
         if std::mem::replace(&mut self.stopping, true) { Signal::Cut } else { Signal::Stop }
     }
+}
+
+/// The listening sockets that the service manager passed on (sd_listen_fds(3)); none when it passed none. To be called
+/// before anything else opens a descriptor.
+///
+/// # Errors
+/// What was passed on are not listening TCP sockets.
+pub(crate) fn activated() -> io::Result<Vec<TcpListener>> {
+    sd_notify::listen_fds()?.map(|number| Ok(adopt_activated(number)?)).collect()
 }
 
 /// Tells systemd how we are (sd_notify(3)); does nothing when not started by it.

@@ -8,6 +8,7 @@ mod lifecycle;
 mod logging;
 mod operate;
 mod router;
+mod sealed;
 mod serve;
 mod settings;
 

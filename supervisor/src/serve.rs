@@ -1,14 +1,16 @@
 //! The supervisor role, put together: settings become sockets, directories and a fleet; signals, file changes
 //! and operators become orders to it. Holds no state of its own beyond the configuration in force.
 
+mod claim;
 mod ground;
 mod plan;
 mod reload;
+mod sockets;
 
 use crate::cli::{Source, out};
 use crate::control::{SOCKET, socket};
 use crate::fleet::{Ask, Fleet, Outcome, Owner, StopMode};
-use crate::lifecycle::{Signal, Signals, Watchdog, notify};
+use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
 use crate::settings::{Account, Host, Settings, load};
 use crate::{BUILD, logging};
 use ground::Ground;
@@ -53,11 +55,14 @@ fn live(
     settings: Settings,
     watch: Vec<std::path::PathBuf>,
 ) -> anyhow::Result<Outcome> {
+    // First of all: what the service manager passed on has numbers that anything else could be given.
+    let activated = lifecycle::activated()?;
     ground::harden();
+    ground::widen();
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let ground = Ground::lay(&settings)?;
+        let ground = Ground::lay(&settings, activated)?;
         let reload = Reload::new(source, account, settings, watch, ground)?;
         serve(reload).await
     })
@@ -71,7 +76,7 @@ async fn serve(mut reload: Reload) -> anyhow::Result<Outcome> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(socket::serve(control.acceptor()?, asked, stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
     let mut desk = Desk { fleet, started: SystemTime::now() };
     let mut watchdog = Watchdog::new();
     let mut look = tokio::time::interval(Duration::from_secs(1));
@@ -181,7 +186,7 @@ impl Desk {
             epoch: reload.epoch,
             config: reload.origin(),
             reload_error: reload.error.clone(),
-            listeners: reload.ground.listeners(),
+            listeners: reload.ground.sockets.status(),
             router: fleet.router,
             providers: fleet.providers,
         }))

@@ -348,10 +348,14 @@ pub fn send(pid: i32, signal: Signal) -> Result<()> {
     kill(Pid::from_raw(pid), signal).with_context(|| format!("{signal} to {pid}"))
 }
 
-/// Those of the processes that exist still (a reused pid has another start time).
+/// Those of the processes that exist still (a reused pid has another start time). A zombie counts, unless it
+/// was orphaned: then the machine's init has to reap it, not we.
 fn still_there(processes: &[Stat]) -> Vec<Stat> {
-    let same = |s: &&Stat| proc::stat(s.pid).is_some_and(|now| now.started == s.started);
-    processes.iter().filter(same).cloned().collect()
+    let now = |before: &Stat| {
+        let now = proc::stat(before.pid).filter(|now| now.started == before.started)?;
+        (now.state != 'Z' || now.parent == before.parent).then_some(now)
+    };
+    processes.iter().filter_map(now).collect()
 }
 
 fn base_environment(place: &Place) -> Vec<(&'static str, OsString)> {

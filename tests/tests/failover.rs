@@ -55,7 +55,10 @@ async fn a_failure_before_the_first_content_is_not_seen() -> Result<()> {
     for (name, script) in failures() {
         // One stack per case: breakers remember.
         let cast = Cast::new()?.provider_with("a", |p| {
-            p.fallback(&["b"]).timeout("first_token", "400ms").timeout("idle", "400ms")
+            p.fallback(&["b"])
+                .timeout("first_token", "400ms")
+                .timeout("idle", "400ms")
+                .timeout("total", "600ms")
         });
         let scene = cast.await?.provider_with("b", |p| p.priority(10)).await?.start().await?;
         scene.upstream("b")?.on("m1", Script::answer("saved by b"));

@@ -9,11 +9,12 @@ use crate::translate::Translator;
 use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use protocol::dialect::Operation;
 use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::configure::Timeouts;
-use protocol::model::{Failure, FailureKind, UsageSource};
+use protocol::model::{Failure, FailureKind, Retry, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -72,6 +73,7 @@ pub(crate) enum Framing {
 /// One answer under way.
 pub(crate) struct Relay {
     reply: Reply,
+    operation: Operation,
     tap: Tap,
     translator: Option<Box<Translator>>,
     /// The client sees usage chunks.
@@ -89,6 +91,7 @@ impl Relay {
         let left = head.deadline_ms.map(Duration::from_millis);
         Self {
             reply,
+            operation: head.operation,
             tap: Tap::new(head.dialect),
             translator: None,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
@@ -133,10 +136,12 @@ impl Relay {
 
     /// Sends on the whole body of a successful answer.
     pub(crate) async fn body(&mut self, body: AnswerBody, framing: Framing) -> Result<(), Broken> {
-        match (framing, &self.translator) {
-            (_, Some(_)) => self.translated(body).await,
-            (Framing::Sse | Framing::Ndjson, None) => self.events(body, framing).await,
-            (Framing::Document, None) => self.document(body).await,
+        let translated = self.translator.is_some();
+        match (framing, self.operation) {
+            _ if translated => self.translated(body).await,
+            (framing, Operation::Raw) => self.unread(body, framing).await,
+            (Framing::Sse | Framing::Ndjson, _) => self.events(body, framing).await,
+            (Framing::Document, _) => self.document(body).await,
         }
     }
 
@@ -236,7 +241,11 @@ impl Relay {
     fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
         match observed {
             Observed::Failure(failure) => {
-                let body = raw.clone();
+                // What the upstream itself calls an error is shown as it is; garbage is not.
+                let body = match failure.kind {
+                    FailureKind::BadAnswer | FailureKind::Interrupted => Bytes::new(),
+                    _ => raw.clone(),
+                };
                 return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
             }
             Observed::UsageOnly if !self.shows_usage => return Ok(()),
@@ -291,7 +300,30 @@ impl Relay {
             Ok([only]) => only,
             Err(kept) => kept.concat().into(),
         };
-        Ok(self.tap.document(&whole)?)
+        self.judge(&whole)
+    }
+
+    /// An error under a 200 that no other attempt could mend is the answer: its client gets it as it came.
+    fn judge(&mut self, document: &[u8]) -> Result<(), Broken> {
+        match self.tap.document(document) {
+            Err(failure) if failure.retry != Retry::Never => Err(failure.into()),
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whatever it is: it passes as it comes, unread.
+    async fn unread(&mut self, mut body: AnswerBody, framing: Framing) -> Result<(), Broken> {
+        let commit = match framing {
+            Framing::Sse | Framing::Ndjson => Commit::Committed,
+            Framing::Document => Commit::Held,
+        };
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            self.content();
+            self.deadlines.paused();
+            self.reply.data(chunk, commit).await?;
+            self.deadlines.bytes(Instant::now());
+        }
+        Ok(())
     }
 
     /// Sends on a whole document that is here already.
@@ -301,7 +333,7 @@ impl Relay {
             return self.finish().await;
         }
         self.timings.first_content_us = self.timings.first_byte_us;
-        self.tap.document(&document)?;
+        self.judge(&document)?;
         Ok(self.reply.data(document, Commit::Held).await?)
     }
 

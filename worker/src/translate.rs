@@ -11,7 +11,9 @@ use protocol::dialect::{
 };
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::ModelFacts;
-use protocol::model::{Event, Failure, FailureKind, Loss, LossReason, Losses, Usage, fold};
+use protocol::model::{
+    Event, Failure, FailureKind, Loss, LossReason, Losses, Start, StopKind, StopReason, Usage, fold,
+};
 use std::sync::Arc;
 
 /// A document up to this size is translated.
@@ -242,8 +244,8 @@ impl Translator {
                 embed::encode_response(*to, &answer, style)?
             }
             (Job::Talk { way, .. }, State::Document(document)) => {
-                let events = way.from.decode_document(&document, &way.stamp, &way.quirks)?;
-                self.written(events)?
+                let read = way.from.decode_document(&document, &way.stamp, &way.quirks);
+                self.written(read.or_else(filtered)?)?
             }
             (Job::Talk { .. }, State::Fold(mut reader, mut events)) => {
                 reader.finish(&mut events);
@@ -321,6 +323,15 @@ impl Translator {
             State::Document(_) => self.stop.as_deref(),
         }
     }
+}
+
+/// A filter's refusal that comes as a success (status 200) is an answer: every dialect has a stop reason for it.
+fn filtered(failure: Failure) -> Result<Vec<Event>, Failure> {
+    if failure.kind != FailureKind::ContentFiltered {
+        return Err(failure);
+    }
+    let stop = StopReason::new(StopKind::Filter, failure.code.as_deref());
+    Ok(vec![Event::Start(Start::default()), Event::Finish { stop, usage: Usage::default() }])
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ pub struct Quirks {
 
 /// A provider's quirks are not what a dialect knows.
 #[derive(Debug, thiserror::Error)]
-#[error("quirks for {dialect}: {source}")]
-pub struct QuirksError {
-    dialect: String,
-    source: serde_json::Error,
+pub enum QuirksError {
+    #[error("`{0}` is no dialect with quirks: use `openai-chat`, `anthropic` or `gemini`")]
+    Dialect(String),
+    #[error("quirks for {dialect}: {source}")]
+    Value { dialect: &'static str, source: serde_json::Error },
 }
 
 impl Quirks {
@@ -33,7 +34,11 @@ impl Quirks {
             dialect: Dialect,
         ) -> Result<T, QuirksError> {
             let Some(value) = config.get(dialect.name()) else { return Ok(T::default()) };
-            T::deserialize(value).map_err(|source| QuirksError { dialect: dialect.name().to_owned(), source })
+            T::deserialize(value).map_err(|source| QuirksError::Value { dialect: dialect.name(), source })
+        }
+        let known = [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::Gemini].map(Dialect::name);
+        if let Some(other) = config.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(QuirksError::Dialect(other.clone()));
         }
         Ok(Self {
             openai_chat: one(config, Dialect::OpenAiChat)?,

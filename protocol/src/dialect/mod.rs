@@ -1,5 +1,11 @@
 //! The wire APIs and what a client can do through them. Dispatch over [`Dialect`] is an exhaustive
 //! `match`; there is no provider trait, no async, no clock and no I/O in a codec.
+//!
+//! * Passing through: [`peek`] reads what routing needs and patches single values, [`Tap`] watches the answer.
+//! * Translating: [`Dialect::decode_request`], [`Dialect::encode_request`] and back; [`stream`] puts framing, decoder,
+//!   sequencer and encoder in order. What cannot be said comes back as losses.
+//! * [`failure`]: errors, read from any upstream and written in the client's words.
+//! * One folder a dialect. Fields that no codec models travel as extras and are said again only where they came from.
 
 pub mod anthropic;
 mod calls;

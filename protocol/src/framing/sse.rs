@@ -1,8 +1,10 @@
 //! Server-sent events (WHATWG HTML, "event stream interpretation"): an incremental decoder and the writer's half.
 //!
-//! Differences from the browser's algorithm, both needed on the wire: a last event without its blank line is
-//! delivered at the end (some vendors close right after it), and blocks without data (comments, keep-alive blank
-//! lines) are delivered too, because a pass-through must forward them.
+//! Differences from the browser's algorithm, all needed on the wire: a last event without its blank line is
+//! delivered at the end (some vendors close right after it); blocks without data (comments, keep-alive blank lines)
+//! are delivered too, because a pass-through must forward them; and a `data:` line that ends in `}` followed by one
+//! that begins with `{` or is `[DONE]` are two events, because hosts exist that leave the blank line out and no JSON
+//! text goes on like that.
 
 use super::{FRAME_LIMIT, FrameError};
 use bytes::{Bytes, BytesMut};
@@ -113,6 +115,9 @@ impl SseDecoder {
         }
         let end = self.buf.len();
         if self.line < end {
+            if self.begins_anew(self.line..end) {
+                return Some(self.cut(self.line, LineEnd::Start, true));
+            }
             self.field(self.line..end);
         }
         Some(self.cut(end, LineEnd::Start, false))
@@ -162,6 +167,9 @@ impl SseDecoder {
             let after = if kind == LineEnd::CrBlock { LineEnd::CrBlock } else { LineEnd::Start };
             return Some(self.cut(next, after, true));
         }
+        if self.begins_anew(self.line..end) {
+            return Some(self.cut(self.line, LineEnd::Start, true));
+        }
         self.field(self.line..end);
         (self.line, self.scan, self.last_end) = (next, next, kind);
         None
@@ -173,21 +181,35 @@ impl SseDecoder {
 
     /// Reads one non-empty line: `name`, `name:value` or `name: value`; a line that starts with `:` is a comment.
     fn field(&mut self, line: Range<usize>) {
-        let start = match self.is_first_line() && self.buf[line.clone()].starts_with(BOM) {
-            true => line.start + BOM.len(),
-            false => line.start,
-        };
-        let text = &self.buf[start..line.end];
-        let colon = memchr::memchr(b':', text).unwrap_or(text.len());
-        let mut value = (start + colon + 1).min(line.end)..line.end;
-        if self.buf[value.clone()].first() == Some(&b' ') {
-            value.start += 1;
-        }
-        match &text[..colon] {
+        let (name, value) = self.split(line);
+        match &self.buf[name] {
             b"data" => self.fields.data.push(value),
             b"event" => self.fields.event = Some(value),
             _ => {}
         }
+    }
+
+    /// Where the name and the value of a line are.
+    fn split(&self, line: Range<usize>) -> (Range<usize>, Range<usize>) {
+        let bom = self.is_first_line() && self.buf[line.clone()].starts_with(BOM);
+        let start = if bom { line.start + BOM.len() } else { line.start };
+        let text = &self.buf[start..line.end];
+        let colon = start + memchr::memchr(b':', text).unwrap_or(text.len());
+        let mut value = (colon + 1).min(line.end)..line.end;
+        if self.buf[value.clone()].first() == Some(&b' ') {
+            value.start += 1;
+        }
+        (start..colon, value)
+    }
+
+    /// The line is data that cannot continue the data before it.
+    fn begins_anew(&self, line: Range<usize>) -> bool {
+        if !self.fields.data.last().is_some_and(|last| self.buf[last.clone()].ends_with(b"}")) {
+            return false;
+        }
+        let (name, value) = self.split(line);
+        let value = &self.buf[value];
+        &self.buf[name] == b"data" && (value.starts_with(b"{") || value == b"[DONE]")
     }
 
     /// Cuts the block that ends before `end` off the buffer.

@@ -47,9 +47,13 @@ const PROCESS_NAME: &std::ffi::CStr = c"llm-link";
 pub enum InheritError {
     #[error("descriptor {number} cannot be passed on: numbers are 3 to {max}, each once", max = 3 + MAX_PASSED - 1)]
     Number { number: RawFd },
-    #[error("descriptor {number} was not inherited: this role is started by the supervisor, not by hand")]
+    #[error(
+        "descriptor {number} was not inherited (routers and workers are started by the supervisor, not by hand)"
+    )]
     Missing { number: RawFd },
-    #[error("descriptor {number} is not {wanted}: this role is started by the supervisor, not by hand")]
+    #[error(
+        "descriptor {number} is not {wanted} (routers and workers are started by the supervisor, not by hand)"
+    )]
     Kind { number: RawFd, wanted: &'static str },
     #[error("descriptor {number} was taken over before")]
     Taken { number: RawFd },
@@ -119,6 +123,14 @@ pub fn adopt_tcp_listener(index: u32) -> Result<TcpListener, InheritError> {
 /// When that descriptor is missing, is no listening local socket, or was taken over before.
 pub fn adopt_unix_listener(index: u32) -> Result<UnixListener, InheritError> {
     adopt(listener_number(index)?, Wanted::LocalListener).map(UnixListener::from)
+}
+
+/// Takes over a listening TCP socket that the service manager left at this number: close-on-exec, nonblocking.
+///
+/// # Errors
+/// When that descriptor is missing, is no listening TCP socket, or was taken over before.
+pub fn adopt_activated(number: RawFd) -> Result<TcpListener, InheritError> {
+    adopt(number, Wanted::TcpListener).map(TcpListener::from)
 }
 
 fn listener_number(index: u32) -> Result<RawFd, InheritError> {

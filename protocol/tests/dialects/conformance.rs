@@ -1,9 +1,11 @@
 //! Law L9: every dialect passes the same scenarios, as upstream and as client.
 
 use super::common::{answer_of, events_of, frames, stamp, streams, style, translate};
-use protocol::dialect::{Dialect, Observed, Quirks, StreamTranslation, Tap};
+use protocol::dialect::{
+    Dialect, Observed, Operation, Quirks, ReplyStyle, RequestHead, StreamTranslation, Tap, UsageInStream,
+};
 use protocol::framing::{NdjsonDecoder, SseDecoder};
-use protocol::model::{Event, Failure, FailureKind};
+use protocol::model::{Event, Failure, FailureKind, Role, StopKind};
 
 /// What a client reads as a success: the terminator of its dialect.
 fn looks_finished(client: Dialect, bytes: &[u8]) -> bool {
@@ -252,6 +254,112 @@ fn vendors_spellings_of_calls() {
         let want =
             [("f".to_owned(), serde_json::json!({"x": 1})), ("g".to_owned(), serde_json::json!({"y": 2}))];
         assert_eq!(found.calls, want, "{text}");
-        assert_eq!(found.stop, protocol::model::StopKind::Tool);
+        assert_eq!(found.stop, StopKind::Tool);
+    }
+}
+
+/// Every preset's quirks are words that the dialects know.
+#[test]
+fn the_quirks_of_all_presets_are_known() {
+    for preset in protocol::preset::all() {
+        if let Err(error) = Quirks::from_config(&preset.quirks) {
+            panic!("{}: {error}", preset.id);
+        }
+    }
+    let unknown = serde_json::json!({"ollama": {}});
+    assert!(Quirks::from_config(&serde_json::from_value(unknown).unwrap()).is_err());
+}
+
+/// The old completion shapes of two dialects: asked there, answered by any upstream, told there.
+#[test]
+fn old_completions_are_asked_and_answered() {
+    let cases = [
+        (
+            Dialect::OpenAiChat,
+            r#"{"model":"x","prompt":["Say hi"],"max_tokens":5,"suffix":"!"}"#,
+            "\"text\":\"Once upon\"",
+        ),
+        (
+            Dialect::Ollama,
+            r#"{"model":"x","prompt":"Say hi","system":"be brief","options":{"num_predict":5}}"#,
+            "\"response\":\"Once upon\"",
+        ),
+    ];
+    for (client, body, told) in cases {
+        let head = RequestHead { operation: Operation::Complete, model: "m", stream: true };
+        let request = client.decode_request(body.as_bytes(), &head).unwrap();
+        let said = request.messages.last().unwrap();
+        assert_eq!((said.role, said.text()), (Role::User, "Say hi".to_owned()));
+        for upstream in Dialect::ALL {
+            let encoded = upstream.encode_request(&request, &Quirks::default()).unwrap();
+            assert!(String::from_utf8(encoded.body).unwrap().contains("Say hi"), "{client} to {upstream}");
+            let (_, stream) = streams(upstream).into_iter().find(|(case, _)| case == "length").unwrap();
+            let style = ReplyStyle::of(&request, Operation::Complete, UsageInStream::Shown);
+            let mut translation =
+                StreamTranslation::new(upstream, client, &stamp(), &Quirks::default(), &style);
+            let mut out = Vec::new();
+            translation.push(stream.as_bytes(), &mut out).unwrap();
+            translation.finish(&mut out).unwrap();
+            let back = answer_of(client, &out).unwrap();
+            assert_eq!(super::common::meaning(&back).text, "Once upon", "{upstream} to {client}");
+            assert_eq!(back.stop.kind, StopKind::Length);
+            let whole = client.encode_response(&back, &stamp(), &style);
+            assert!(String::from_utf8(whole).unwrap().contains(told), "{upstream} to {client}");
+        }
+    }
+}
+
+/// A tool inside a namespace is flat for upstreams and apart again for the client.
+#[test]
+fn namespaces_are_taken_apart_again() {
+    let body = r#"{"input":"x","tools":[{"type":"namespace","name":"get","tools":[{"type":"function","name":"time","parameters":{}}]}]}"#;
+    let head = RequestHead { operation: Operation::Chat, model: "m", stream: true };
+    let request = Dialect::OpenAiResponses.decode_request(body.as_bytes(), &head).unwrap();
+    let encoded = Dialect::OpenAiChat.encode_request(&request, &Quirks::default()).unwrap();
+    assert!(String::from_utf8(encoded.body).unwrap().contains(r#""name":"get__time""#));
+    let style = ReplyStyle::of(&request, Operation::Chat, UsageInStream::Shown);
+    let upstream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get__time\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let mut translation = StreamTranslation::new(
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        &stamp(),
+        &Quirks::default(),
+        &style,
+    );
+    let mut out = Vec::new();
+    translation.push(upstream.as_bytes(), &mut out).unwrap();
+    translation.finish(&mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains(r#""name":"time","namespace":"get""#) && !out.contains("get__time"), "{out}");
+}
+
+/// What cannot be left out without changing the question is refused, not dropped.
+#[test]
+fn what_cannot_be_left_out_is_refused() {
+    let head = RequestHead { operation: Operation::Chat, model: "m", stream: false };
+    let cases = [
+        (Dialect::OpenAiChat, r#"{"messages":[{"role":"user","content":"x"}],"n":2}"#, "n"),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"input":"x","previous_response_id":"resp_1"}"#,
+            "previous_response_id",
+        ),
+        (Dialect::OpenAiResponses, r#"{"input":"x","background":true}"#, "background"),
+    ];
+    for (client, body, field) in cases {
+        let request = client.decode_request(body.as_bytes(), &head).unwrap();
+        for upstream in Dialect::ALL {
+            let encoded = upstream.encode_request(&request, &Quirks::default());
+            match upstream == client {
+                true => assert!(encoded.is_ok(), "{client}"),
+                false => {
+                    let failure = encoded.expect_err("a refusal");
+                    assert_eq!(
+                        (failure.kind, failure.param.as_deref()),
+                        (FailureKind::Unsupported, Some(field))
+                    );
+                }
+            }
+        }
     }
 }

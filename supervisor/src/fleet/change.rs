@@ -82,13 +82,17 @@ impl Owner {
     }
 
     fn adopt_router(&mut self, spec: RouterSpec) {
-        let same = match &self.tree.router.active.work {
+        let router = &mut self.tree.router;
+        let same = match &router.active.work {
             Work::Router(old) => old.is_same(&spec),
             Work::Worker(_) => false,
         };
-        if !same {
-            let name = self.tree.router.name.clone();
-            self.replace(&name, Work::Router(spec));
+        let (name, work) = (router.name.clone(), Work::Router(spec));
+        if same {
+            router.active.retool(work);
+            self.discard_successor(&name);
+        } else {
+            self.replace(&name, work);
         }
     }
 
@@ -101,7 +105,7 @@ impl Owner {
         if slot.hold != Hold::Free {
             return slot.active.retool(work);
         }
-        if !slot.active.machine.is_serving() || slot.active.machine.state() == WorkerState::Degraded {
+        if !slot.active.machine.is_serving() {
             slot.active.retool(work);
             slot.active.leaving = None;
             return self.put(id, Input::Restart);

@@ -6,7 +6,7 @@
 
 use super::exit::Exit;
 use super::output::{self, Tag, Tail};
-use super::spec::Invocation;
+use super::spec::{Invocation, Key};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::ipc::control::{FromChild, ToChild};
@@ -55,7 +55,7 @@ pub(crate) struct Start {
     pub(crate) listeners: Vec<OwnedFd>,
     pub(crate) tag: Tag,
     /// Never to appear in what is logged of it.
-    pub(crate) secret: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) secret: Option<Key>,
 }
 
 /// A running child, from outside. Dropping it stops the messages, not the process.

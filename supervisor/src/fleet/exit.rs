@@ -7,6 +7,8 @@ use std::process::ExitStatus;
 
 /// "Never restart me as I am" (`EX_CONFIG` of sysexits.h).
 const CONFIG: i32 = 78;
+/// A Rust program that panicked on its main thread.
+const PANIC: i32 = 101;
 
 /// How a process ended, as the kernel and its last words tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +44,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(CONFIG) => write!(f, "exit code 78: its configuration, key or sandbox is wrong"),
+            Self::Code(PANIC) => write!(f, "exit code 101: it panicked"),
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(number) => match Signal::try_from(*number) {
                 Ok(signal) => write!(f, "killed by {signal}"),

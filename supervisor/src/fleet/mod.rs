@@ -29,7 +29,9 @@ mod tests;
 mod tree;
 
 pub(crate) use owner::Owner;
-pub(crate) use spec::{FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch};
+pub(crate) use spec::{
+    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch,
+};
 pub(crate) use status::FleetStatus;
 
 use std::time::Duration;

@@ -4,12 +4,12 @@
 //! Lines of our own children are JSON (see `telemetry`): their level and message are taken over; any other
 //! text is logged as it is.
 
+use super::spec::Key;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use zeroize::Zeroizing;
 
 /// Longer lines are cut.
 const MAX_LINE: usize = 8 * 1024;
@@ -59,11 +59,7 @@ impl Tail {
 }
 
 /// Reads `stderr` to its end. The future is to be run on a tracked task; it ends with the child's last writer.
-pub(crate) fn capture<R>(
-    stderr: R,
-    tag: Tag,
-    secret: Option<Zeroizing<Vec<u8>>>,
-) -> (Tail, impl Future<Output = ()>)
+pub(crate) fn capture<R>(stderr: R, tag: Tag, secret: Option<Key>) -> (Tail, impl Future<Output = ()>)
 where
     R: AsyncRead + Unpin,
 {
@@ -71,7 +67,7 @@ where
     let capture = Capture {
         tag,
         tail: tail.clone(),
-        secret: secret.filter(|s| s.len() >= MIN_SECRET),
+        secret: secret.filter(|key| key.copy().len() >= MIN_SECRET),
         line: Vec::new(),
         cut: false,
         budget: Budget::new(Instant::now()),
@@ -84,7 +80,7 @@ where
 struct Capture {
     tag: Tag,
     tail: Tail,
-    secret: Option<Zeroizing<Vec<u8>>>,
+    secret: Option<Key>,
     line: Vec<u8>,
     /// The rest of an overlong line is being skipped.
     cut: bool,
@@ -141,7 +137,7 @@ impl Capture {
         if line.is_empty() {
             return;
         }
-        let text = redact(&line, self.secret.as_ref().map(|s| s.as_slice()));
+        let text = redact(&line, self.secret.as_ref().map(Key::copy).as_ref().map(|key| key.as_slice()));
         let spoken = Spoken::of(&text);
         self.tail.push(&spoken.text);
         self.say(&spoken);
@@ -243,7 +239,7 @@ mod tests {
     }
 
     async fn tail_of(text: &[u8], secret: Option<&str>) -> Vec<String> {
-        let secret = secret.map(|s| Zeroizing::new(s.as_bytes().to_vec()));
+        let secret = secret.map(|s| Key::new(s.as_bytes()));
         let (tail, run) = capture(text, tag(), secret);
         run.await;
         tail.lines()

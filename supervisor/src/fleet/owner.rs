@@ -23,6 +23,9 @@ use tokio_util::task::TaskTracker;
 /// Events handled in one turn before the router is told what they changed.
 const BATCH: usize = 64;
 
+/// After the last process: for the tasks that watched it.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
 /// See the module. Its verbs for operators and configurations are in `change`, for the end in `stop`.
 pub(crate) struct Owner {
     pub(super) tree: Tree,
@@ -83,8 +86,9 @@ impl Owner {
             }
             self.hear().await;
         }
+        // Everybody is reaped; what is left are readers of pipes that a stranger may hold open.
         self.shell.tasks.close();
-        self.shell.tasks.wait().await;
+        let _ = tokio::time::timeout(LAST_TASKS, self.shell.tasks.wait()).await;
         self.outcome
     }
 

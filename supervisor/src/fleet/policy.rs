@@ -14,7 +14,8 @@ const REMEMBERED: usize = 32;
 /// The numbers for one kind of child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// Ready for this long = the next start is immediate.
+    /// Ready for this long = the next start is immediate. So it is for one that was killed from outside as
+    /// soon as it had been ready.
     settle: Duration,
     /// Ready for this long = earlier crashes are forgotten.
     stable: Duration,
@@ -51,7 +52,7 @@ impl Policy {
     /// The router: without it there is no service, so it is always tried again.
     pub(crate) fn router() -> Self {
         Self {
-            settle: Duration::from_millis(100),
+            settle: Duration::from_secs(1),
             stable: Duration::from_secs(60),
             first_delay: Duration::from_millis(250),
             max_delay: Duration::from_secs(1),
@@ -118,11 +119,11 @@ impl Restarts {
         now: Instant,
         chance: f64,
     ) -> Verdict {
-        let ready_for = ready_for.unwrap_or_default();
-        if ready_for >= policy.stable {
+        if ready_for.is_some_and(|time| time >= policy.stable) {
             self.row = 0;
         }
-        let settled = ready_for >= policy.settle;
+        // A kill from outside is no sign that it would die again.
+        let settled = ready_for.is_some_and(|time| time >= policy.settle || cause.is_foreign_kill());
         let verdict = match &policy.patience {
             Patience::GiveUp { starts, window, retry } => {
                 prune(&mut self.starts, *window, now);
@@ -228,6 +229,15 @@ mod tests {
         assert_eq!(verdict, Verdict::Restart(Duration::ZERO));
         let quick = restarts.crashed(&Policy::worker(), &CRASH, Some(Duration::from_millis(999)), now, 0.0);
         assert_eq!(quick, Verdict::Restart(Duration::from_millis(125)));
+    }
+
+    #[test]
+    fn a_kill_from_outside_costs_no_delay_once_it_was_ready() {
+        let (policy, killed, now) = (Policy::worker(), Cause::Exit(Exit::Signal(9)), Instant::now());
+        let was_ready = Restarts::default().crashed(&policy, &killed, Some(Duration::ZERO), now, 0.5);
+        assert_eq!(was_ready, Verdict::Restart(Duration::ZERO));
+        let never = Restarts::default().crashed(&policy, &killed, None, now, 1.0);
+        assert_eq!(never, Verdict::Restart(Duration::from_millis(250)));
     }
 
     #[test]

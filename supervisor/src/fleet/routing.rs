@@ -1,6 +1,7 @@
 //! What the router is told: the configured routing with the lanes, states and reasons of the moment.
 //! Rebuilt whenever something changed; a push has the next revision, which is the epoch the router sees.
 
+use super::spec::RouterSpec;
 use super::tree::{Hold, Slot, Tree};
 use protocol::ipc::configure::{Provider, RouterConfig, WorkerState};
 use zeroize::Zeroizing;
@@ -41,12 +42,12 @@ impl Routing {
         }
     }
 
-    /// As it travels. It holds tokens, so it is wiped after use.
+    /// As it travels to that router. It holds tokens, so it is wiped after use.
     ///
     /// # Errors
     /// When it has no JSON form, which a type of strings and numbers always has.
-    pub(crate) fn body(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-        serde_json::to_vec(&self.current).map(Zeroizing::new)
+    pub(crate) fn body(&self, router: &RouterSpec) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        serde_json::to_vec(&router.own(self.current.clone())).map(Zeroizing::new)
     }
 }
 

@@ -71,7 +71,7 @@ impl Shell {
             Work::Worker(spec) => {
                 let socket = LocalListener::bind(&self.socket_path(name, generation))?;
                 let listeners = vec![socket.descriptor()?];
-                (Some(socket), listeners, spec.key.as_ref().map(|key| key.copy()))
+                (Some(socket), listeners, spec.key.clone())
             }
             Work::Router(spec) => (None, copies(spec)?, None),
         };
@@ -158,9 +158,10 @@ impl Shell {
                 let body = worker_body(spec, member.generation, token)?;
                 Ok((ToChild::Configure { epoch: self.epoch }, body))
             }
-            Work::Router(_) => {
+            Work::Router(spec) => {
+                let body = routing.body(spec)?;
                 member.sent = routing.revision();
-                Ok((ToChild::Configure { epoch: member.sent }, routing.body()?))
+                Ok((ToChild::Configure { epoch: member.sent }, body))
             }
         }
     }
@@ -200,7 +201,7 @@ fn signal(blow: Blow) -> Signal {
 }
 
 fn copies(spec: &RouterSpec) -> io::Result<Vec<OwnedFd>> {
-    spec.listeners.iter().map(|listener| listener.as_fd().try_clone_to_owned()).collect()
+    spec.listeners.iter().map(|bound| bound.socket.as_fd().try_clone_to_owned()).collect()
 }
 
 fn key(work: &Work) -> Zeroizing<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! What is wanted of the fleet: a configuration as the owner needs it, resolved, with the keys beside it.
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
-use protocol::ipc::configure::{RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
+use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::machine::Traits;
+use crate::sealed::Sealed;
 
 /// One configuration of the whole fleet.
 #[derive(Clone)]
@@ -47,37 +48,56 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// The router's sockets, and what it reads only once.
+/// The router's sockets and how it lays its work out; what cannot change while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct RouterSpec {
-    /// In the order of the configuration's listeners; inherited from fd 4 on.
-    pub(crate) listeners: Vec<Arc<TcpListener>>,
-    /// How it lays its work out; read once, at its start.
+    /// In the order of the configuration; inherited from fd 4 on.
+    pub(crate) listeners: Vec<Bound>,
     pub(crate) runtime: RouterRuntime,
+    /// 0 = one per core.
     pub(crate) threads: u32,
 }
 
+/// A listening socket and what the router is told about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: Arc<TcpListener>,
+    pub(crate) told: Listener,
+}
+
 impl RouterSpec {
-    /// Whether a running router with the other specification can go on.
+    /// Whether a running router with the other specification can go on. What it is told about a socket it has
+    /// may change.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let same_socket = |(a, b): (&Bound, &Bound)| Arc::ptr_eq(&a.socket, &b.socket);
         (self.runtime, self.threads) == (other.runtime, other.threads)
             && self.listeners.len() == other.listeners.len()
-            && self.listeners.iter().zip(&other.listeners).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.listeners.iter().zip(&other.listeners).all(same_socket)
+    }
+
+    /// The routing with this router's own sockets and layout, which another configuration may have changed.
+    pub(crate) fn own(&self, routing: RouterConfig) -> RouterConfig {
+        RouterConfig {
+            listeners: self.listeners.iter().map(|bound| bound.told.clone()).collect(),
+            runtime: self.runtime,
+            threads: self.threads,
+            ..routing
+        }
     }
 }
 
-/// A provider's key. No `Debug`, no `Display`, no `Serialize`; wiped when its last holder drops it.
+/// A provider's key, sealed. No `Debug`, no `Display`, no `Serialize`; wiped when its last holder drops it.
 #[derive(Clone)]
-pub(crate) struct Key(Arc<Zeroizing<Vec<u8>>>);
+pub(crate) struct Key(Arc<Sealed>);
 
 impl Key {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Zeroizing::new(bytes)))
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(Arc::new(Sealed::new(bytes)))
     }
 
     /// A copy to be sent to its worker, or to be looked for in what the worker writes.
     pub(crate) fn copy(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.0.to_vec())
+        self.0.open()
     }
 }
 

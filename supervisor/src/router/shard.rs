@@ -20,7 +20,7 @@ pub(crate) const SWEEP: Duration = Duration::from_millis(250);
 /// An idle connection is kept this long.
 const IDLE: Duration = Duration::from_secs(90);
 /// The same while draining: long enough for a client to meet `connection: close` on its next request.
-const IDLE_DRAINING: Duration = Duration::from_secs(2);
+const IDLE_DRAINING: Duration = Duration::from_secs(1);
 /// What clients are given to hear how their cut calls ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Connections on their way from the shard that accepted them.

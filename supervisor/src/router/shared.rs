@@ -139,6 +139,11 @@ impl Shared {
         self.news.announce();
     }
 
+    /// Everything was ended.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.is_cancelled()
+    }
+
     /// Time since the start.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()

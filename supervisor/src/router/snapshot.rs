@@ -1,11 +1,12 @@
 //! One configuration, worked out for the calls: routes, gates, callers, bounds. Immutable; a call keeps the
 //! one it began with for its names and looks at the newest for who is fit.
 
-use super::front::{Callers, CallersError, Gate, model_list};
+use super::front::{Callers, CallersError, Door, Gate, model_list};
 use super::routing::Table;
 use bytes::Bytes;
-use protocol::ipc::configure::{RouterConfig, RouterLimits};
+use protocol::ipc::configure::{Listener, RouterConfig, RouterLimits};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// See the module.
@@ -16,8 +17,8 @@ pub(crate) struct Snapshot {
     /// The answer to a request for all models.
     pub(crate) models: Bytes,
     gates: HashMap<String, Arc<Gate>>,
-    /// Listeners that serve callers without a key.
-    open: Vec<u32>,
+    /// By listener; one that is not configured any more asks for keys.
+    doors: Vec<(u32, Door)>,
 }
 
 impl Snapshot {
@@ -53,7 +54,7 @@ impl Snapshot {
             callers,
             limits: config.limits,
             gates,
-            open: config.listeners.iter().filter(|l| l.open).map(|l| l.index).collect(),
+            doors: config.listeners.iter().map(|l| (l.index, door(l))).collect(),
         })
     }
 
@@ -62,8 +63,32 @@ impl Snapshot {
         self.gates.get(provider)
     }
 
-    /// Whether a listener serves callers without a key.
-    pub(crate) fn is_open(&self, listener: u32) -> bool {
-        self.open.contains(&listener)
+    /// Whom a listener lets in.
+    pub(crate) fn door(&self, listener: u32) -> Door {
+        let known = self.doors.iter().find(|(index, _)| *index == listener);
+        known.map_or(Door::Nobody, |(_, door)| *door)
+    }
+}
+
+/// A loopback address is open to this machine only; any other one was opened on purpose.
+fn door(listener: &Listener) -> Door {
+    let loopback = listener.address.parse::<SocketAddr>().is_ok_and(|a| a.ip().is_loopback());
+    match (listener.open, loopback) {
+        (false, _) => Door::Nobody,
+        (true, true) => Door::Local,
+        (true, false) => Door::Everybody,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doors_of_listeners() {
+        let door = |address: &str, open| door(&Listener { index: 0, address: address.into(), open });
+        assert_eq!(door("127.0.0.1:80", false), Door::Nobody);
+        assert_eq!((door("127.0.0.1:80", true), door("[::1]:80", true)), (Door::Local, Door::Local));
+        assert_eq!((door("0.0.0.0:80", true), door("10.0.0.1:80", true)), (Door::Everybody, Door::Everybody));
     }
 }

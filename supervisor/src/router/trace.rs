@@ -121,6 +121,11 @@ impl Record {
         self.began.elapsed()
     }
 
+    /// The process is ending, and what runs with it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.shared.is_cut()
+    }
+
     /// Adds to the trace while the call runs.
     pub(crate) fn note(&mut self, add: impl FnOnce(&mut Trace)) {
         if let Some(trace) = &mut self.trace {

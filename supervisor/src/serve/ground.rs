@@ -1,81 +1,43 @@
 //! What stands under everything and outlives every child: directories, listening sockets, and the hardening of
-//! the supervisor itself. The sockets stay open while routers come and go, so no connection is refused.
+//! the supervisor itself.
 
+use super::claim::Claim;
+use super::sockets::Sockets;
 use crate::fleet::{Grounds, Identity, Invocation};
 use crate::settings::{Host, Secrets, Settings};
 use anyhow::Context;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::socket::{Backlog, listen};
-use protocol::control::ListenerStatus;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, Permissions};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// Connections that may wait while a router is being replaced (bounded by `net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
-
-/// A socket and how it was asked for.
-struct Opened {
-    asked: SocketAddr,
-    address: SocketAddr,
-    open: bool,
-    socket: Arc<TcpListener>,
-}
 
 /// See the module.
 pub(super) struct Ground {
     pub(super) runtime_dir: PathBuf,
-    sockets: Vec<Opened>,
+    pub(super) sockets: Sockets,
+    _claim: Claim,
 }
 
 impl Ground {
-    /// Makes the directories and opens the sockets.
-    pub(super) fn lay(settings: &Settings) -> anyhow::Result<Self> {
+    /// Makes the directories and opens the sockets; `activated` came with the process.
+    pub(super) fn lay(settings: &Settings, activated: Vec<TcpListener>) -> anyhow::Result<Self> {
         let directories = &settings.server.directories;
         private_directory(&directories.state)?;
         private_directory(&directories.runtime)?;
-        let mut ground = Self { runtime_dir: directories.runtime.clone(), sockets: Vec::new() };
-        ground.open(settings)?;
-        Ok(ground)
-    }
-
-    /// Opens what is asked for and not open yet, and closes what is asked for no more. On an error nothing has
-    /// changed.
-    pub(super) fn open(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let mut opened = Vec::new();
-        for listener in &settings.server.listeners {
-            let known = self.sockets.iter().find(|s| s.asked == listener.address);
-            let socket = match known {
-                Some(known) => Arc::clone(&known.socket),
-                None => Arc::new(bind(listener.address)?),
-            };
-            let address = socket.local_addr()?;
-            opened.push(Opened { asked: listener.address, address, open: listener.open, socket });
+        let claim = Claim::take(&directories.runtime)?;
+        let mut sockets = Sockets::new(activated);
+        sockets.open(&settings.server.listeners)?;
+        for address in sockets.unused() {
+            tracing::warn!("the service manager's socket {address} is not among the configured listeners");
         }
-        self.sockets = opened;
-        Ok(())
-    }
-
-    /// The sockets, in the order of the configuration.
-    pub(super) fn sockets(&self) -> Vec<Arc<TcpListener>> {
-        self.sockets.iter().map(|s| Arc::clone(&s.socket)).collect()
-    }
-
-    /// The real addresses, and whether they serve without a key.
-    pub(super) fn addresses(&self) -> Vec<(SocketAddr, bool)> {
-        self.sockets.iter().map(|s| (s.address, s.open)).collect()
-    }
-
-    pub(super) fn listeners(&self) -> Vec<ListenerStatus> {
-        let status = |s: &Opened| ListenerStatus { address: s.address.to_string(), open: s.open };
-        self.sockets.iter().map(status).collect()
+        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, _claim: claim })
     }
 
     /// What children are started from.
@@ -114,18 +76,19 @@ pub(super) fn harden() {
     }
 }
 
+/// As many open files as the system allows. The router inherits it (each client is one, and the usual soft limit
+/// of 1024 is for programs that use select(2)); workers lower it to their own limit.
+pub(super) fn widen() {
+    let widened = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = widened {
+        tracing::warn!("the limit of open files cannot be raised: {error}");
+    }
+}
+
 fn private_directory(path: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("cannot make the directory {}", path.display()))?;
     std::fs::set_permissions(path, Permissions::from_mode(0o700))
         .with_context(|| format!("cannot make {} private", path.display()))
-}
-
-/// The standard library sets SO_REUSEADDR and a backlog of 128 (4096 since Rust 1.83 on Linux is not promised).
-fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let socket = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    socket.set_nonblocking(true)?;
-    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
-    listen(&socket, backlog).with_context(|| format!("cannot listen on {address}"))?;
-    Ok(socket)
 }

@@ -1,9 +1,9 @@
 //! Settings as the fleet wants them.
 
 use super::ground::Ground;
-use crate::fleet::{FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
+use crate::fleet::{Bound, FleetSpec, Key, ProviderSpec, RouterSpec, Switch};
 use crate::settings::{Enabled, Provider, Settings, Standing};
-use protocol::ipc::configure::WorkerState;
+use protocol::ipc::configure::{Listener, WorkerState};
 use std::time::Duration;
 
 /// What the fleet is to be.
@@ -14,14 +14,12 @@ pub(super) fn spec(settings: &Settings, ground: &Ground, epoch: u64) -> FleetSpe
         reason: "it is being started".to_owned(),
     };
     let routing = settings.router_config(epoch, unknown);
+    let bound = |(socket, told): (_, &Listener)| Bound { socket, told: told.clone() };
+    let listeners = ground.sockets.all().into_iter().zip(&routing.listeners).map(bound).collect();
     FleetSpec {
         epoch,
         providers: settings.providers.iter().map(provider).collect(),
-        router: RouterSpec {
-            listeners: ground.sockets(),
-            runtime: routing.runtime,
-            threads: routing.threads,
-        },
+        router: RouterSpec { listeners, runtime: routing.runtime, threads: routing.threads },
         routing,
         drain: Duration::from_millis(settings.server.limits.drain_ms),
     }
@@ -33,7 +31,7 @@ fn provider(provider: &Provider) -> ProviderSpec {
         preset: provider.preset.clone(),
         fingerprint: provider.fingerprint(),
         config: provider.worker_config(0, &[]),
-        key: provider.key.as_ref().map(|key| Key::new(key.expose().as_bytes().to_vec())),
+        key: provider.key.as_ref().map(|key| Key::new(&key.expose())),
         switch: match provider.enabled {
             Enabled::Yes => Switch::On,
             Enabled::No => Switch::Off,

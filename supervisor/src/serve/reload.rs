@@ -63,7 +63,7 @@ impl Reload {
             if settings.server.directories != self.settings.server.directories {
                 return Err("the directories cannot change while llm-link runs; restart it".to_owned());
             }
-            self.ground.open(&settings).map_err(|error| format!("{error:#}"))?;
+            self.ground.sockets.open(&settings.server.listeners).map_err(|error| format!("{error:#}"))?;
             Ok(settings)
         });
         self.error = read.as_ref().err().cloned();

@@ -2,6 +2,7 @@
 //!
 //! A [`Secret`] has no `Debug`, `Display` or `Serialize` and is wiped when its last holder drops it.
 
+use crate::sealed::Sealed;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
@@ -19,7 +20,7 @@ pub(crate) trait Secrets {
 
 /// A key: visible ASCII, not empty.
 #[derive(Clone)]
-pub(crate) struct Secret(Arc<Zeroizing<String>>);
+pub(crate) struct Secret(Arc<Sealed>);
 
 /// Why some text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,18 +56,17 @@ impl Secret {
         if !key.iter().all(u8::is_ascii_graphic) {
             return Err(SecretError::Characters);
         }
-        let text = str::from_utf8(key).map_err(|_| SecretError::Characters)?;
-        Ok(Secret(Arc::new(Zeroizing::new(text.to_owned()))))
+        Ok(Secret(Arc::new(Sealed::new(key))))
     }
 
-    /// The key itself, to be sent where it belongs and nowhere else.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
+    /// The key itself, to be handed to where it belongs and nowhere else.
+    pub(crate) fn expose(&self) -> Zeroizing<Vec<u8>> {
+        self.0.open()
     }
 
     /// SHA-256, lower-case hex: tells keys apart and recognises them, without holding them.
     pub(crate) fn hash(&self) -> String {
-        hex(&Sha256::digest(self.0.as_bytes()))
+        hex(&Sha256::digest(self.0.open().as_slice()))
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> Result<String, SecretError> {
-        Secret::new(text.into()).map(|secret| secret.expose().to_owned())
+        Secret::new(text.into()).map(|secret| String::from_utf8_lossy(&secret.expose()).into_owned())
     }
 
     #[test]

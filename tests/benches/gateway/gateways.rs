@@ -72,7 +72,7 @@ pub(crate) struct Gateway {
     /// From exec to the first answer with status 200.
     pub(crate) cold_start: Duration,
     process: Option<Owned>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Gateway {
@@ -101,11 +101,19 @@ impl Gateway {
             let log = fs::read_to_string(dir.path().join("log")).unwrap_or_default();
             bail!("{} does not answer: {e:#}\n{log}", kind.name());
         }
-        Ok(Self { kind, address, cold_start, process, _dir: dir })
+        Ok(Self { kind, address, cold_start, process, dir })
     }
 
     fn pid(&self) -> Option<i32> {
         i32::try_from(self.process.as_ref()?.0.id()).ok()
+    }
+
+    /// The end of its log and what its processes are at.
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+        format!("{tail}\n{}", self.processes().join("\n"))
     }
 
     /// User and system time of all its processes.

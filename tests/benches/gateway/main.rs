@@ -2,6 +2,9 @@
 //!
 //! Load and upstream share one core, the whole gateway has the other; the rounds are interleaved, so that
 //! a slow minute of the machine hits all alike. `--help` lists the options.
+//!
+//! On a machine that does other work, too, real-time scheduling keeps the two cores for the measurement:
+//! `chrt -r 5 target/release/deps/gateway-... --binary target/release/llm-link`.
 
 mod clock;
 mod cores;
@@ -14,7 +17,7 @@ mod report;
 mod streams;
 mod wire;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use cores::{Cores, Side};
 use gateways::{Gateway, PROVIDER, Upstream};
 use hdrhistogram::Histogram;
@@ -70,7 +73,9 @@ fn measure(options: &Options) -> Result<Report> {
         for part in options.parts.iter().copied() {
             for gateway in &gateways {
                 say(&format!("round {round}: {part:?} {}", gateway.kind.name()))?;
-                run(part, gateway, options, &mut report)?;
+                run(part, gateway, options, &mut report).with_context(|| {
+                    format!("{part:?} through {}\n{}", gateway.kind.name(), gateway.last_words())
+                })?;
             }
         }
     }

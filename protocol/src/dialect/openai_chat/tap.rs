@@ -73,7 +73,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Err(observed) => return observed,
     };
     let erred = chunk.error.0 || chunk.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0);
-    if let (true, Some(failure)) = (erred, in_band_of(data)) {
+    if erred && let Some(failure) = in_band_of(data) {
         return Observed::Failure(failure);
     }
     let reported = chunk.usage.0.or(chunk.x_groq.0.and_then(|x| x.usage.0));

@@ -79,6 +79,17 @@ fn a_cut_event_says_so() {
 }
 
 #[test]
+fn events_without_blank_lines_are_told_apart() {
+    let text = b"data: {\"a\":\ndata: {}}\ndata: {\"b\":1}\ndata:[DONE]";
+    let whole = decode(&[text]);
+    assert_eq!(data(&whole), ["{\"a\":\n{}}", "{\"b\":1}", "[DONE]"]);
+    for i in 0..text.len() {
+        assert_eq!(decode(&[&text[..i], &text[i..]]), whole, "split at {i}");
+    }
+    assert_eq!(whole.iter().flat_map(|e| e.raw.to_vec()).collect::<Vec<_>>(), text);
+}
+
+#[test]
 fn an_endless_event_is_refused() {
     let mut decoder = SseDecoder::with_limit(64);
     decoder.push(b"data: a\n\n");

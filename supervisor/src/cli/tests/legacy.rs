@@ -35,8 +35,9 @@ fn http(settings: &Settings) -> &HttpUpstream {
     }
 }
 
-fn key(settings: &Settings) -> Option<&str> {
-    settings.providers[0].key.as_ref().map(|key| key.expose())
+fn key(settings: &Settings) -> Option<String> {
+    let text = |key: &crate::settings::Secret| String::from_utf8_lossy(&key.expose()).into_owned();
+    settings.providers[0].key.as_ref().map(text)
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn the_codex_line_of_0_7() {
     let settings = settings("--app codex --provider zhipu --api-key K --model glm-4.6 --auth-key T");
     assert_eq!(listeners(&settings), "127.0.0.1:8088");
     assert_eq!(settings.providers[0].name, "zhipu");
-    assert_eq!(key(&settings), Some("K"));
+    assert_eq!(key(&settings).as_deref(), Some("K"));
     assert_eq!(settings.providers[0].models[0].id, "glm-4.6");
     assert_eq!(settings.providers[0].models[0].facts.context, Some(200_000));
     assert!(settings.providers[0].models.len() > 5);
@@ -67,7 +68,7 @@ fn the_zed_line_of_the_shipped_scripts() {
         "--app zed --protocols ollama --provider aliyun --model qwen3-coder-plus --llm-api-key K --port 11434",
     );
     assert_eq!(listeners(&settings), "127.0.0.1:11434 open");
-    assert_eq!(key(&settings), Some("K"));
+    assert_eq!(key(&settings).as_deref(), Some("K"));
     assert_eq!(http(&settings).endpoints[0].base_url, "https://dashscope.aliyuncs.com/compatible-mode/v1");
     assert_eq!(settings.apps[0].name, "default");
 }
@@ -103,7 +104,7 @@ fn every_app_and_mode_has_its_port() {
 #[test]
 fn whose_key_api_key_is() {
     let two = settings("--app aider --provider zhipu --llm-api-key P --api-key C");
-    assert_eq!((key(&two), two.apps[0].name.as_str()), (Some("P"), "aider"));
+    assert_eq!((key(&two).as_deref(), two.apps[0].name.as_str()), (Some("P"), "aider"));
     assert!(
         two.warnings[0]
             .starts_with("`--api-key` next to `--llm-api-key` is taken for the key of the clients")
@@ -113,7 +114,7 @@ fn whose_key_api_key_is() {
 
     let variable = Pretend::default().with_env("ZHIPUAI_API_KEY", "from-variable");
     let Ok(from_variable) = outcome("--provider zhipu", &variable) else { panic!("refused") };
-    assert_eq!((key(&from_variable), from_variable.warnings.len()), (Some("from-variable"), 0));
+    assert_eq!((key(&from_variable).as_deref(), from_variable.warnings.len()), (Some("from-variable"), 0));
     let Ok(empty) = outcome("--provider ollama --api-key= --port 1", &Pretend::default()) else {
         panic!("refused")
     };

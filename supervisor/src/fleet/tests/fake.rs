@@ -72,8 +72,7 @@ impl Fake {
                     if ready {
                         self.tell(FromChild::Acked { epoch }).await;
                     } else if self.role == Role::Router {
-                        ready = true;
-                        self.tell(FromChild::Ready { epoch }).await;
+                        ready = self.ready(epoch).await;
                     } else {
                         self.report().await;
                         if !self.does("key") {

@@ -1,8 +1,9 @@
 //! New generations beside old ones, drains, and other configurations.
 
 use super::rig::{Rig, eventually, exists, provider};
-use crate::fleet::{Ask, Switch};
+use crate::fleet::{Ask, Outcome, StopMode, Switch};
 use protocol::ipc::configure::WorkerState;
+use std::net::TcpListener;
 use std::time::Duration;
 
 #[tokio::test]
@@ -70,6 +71,32 @@ async fn a_change_that_needs_no_new_process_is_only_told() {
     };
     let same = rig.until("a", told).await;
     assert_eq!((same.pid, same.generation), (old.pid, 1));
+}
+
+#[tokio::test]
+async fn other_listeners_mean_another_router_and_the_old_one_keeps_its_own() {
+    let mut rig = Rig::start_unready(&["a"], "slow").await;
+    rig.until_state("a", WorkerState::Ready).await;
+    let (first, router) = (rig.address, rig.status().await.router.pid.unwrap());
+    rig.manner("router", "slow-hang");
+    rig.move_to(TcpListener::bind("127.0.0.1:0").unwrap(), vec![provider("a")]).await;
+    let moved = rig.address;
+    rig.address = first;
+    let mut changed = provider("a");
+    changed.preset = "other".to_owned();
+    rig.until_routed("a", |p| p.state == WorkerState::Ready).await;
+    assert_eq!(rig.routing().await.unwrap().listeners[0].address, first.to_string());
+    assert_eq!(rig.status().await.router.pid, Some(router), "the new one is not ready yet");
+
+    rig.manner("router", "slow");
+    rig.address = moved;
+    rig.move_to(TcpListener::bind("127.0.0.1:0").unwrap(), vec![changed]).await;
+    eventually("another router", async || (rig.status().await.router.pid != Some(router)).then_some(()))
+        .await;
+    assert_eq!(rig.routing().await.unwrap().listeners[0].address, rig.address.to_string());
+    assert!(exists(router), "it finishes its clients");
+    assert_eq!(rig.stop(StopMode::Cut).await, Outcome::Stopped);
+    assert!(!exists(router));
 }
 
 #[tokio::test]

@@ -2,16 +2,16 @@
 
 use super::fake;
 use crate::fleet::{
-    FleetSpec, FleetStatus, Grounds, Identity, Invocation, Key, Outcome, Owner, ProviderSpec, RouterSpec,
-    StopMode, Switch,
+    Bound, FleetSpec, FleetStatus, Grounds, Identity, Invocation, Key, Outcome, Owner, ProviderSpec,
+    RouterSpec, StopMode, Switch,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::control::ProviderStatus;
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{
-    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, RouterConfig, RouterLimits, SandboxMode,
-    Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
+    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, RouterConfig, RouterLimits, RouterRuntime,
+    SandboxMode, Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
 };
 use protocol::ipc::control::Role;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub(super) fn provider(name: &str) -> ProviderSpec {
             sandbox: if name.contains("required") { SandboxMode::Required } else { SandboxMode::BestEffort },
             timeouts,
         },
-        key: needs_key.then(|| Key::new(KEY.as_bytes().to_vec())),
+        key: needs_key.then(|| Key::new(KEY.as_bytes())),
         switch: Switch::On,
     }
 }
@@ -88,13 +88,25 @@ fn entry(spec: &ProviderSpec) -> Provider {
     }
 }
 
+fn told(address: SocketAddr) -> Listener {
+    Listener { index: 0, address: address.to_string(), open: true }
+}
+
+fn router_spec(socket: &Arc<TcpListener>) -> RouterSpec {
+    let told = told(socket.local_addr().unwrap());
+    let listeners = vec![Bound { socket: Arc::clone(socket), told }];
+    RouterSpec { listeners, runtime: RouterRuntime::Multi, threads: 0 }
+}
+
 fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
     RouterConfig {
         epoch: 0,
-        listeners: vec![Listener { index: 0, address: address.to_string(), open: true }],
+        listeners: vec![told(address)],
         apps: Vec::new(),
         providers: providers.iter().map(entry).collect(),
         aliases: Vec::new(),
+        runtime: RouterRuntime::Multi,
+        threads: 0,
         limits: RouterLimits {
             body_bytes: 1,
             hold_bytes: 1,
@@ -106,8 +118,6 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
             deadline_ms: 0,
             drain_ms: 1,
         },
-        runtime: Default::default(),
-        threads: 0,
     }
 }
 
@@ -127,11 +137,7 @@ impl Rig {
         let providers: Vec<_> = names.iter().map(|name| provider(name)).collect();
         let spec = FleetSpec {
             epoch: 1,
-            router: RouterSpec {
-                listeners: vec![Arc::clone(&listener)],
-                runtime: Default::default(),
-                threads: 0,
-            },
+            router: router_spec(&listener),
             routing: routing(address, &providers),
             providers,
             drain: DRAIN,
@@ -155,16 +161,20 @@ impl Rig {
         self.manners.lock().unwrap().insert(name.to_owned(), manner.to_owned());
     }
 
+    /// The same with other sockets of the router.
+    pub(super) async fn move_to(&mut self, socket: TcpListener, providers: Vec<ProviderSpec>) {
+        socket.set_nonblocking(true).unwrap();
+        self.address = socket.local_addr().unwrap();
+        self.listener = Arc::new(socket);
+        self.adopt(providers).await;
+    }
+
     /// Another configuration.
     pub(super) async fn adopt(&mut self, providers: Vec<ProviderSpec>) {
         self.epoch += 1;
         let spec = FleetSpec {
             epoch: self.epoch,
-            router: RouterSpec {
-                listeners: vec![Arc::clone(&self.listener)],
-                runtime: Default::default(),
-                threads: 0,
-            },
+            router: router_spec(&self.listener),
             routing: routing(self.address, &providers),
             providers,
             drain: DRAIN,

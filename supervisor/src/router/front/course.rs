@@ -149,6 +149,11 @@ impl Course {
         }
     }
 
+    /// The price of the last step was paid.
+    pub(crate) fn paid(&mut self) {
+        self.price = Price::Free;
+    }
+
     /// The call was handed to the worker of this candidate.
     pub(crate) fn handed_over(&mut self, at: usize) {
         self.sent += 1;
@@ -158,14 +163,16 @@ impl Course {
     /// The attempt at this candidate failed; `random` is in 0..1.
     pub(crate) fn failed(&mut self, at: usize, setback: Setback, random: f64) {
         let tries = &mut self.tries[at];
-        self.price = Price::Free;
         match setback {
             Setback::Refused => {
                 self.refusals += 1;
                 tries.refused += 1;
                 tries.pause = REFUSED_PAUSE.mul_f64(random);
             }
-            Setback::Lost => tries.pause = Duration::ZERO,
+            Setback::Lost => {
+                self.price = Price::Free;
+                tries.pause = Duration::ZERO;
+            }
             Setback::Crowded => tries.out = true,
             Setback::Failed { retry, retry_after } => {
                 self.price = Price::Retry;

@@ -64,7 +64,7 @@ pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, reco
                 }
             }
         };
-        if !go_on || run.shard.shared.cut.is_cancelled() {
+        if !go_on || run.shard.shared.is_cut() {
             return run.give_up();
         }
     }
@@ -126,8 +126,10 @@ impl Run {
             Price::Free => true,
             Price::Retry => {
                 let granted = self.shard.shared.may_retry();
-                if !granted {
-                    tracing::warn!(call = %self.call.id, "the retry budget is spent");
+                if granted {
+                    self.course.paid();
+                } else {
+                    tracing::debug!(call = %self.call.id, "the retry budget is spent");
                 }
                 granted
             }
@@ -153,7 +155,7 @@ impl Run {
             if !matches!(self.course.next(|c| standing(&self.shard, c)), Step::Await { .. }) {
                 return true;
             }
-            if timeout_at(until, news.changed()).await.is_err() || self.shard.shared.cut.is_cancelled() {
+            if timeout_at(until, news.changed()).await.is_err() || self.shard.shared.is_cut() {
                 return false;
             }
         }
@@ -262,7 +264,8 @@ impl Run {
     fn give_up(self) -> Outcome {
         let attempts = self.course.sent();
         let too_large = self.call.rules.replay == Replay::TooLarge && attempts > 0;
-        let (mut failure, upstream, at) = self.shown.take().unwrap_or_else(|| (self.nobody(), None, 0));
+        let shown = if self.shard.shared.is_cut() { Some((stopping(), None, 0)) } else { self.shown.take() };
+        let (mut failure, upstream, at) = shown.unwrap_or_else(|| (self.nobody(), None, 0));
         if too_large && upstream.is_none() {
             failure.message.push_str("; a request body of more than 32 MiB is sent only once");
         }
@@ -282,6 +285,11 @@ impl Run {
         let message = format!("no provider can take the call now ({})", reasons.join("; "));
         Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
     }
+}
+
+/// The failure of a call that the end of this process cuts.
+pub(crate) fn stopping() -> Failure {
+    Failure::new(FailureKind::Unavailable, "LLM Link is stopping").with_retry_after_ms(COME_BACK_MS)
 }
 
 fn crowded(provider: &str) -> Failure {

@@ -13,11 +13,13 @@ const DEFAULT_APP: &str = "default";
 /// Where clients of the different dialects put their key, besides `authorization`.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
-/// Whether a listener takes callers without a valid key.
+/// Whom a listener lets in without a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
-    Open,
-    Keyed,
+    Everybody,
+    /// Whoever asks for it by a local name; see [`super::hosts`].
+    Local,
+    Nobody,
 }
 
 /// The app a call is made for.
@@ -26,6 +28,15 @@ pub(crate) struct Caller {
     pub(crate) app: Arc<str>,
     /// Refuse what cannot be translated without loss.
     pub(crate) strict: bool,
+    pub(crate) proof: Proof,
+}
+
+/// How a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Key,
+    /// The door was open.
+    None,
 }
 
 /// A key hash that is not 64 hexadecimal digits.
@@ -46,15 +57,15 @@ impl Callers {
     /// The callers of a configuration.
     pub(crate) fn new(apps: &[App]) -> Result<Self, CallersError> {
         let mut keys = Vec::new();
-        let mut default = Caller { app: DEFAULT_APP.into(), strict: false };
+        let mut default = Caller { app: DEFAULT_APP.into(), strict: false, proof: Proof::None };
         for app in apps {
-            let caller = Caller { app: app.name.as_str().into(), strict: app.strict };
+            let caller = Caller { app: app.name.as_str().into(), strict: app.strict, proof: Proof::Key };
             for hash in &app.key_hashes {
                 let hash = unhex(hash).ok_or_else(|| CallersError { app: app.name.clone() })?;
                 keys.push((hash, caller.clone()));
             }
             if app.name == DEFAULT_APP {
-                default = caller;
+                default = Caller { proof: Proof::None, ..caller };
             }
         }
         Ok(Self { keys, default })
@@ -73,9 +84,9 @@ impl Callers {
             return Ok(caller.clone());
         }
         match (door, key) {
-            (Door::Open, _) => Ok(self.default.clone()),
-            (Door::Keyed, Some(_)) => Err(refused("the API key is not valid")),
-            (Door::Keyed, None) => {
+            (Door::Everybody | Door::Local, _) => Ok(self.default.clone()),
+            (Door::Nobody, Some(_)) => Err(refused("the API key is not valid")),
+            (Door::Nobody, None) => {
                 Err(refused("no API key: send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"))
             }
         }
@@ -151,8 +162,8 @@ mod tests {
             ("api-key", "k3", "cli"),
             ("x-goog-api-key", "k3", "cli"),
         ] {
-            assert_eq!(who(header, value, Door::Keyed).as_deref(), Ok(app), "{header}: {value}");
-            assert_eq!(who(header, value, Door::Open).as_deref(), Ok(app), "{header}: {value}");
+            assert_eq!(who(header, value, Door::Nobody).as_deref(), Ok(app), "{header}: {value}");
+            assert_eq!(who(header, value, Door::Everybody).as_deref(), Ok(app), "{header}: {value}");
         }
     }
 
@@ -161,8 +172,8 @@ mod tests {
         for (header, value) in
             [("", ""), ("authorization", "Bearer wrong"), ("authorization", "Basic k1"), ("x-api-key", "")]
         {
-            assert!(who(header, value, Door::Keyed).is_err(), "{header}: {value}");
-            assert_eq!(who(header, value, Door::Open).as_deref(), Ok("default"), "{header}: {value}");
+            assert!(who(header, value, Door::Nobody).is_err(), "{header}: {value}");
+            assert_eq!(who(header, value, Door::Everybody).as_deref(), Ok("default"), "{header}: {value}");
         }
     }
 

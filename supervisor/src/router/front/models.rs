@@ -69,23 +69,17 @@ pub(crate) fn one(dialect: Dialect, shelf: Shelf<'_>, name: &str) -> Reply {
     json_reply(200, &value)
 }
 
-/// The provider of a listed model, or of one that is listed under its provider and asked for by its full name.
+/// The provider of a listed model.
 fn owner(table: &Table, name: &str) -> Result<String, Box<Failure>> {
     if let Some(known) = table.public_models().iter().find(|m| m.id == name) {
         return Ok(known.owner.to_string());
     }
-    let qualified = name.split_once('/').and_then(|(provider, model)| {
-        let provider = table.provider(provider)?;
-        provider.models.iter().any(|m| m.id == model).then(|| provider.name.clone())
-    });
-    match (qualified, table.resolve(name)) {
-        (Some(provider), _) => Ok(provider),
-        (None, Err(failure)) => Err(failure),
-        (None, Ok(_)) => {
-            let message = format!("the model `{name}` is not listed");
-            Err(Box::new(Failure::new(FailureKind::ModelNotFound, message).with_param("model")))
-        }
-    }
+    let failure = match table.resolve(name) {
+        Err(failure) => *failure,
+        // Callable, but listed nowhere: nothing is known of it.
+        Ok(_) => Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed")),
+    };
+    Err(Box::new(failure.with_param("model")))
 }
 
 fn openai(id: &str, owner: &str, created: u64) -> Value {

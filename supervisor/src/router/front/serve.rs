@@ -4,7 +4,8 @@ use super::body::{self, Bounds};
 use super::call::{Asked, Call, is_json};
 use super::course::Course;
 use super::dispatch::{Running, dispatch};
-use super::identify::{Caller, Door};
+use super::hosts;
+use super::identify::{Caller, Door, Proof};
 use super::late::{Late, SILENCE, has_comments};
 use super::models::{self, Shelf};
 use super::ollama;
@@ -113,10 +114,15 @@ where
     let reject = |failure, extra| (Rejected { dialect, failure, extra }, waits);
     check_head(&parts, snapshot.limits.header_bytes).map_err(|(failure, extra)| reject(failure, extra))?;
     let shelf = Shelf { table: &snapshot.table, started: shard.started };
-    let door = if snapshot.is_open(listener) { Door::Open } else { Door::Keyed };
+    let door = snapshot.door(listener);
     let identify = || {
         let in_query = models::parameter(parts.uri.query().unwrap_or_default(), KEY_PARAMETER);
-        let identified = snapshot.callers.identify(&parts.headers, in_query.as_deref(), door);
+        let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door) {
+            Ok(caller) if door == Door::Local && caller.proof == Proof::None => {
+                hosts::check(&parts.uri, &parts.headers).map(|()| caller)
+            }
+            identified => identified,
+        };
         identified.map_err(|failure| reject(failure, Extra::Nothing))
     };
     match found {

@@ -93,7 +93,21 @@ impl Table {
             let route = table.expand(&heads);
             table.publish(&model, route);
         }
+        table.publish_addresses();
         table
+    }
+
+    /// Every listed model under its full name, `provider/model`.
+    fn publish_addresses(&mut self) {
+        let addresses: Vec<(String, Route)> = self
+            .providers
+            .iter()
+            .flat_map(|p| p.models.iter().map(move |m| (p, m.id.as_str())))
+            .map(|(p, model)| (format!("{}/{model}", p.name), self.expand(&[(p, model)])))
+            .collect();
+        for (address, route) in addresses {
+            self.publish(&address, route);
+        }
     }
 
     /// The candidates for a public name, or the failure that says what exists.
@@ -164,7 +178,7 @@ impl Table {
             .map_or_else(|| Standing::Out("it is no longer configured".to_owned()), Standing::of)
     }
 
-    /// Every public name, aliases first, each once.
+    /// Every public name, each once: aliases, models, then models by their full names.
     pub(crate) fn public_models(&self) -> &[PublicModel] {
         &self.listed
     }

@@ -186,6 +186,17 @@ async fn bad_requests_are_told_why_in_the_dialect() {
 }
 
 #[tokio::test]
+async fn an_open_listener_answers_to_local_names_only() {
+    let mut rig = Rig::new();
+    let worker = rig.worker("a", always(DOCUMENT));
+    let mut request = chat("m", Flow::Whole);
+    request.headers_mut().insert("host", "rebound.example".parse().unwrap());
+    let answer = rig.ask(request).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (403, &"permission_denied".into()));
+    assert_eq!(worker.calls(), 0);
+}
+
+#[tokio::test]
 async fn keys_open_closed_listeners() {
     let hash = Sha256::digest("good").iter().map(|b| format!("{b:02x}")).collect();
     let app = App { name: "web".into(), key_hashes: vec![hash], strict: true };

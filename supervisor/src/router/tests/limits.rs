@@ -124,8 +124,57 @@ async fn a_cut_ends_streams_with_an_error_event() {
     let _worker = rig.worker("a", always(&[Step::Stream, Step::Data("data: 1\n\n"), Step::Hang]));
     let mut response = rig.stream().await;
     next_chunk(&mut response).await;
+    let uncommitted = rig.worker("b", always(&[Step::Document, Step::Hang]));
+    let mut client = rig.client().await;
+    let mut waiting = Box::pin(client.send_request(chat("b/m", Flow::Whole)));
+    tokio::select! {
+        _ = &mut waiting => panic!("nobody answers"),
+        () = until("the second call", || uncommitted.calls() == 1) => {}
+    }
     rig.shared.cut();
+    let told = finish(soon(waiting).await.unwrap()).await;
+    assert_eq!((told.status.as_u16(), told.header("retry-after")), (503, "1"));
     let answer = finish(response).await;
-    assert!(answer.text().starts_with("data: {\"error\""), "{answer:?}");
+    assert!(
+        answer.text().starts_with("data: {\"error\"") && answer.text().contains("is stopping"),
+        "{answer:?}"
+    );
     soon(rig.shared.connections.empty()).await;
+}
+
+/// A client that writes its whole request before it reads, as most do.
+async fn write_then_read(rig: &Rig, request: &[u8]) -> String {
+    let mut client = TcpStream::connect(rig.address).await.unwrap();
+    soon(client.write_all(request)).await.unwrap();
+    let mut answer = Vec::new();
+    soon(client.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_is_still_sending() {
+    let rig = Rig::new();
+    let heads = format!("GET /health HTTP/1.1\r\nhost: t\r\nx-long: {}\r\n\r\n", "y".repeat(8 << 20));
+    assert!(write_then_read(&rig, heads.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let body = "z".repeat(8 << 20);
+    let start = "POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n";
+    let large = format!("{start}content-length: {}\r\n\r\n{body}", body.len());
+    assert!(write_then_read(&rig, large.as_bytes()).await.starts_with("HTTP/1.1 413 "));
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let large = format!("{start}transfer-encoding: chunked\r\n\r\n{chunks}");
+    assert!(write_then_read(&rig, large.as_bytes()).await.starts_with("HTTP/1.1 413 "));
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_asked_need_not_send_a_body_in_vain() {
+    let rig = Rig::with(|config| config.listeners[0].open = false);
+    let mut client = TcpStream::connect(rig.address).await.unwrap();
+    let head =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let began = Instant::now();
+    let mut answer = String::new();
+    soon(client.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(began.elapsed() < Duration::from_millis(400), "it was not waited for");
 }

@@ -63,7 +63,7 @@ fn every_key_of_a_provider_reaches_its_place() {
     let provider = one(lines, &pretend);
     assert_eq!(provider.preset, "openai-compatible");
     assert_eq!(urls(&provider), ["anthropic http://127.0.0.1:9000/v1"]);
-    assert_eq!(provider.key.as_ref().map(|key| key.expose().to_owned()), Some("sk-1".to_owned()));
+    assert_eq!(provider.key.as_ref().map(|key| key.expose().to_vec()), Some("sk-1".into()));
     let http = http(&provider);
     assert_eq!(http.auth, AuthScheme::ByDialect);
     assert!(http.needs_key);
@@ -93,7 +93,7 @@ fn a_preset_gives_what_is_not_said() {
     let provider =
         one("preset = \"qwen\"\nmodels = [\"qwen-max\", { id = \"qwen-plus\", context = 5 }]", &pretend);
     assert_eq!(provider.preset, "aliyun");
-    assert_eq!(provider.key.as_ref().map(|key| key.expose().to_owned()), Some("second-choice".to_owned()));
+    assert_eq!(provider.key.as_ref().map(|key| key.expose().to_vec()), Some("second-choice".into()));
     assert_eq!(urls(&provider)[0], "openai-chat https://dashscope.aliyuncs.com/compatible-mode/v1");
     assert_eq!(provider.models.len(), 2);
     assert_eq!(provider.models[0].facts.context, Some(32_768));

@@ -34,6 +34,7 @@ fn walk(course: &mut Course, setback: Setback) -> Vec<String> {
     while let Step::Go { at, after, price } = course.next(ready) {
         let c = course.candidate(at);
         told.push(format!("{}/{} {} {price:?}", c.provider, c.model, after.as_millis()));
+        course.paid();
         course.handed_over(at);
         course.failed(at, setback, 0.5);
     }
@@ -97,6 +98,19 @@ fn who_refused_is_asked_again_after_the_others() {
     c.handed_over(1);
     c.failed(1, ELSEWHERE, 1.0);
     assert!(matches!(c.next(ready), Step::Go { at: 0, .. }));
+}
+
+#[test]
+fn a_retry_is_paid_once_whatever_refuses_it_on_its_way() {
+    let mut c = course(&["a/m", "b/m", "c/m"]);
+    c.handed_over(0);
+    c.failed(0, FAILED, 1.0);
+    assert!(matches!(c.next(ready), Step::Go { at: 1, price: Price::Retry, .. }));
+    c.failed(1, Setback::Crowded, 1.0);
+    assert!(matches!(c.next(ready), Step::Go { at: 2, price: Price::Retry, .. }), "not paid yet");
+    c.paid();
+    c.failed(2, Setback::Crowded, 1.0);
+    assert!(matches!(c.next(ready), Step::Go { at: 0, price: Price::Free, .. }));
 }
 
 #[test]

@@ -57,15 +57,15 @@ fn anthropics_list_has_pages() {
     let table = table();
     let shelf = Shelf { table: &table, started: 0 };
     let all = anthropic_page(shelf, "");
-    assert_eq!(ids(&all), ["fast", "a", "b", "c"]);
+    assert_eq!(ids(&all), ["fast", "a", "b", "c", "p/a", "p/b", "p/c"]);
     assert_eq!(
         (&all["has_more"], &all["first_id"], &all["last_id"]),
-        (&false.into(), &"fast".into(), &"c".into())
+        (&false.into(), &"fast".into(), &"p/c".into())
     );
     let page = anthropic_page(shelf, "limit=2&after_id=fast");
     assert_eq!((ids(&page), &page["has_more"]), (vec!["a", "b"], &true.into()));
-    let last = anthropic_page(shelf, "limit=2&after_id=b");
-    assert_eq!((ids(&last), &last["has_more"]), (vec!["c"], &false.into()));
+    let last = anthropic_page(shelf, "limit=2&after_id=p/b");
+    assert_eq!((ids(&last), &last["has_more"]), (vec!["p/c"], &false.into()));
     let before = anthropic_page(shelf, "limit=2&before_id=c");
     assert_eq!((ids(&before), &before["has_more"]), (vec!["a", "b"], &true.into()));
 }
