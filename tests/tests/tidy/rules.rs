@@ -169,12 +169,13 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
     Boundary {
         says: "connections to providers are opened in one place",
         within: &["worker/src/", "supervisor/src/"],
-        except: &["worker/src/upstream/"],
+        except: &["worker/src/upstream/", "worker/src/sandbox/probe.rs"],
         paths: &[
             "hyper_util::client",
             "hyper_rustls",
             "hyper::client",
             "*::TcpStream::connect",
+            "*::TcpStream::connect_timeout",
             "*::UdpSocket::bind",
             "tokio::net::lookup_host",
         ],
@@ -199,8 +200,6 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
-            // The directories it runs in, not what a user wrote.
-            "supervisor/src/serve/",
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
