@@ -177,7 +177,11 @@ impl Relay {
     fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
         match observed {
             Observed::Failure(failure) => {
-                let body = raw.clone();
+                // What the upstream itself calls an error is shown as it is; garbage is not.
+                let body = match failure.kind {
+                    FailureKind::BadAnswer | FailureKind::Interrupted => Bytes::new(),
+                    _ => raw.clone(),
+                };
                 return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
             }
             Observed::UsageOnly if !self.shows_usage => return Ok(()),
