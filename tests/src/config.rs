@@ -42,6 +42,11 @@ impl Config {
         self
     }
 
+    /// How many providers it has.
+    pub fn provider_count(&self) -> usize {
+        self.providers.len()
+    }
+
     /// An app whose key stands in that file.
     pub fn app(mut self, name: &str, key: &Path) -> Self {
         let mut reference = Table::new();

@@ -105,6 +105,8 @@ pub struct Stack {
     child: Child,
     status: Option<ExitStatus>,
     address: SocketAddr,
+    /// Configured at the start.
+    providers: usize,
     log: Lines,
     /// Shown when it goes down.
     quiet: bool,
@@ -120,6 +122,7 @@ impl Stack {
 
     /// Starts and waits only for the address; `environment` is added to a clean one.
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
+        let providers = config.provider_count();
         fs::write(place.config(), config.server("listen", "127.0.0.1:0").text()?)?;
         let mut command = Command::new(executable()?);
         command.arg("serve").arg("--config").arg(place.config());
@@ -135,7 +138,7 @@ impl Stack {
             collect(output.context("its output")?, log.clone())?;
         }
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut stack = Self { place, child, status: None, address, log, quiet: false };
+        let mut stack = Self { place, child, status: None, address, providers, log, quiet: false };
         let found = wait::until("the line `listening on`", START, async || {
             stack.status = stack.child.try_wait().ok().flatten();
             stack.status.map(Err).or_else(|| listening(&stack.log()).map(Ok))
@@ -147,11 +150,12 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Waits until `/ready` says so.
+    /// Waits until `/ready` says so of every provider it was started with: one alone is ready before all
+    /// are, and takes over for the others.
     pub async fn ready(&self) -> Result<()> {
         wait::until("readiness", START, async || {
             let reply = self.client().get("/ready").await.ok()?;
-            (reply.status == 200).then_some(())
+            (reply.status == 200 && reply.json()["providers"] == self.providers).then_some(())
         })
         .await
     }
