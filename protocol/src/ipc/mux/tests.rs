@@ -184,14 +184,8 @@ fn a_peer_that_breaks_the_rules_is_found_out() {
     let mut feed = |frame| worker.on_frame(frame, &mut Vec::new());
     feed(open(1)).unwrap();
     assert_eq!(feed(open(1)), Err(Violation::Reopened(1)));
-    assert_eq!(
-        feed(Frame::bare(FrameType::Data, 9)),
-        Err(Violation::Unexpected(FrameType::Data, 9))
-    );
-    assert_eq!(
-        feed(Frame::bare(FrameType::Head, 1)),
-        Err(Violation::Unexpected(FrameType::Head, 1))
-    );
+    assert_eq!(feed(Frame::bare(FrameType::Data, 9)), Err(Violation::Unexpected(FrameType::Data, 9)));
+    assert_eq!(feed(Frame::bare(FrameType::Head, 1)), Err(Violation::Unexpected(FrameType::Head, 1)));
     let mut flood = Ok(());
     for _ in 0..6 {
         flood = feed(Frame { body: chunk(16 * 1024), ..Frame::bare(FrameType::Data, 1) });

@@ -97,8 +97,7 @@ async fn a_call_and_its_answer_cross() {
     let reply = ReplyHead { status: 200, headers: vec![], stream: true, losses: vec![] };
     call.reply.head(&reply);
     call.reply.data(Bytes::from_static(b"hi"), Commit::Committed).await.unwrap();
-    let trailer =
-        Trailer { usage: Usage { output: Some(2), ..Usage::default() }, ..Trailer::default() };
+    let trailer = Trailer { usage: Usage { output: Some(2), ..Usage::default() }, ..Trailer::default() };
     call.reply.end(&trailer);
     assert_eq!(soon(stream.next()).await, Answer::Head(reply));
     let data = Answer::Data { bytes: Bytes::from_static(b"hi"), committed: true };
