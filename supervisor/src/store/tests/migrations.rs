@@ -9,7 +9,19 @@ use rusqlite::Connection;
 use std::os::unix::fs::MetadataExt;
 
 /// SHA-256 of every released file, in order. A line is added with a new file and never changed.
-const DIGESTS: &[(&str, &str)] = &[];
+const DIGESTS: &[(&str, &str)] = &[
+    ("config/0001_settings", "aa4d53e5c8a67c223dcc48318ac3a1bdf1f316e0063a680ada135ff7fdbfb9f8"),
+    ("config/0002_secrets", "ab3a7e417830f8701914d1c55d80a2b4a5939c4df877a02fefb4fa12104ea16e"),
+    ("config/0003_providers", "23c05491fd768852145d27da19a95237a987af27a5c784599e39cd7fde037d08"),
+    ("config/0004_models", "6aa39c9175ead64363029e4316db79299e3cf2a6b017b08d8ba8b9177b930549"),
+    ("config/0005_apps", "556c488d2b0fc25528d3d3e95c16710834caaaa313b637f936bb93a5ad711c9a"),
+    ("config/0006_people", "d29266123794796e617f215d341d1703e671af6078db154631a7e003714424aa"),
+    ("config/0007_audit", "f59b4616fef91256763d087875afd67793a9c6ad665a7c73f97d5d3e0fda0071"),
+    ("config/0008_alerts", "e29e960b858b2a0ab222f9ff9fc036c633f40799d1253e0071d2d8d19a82fc03"),
+    ("config/0009_events", "c5afe24be6f1aa9c530e3de7f929933107afb71d827f305505b81abfd6995292"),
+    ("usage/0001_calls", "f9e1a9b4825615a55b1b4dde64776779da7d0f5174848c4e733afd24ec05f92d"),
+    ("usage/0002_rollups", "25a4246632a855f6ecbdd3f5db5acb4df3761b105d08d445aea92ad70ac912ab"),
+];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
