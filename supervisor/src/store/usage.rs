@@ -73,7 +73,7 @@ impl UsageStore {
 
     /// Adds calls and their sums, all or none. A call that is there already is counted as repeated and changes
     /// nothing, so a batch may be sent again when its answer was lost.
-    pub(crate) async fn add_calls(&self, calls: Vec<CallRow>) -> Result<Added, StoreError> {
+    pub(crate) async fn add_calls(&self, calls: Arc<[CallRow]>) -> Result<Added, StoreError> {
         self.database.run(move |conn| add_calls(conn, &calls)).await
     }
 
