@@ -179,6 +179,14 @@ impl Recorder {
     }
 }
 
+#[cfg(test)]
+impl Recorder {
+    /// The same, in a hurry.
+    pub(super) fn quick(self) -> Recorder {
+        Recorder { linger: Duration::from_millis(2), retry: Duration::from_millis(2), ..self }
+    }
+}
+
 #[derive(Default)]
 struct Batch {
     calls: Vec<CallRow>,
