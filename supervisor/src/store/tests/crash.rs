@@ -14,8 +14,8 @@ use crate::vault::{MasterSource, Secret, Vault};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const KIND: &str = "LLM_LINK_CRASH_KIND";
 const DIR: &str = "LLM_LINK_CRASH_DIR";
@@ -47,17 +47,21 @@ async fn child() {
     }
 }
 
-/// Starts a child, lets it acknowledge `n` things and then run for a moment, kills it. Returns what it
-/// acknowledged, including what was still in the pipe.
-fn run_and_kill(kind: &str, dir: &Path, n: usize, then: Duration) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn start(kind: &str, dir: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "store::tests::crash::child", "--ignored", "--nocapture"])
         .env(KIND, kind)
         .env(DIR, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Starts a child, lets it acknowledge `n` things and then run for a moment, kills it. Returns what it
+/// acknowledged, including what was still in the pipe.
+fn run_and_kill(kind: &str, dir: &Path, n: usize, then: Duration) -> Vec<String> {
+    let mut child = start(kind, dir);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut acknowledged = Vec::new();
     let ack = |line: String| line.find("ack ").map(|at| line[at + 4..].to_owned());
@@ -73,9 +77,25 @@ fn run_and_kill(kind: &str, dir: &Path, n: usize, then: Duration) -> Vec<String>
     acknowledged
 }
 
-/// Delays that spread over the length of a write.
+/// Delays that spread over the length of a short write.
 fn moment(n: u64) -> Duration {
     Duration::from_micros(n.wrapping_mul(7919) % 9000)
+}
+
+/// The n-th of [`kills`] points from the beginning of something that takes `length` to a bit after its end.
+fn point(n: u64, length: Duration) -> Duration {
+    length.mul_f64(1.3 * (n as f64 + 0.5) / kills() as f64)
+}
+
+/// How long a child takes from its first acknowledgement to its second.
+fn measure(kind: &str, dir: &Path) -> Duration {
+    let mut child = start(kind, dir);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut times = lines.map_while(Result::ok).filter(|line| line.contains("ack ")).map(|_| Instant::now());
+    let (first, second) = (times.next().unwrap(), times.next().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    second - first
 }
 
 fn temp() -> (tempfile::TempDir, StateDir) {
@@ -133,14 +153,13 @@ fn older(n: usize) -> Schema {
 
 fn child_migrates(dir: &StateDir) {
     let path = dir.join("config.db");
+    let mut conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
     acknowledge("begin");
-    for n in 1.. {
-        let mut conn = rusqlite::Connection::open(&path).unwrap();
-        conn.pragma_update(None, "journal_mode", "WAL").unwrap();
-        migrate(&mut conn, &CONFIG, &path, NOW).unwrap();
-        acknowledge(n);
-        drop(conn);
-        make_old(&path);
+    migrate(&mut conn, &CONFIG, &path, NOW).unwrap();
+    acknowledge("end");
+    loop {
+        std::thread::park();
     }
 }
 
@@ -164,25 +183,26 @@ fn make_old(path: &Path) {
 #[tokio::test]
 async fn a_killed_migration_leaves_the_old_schema_or_the_new_one() {
     let (mut old, mut new) = (0, 0);
+    let length = {
+        let (_temp, dir) = temp();
+        make_old(&dir.join("config.db"));
+        tokio::task::spawn_blocking(move || measure("migrate", dir.path())).await.unwrap()
+    };
     for n in 0..kills() {
         let (_temp, dir) = temp();
         let path = dir.join("config.db");
         make_old(&path);
-        let state = dir.path().to_owned();
-        // Only the first migration is looked at: its input is known to be whole.
-        let at = Duration::from_micros(n * 24_000 / kills());
+        let (state, at) = (dir.path().to_owned(), point(n, length));
         let done = tokio::task::spawn_blocking(move || run_and_kill("migrate", &state, 1, at)).await.unwrap();
-        if done.len() > 1 {
-            continue;
-        }
         let conn = rusqlite::Connection::open(&path).unwrap();
         let found: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         let check: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         let rows: i64 = conn.query_row("SELECT count(*) FROM settings", [], |row| row.get(0)).unwrap();
         assert_eq!((check.as_str(), rows), ("ok", 2000));
-        assert!(found == 4 || found == 9, "schema {found}");
+        assert!(found == 9 || (found == 4 && done.len() == 1), "schema {found} after {done:?}");
         drop(conn);
         let copy = dir.join("config.db.before-v9");
+        assert!(copy.exists() || found == 4, "the copy comes before the change");
         if copy.exists() {
             let held = verify(&copy).unwrap();
             assert_eq!((held.schema, held.rows["settings"]), (4, 2000));
@@ -196,7 +216,7 @@ async fn a_killed_migration_leaves_the_old_schema_or_the_new_one() {
         assert_eq!(opened.migrated.to, 9);
         store.change(stamp(), |edit| edit.create_provider(&provider("a"))).await.unwrap();
     }
-    println!("killed migrations: {old} old, {new} new");
+    println!("killed migrations of {length:?}: {old} old, {new} new");
     assert!(old > 0, "some kills must hit before the commit");
 }
 
@@ -300,11 +320,16 @@ async fn child_copies(dir: &StateDir) {
 async fn a_killed_copy_is_whole_or_absent() {
     let (_temp, dir) = temp();
     make_old(&dir.join("config.db"));
-    let (mut whole, mut absent) = (0, 0);
+    ConfigStore::open(&dir, NOW).await.unwrap().0.close().await;
+    let copy = dir.join("copy.db");
+    let path = dir.path().to_owned();
+    let length = tokio::task::spawn_blocking(move || measure("copy", &path)).await.unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    let (mut whole, mut absent, mut drafts) = (0, 0, 0);
     for n in 0..kills() {
-        let path = dir.path().to_owned();
-        tokio::task::spawn_blocking(move || run_and_kill("copy", &path, 1, moment(n) / 2)).await.unwrap();
-        let copy = dir.join("copy.db");
+        let (path, at) = (dir.path().to_owned(), point(n, length));
+        tokio::task::spawn_blocking(move || run_and_kill("copy", &path, 1, at)).await.unwrap();
+        drafts += u32::from(dir.join("copy.db.tmp").exists());
         if copy.exists() {
             whole += 1;
             assert_eq!(verify(&copy).unwrap().rows["settings"], 2000);
@@ -313,5 +338,6 @@ async fn a_killed_copy_is_whole_or_absent() {
             absent += 1;
         }
     }
-    println!("killed copies: {whole} whole, {absent} absent");
+    println!("killed copies of {length:?}: {whole} whole, {absent} absent, {drafts} with a draft left");
+    assert!(absent > 0, "some kills must hit before the rename");
 }
