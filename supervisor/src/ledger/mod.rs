@@ -3,13 +3,9 @@
 //! Owns the bounded queue in front of the usage database, its batches, the counter of what had to be dropped, and
 //! what is removed when. It never decides what a call cost beyond arithmetic, and holds no SQL.
 
-mod cost;
-mod recorder;
-mod retention;
-
-pub(crate) use cost::cost_of;
-pub(crate) use recorder::{Ledger, Recorder, Tally, Unrecorded, new};
-pub(crate) use retention::{Pruned, Retention, prune};
+pub(crate) mod cost;
+pub(crate) mod recorder;
+pub(crate) mod retention;
 
 #[cfg(test)]
 mod tests;

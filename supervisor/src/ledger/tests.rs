@@ -1,10 +1,11 @@
 //! The ledger against a real store.
 
-use super::{Retention, Tally, Unrecorded, new, prune};
-use crate::store::calls::{CallFilter, CallRow, CallTimings};
+use super::recorder::{Tally, Unrecorded, new};
+use super::retention::{Retention, prune};
+use crate::store::calls::{CallFilter, CallId, CallRow, CallTimings};
 use crate::store::page::Page;
 use crate::store::rollups::{RollupFilter, Span};
-use crate::store::{CallId, StateDir, UnixMs, UsageStore};
+use crate::store::{StateDir, UnixMs, UsageStore};
 use protocol::dialect::Dialect;
 use protocol::model::Usage;
 use std::time::Duration;

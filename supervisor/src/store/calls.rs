@@ -2,16 +2,21 @@
 
 use super::edit::View;
 use super::error::StoreError;
-use super::page::{CallId, Clause, Page};
+use super::page::{Clause, Page};
 use super::providers::named;
 use super::words::{Json, UnixMs, count, uncount};
 use protocol::dialect::Dialect;
 use protocol::model::{FailureKind, Usage, UsageSource};
-use rusqlite::{Row, params};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql, params};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// A UUIDv7. It stands in its column as 16 bytes, whose order is that of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct CallId(pub(crate) uuid::Uuid);
 
 /// A finished call.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,4 +252,18 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         },
         trace: None,
     })
+}
+
+impl ToSql for CallId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.as_bytes().as_slice().to_sql()
+    }
+}
+
+impl FromSql for CallId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        let wrong = || FromSqlError::InvalidBlobSize { expected_size: 16, blob_size: bytes.len() };
+        uuid::Uuid::from_slice(bytes).map(CallId).map_err(|_| wrong())
+    }
 }

@@ -46,9 +46,8 @@ pub(crate) mod users;
 pub(crate) mod words;
 
 pub(crate) use config::ConfigStore;
-pub(crate) use edit::{Edit, Stamp, View};
+pub(crate) use edit::{Edit, Stamp};
 pub(crate) use error::StoreError;
-pub(crate) use page::CallId;
 pub(crate) use sealed::{Sealed, SealedRow, SecretPlace};
 pub(crate) use state_dir::StateDir;
 pub(crate) use usage::UsageStore;

@@ -1,6 +1,5 @@
 //! Keyset pages: newest first, continued from the last row seen. A page costs the same at any depth.
 
-use rusqlite::types::ToSqlOutput;
 use rusqlite::{ParamsFromIter, ToSql, params_from_iter};
 
 /// Rows on a page when nobody says, and the most anybody gets.
@@ -77,25 +76,5 @@ impl Clause {
             self.values.push(Box::new(value));
             self.terms.push(format!("{column} {operator} ?{}", self.values.len()));
         }
-    }
-}
-
-/// Sixteen bytes that stand in a BLOB column: the ids of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct CallId(pub(crate) uuid::Uuid);
-
-impl ToSql for CallId {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.as_bytes().as_slice().to_sql()
-    }
-}
-
-impl rusqlite::types::FromSql for CallId {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-        let bytes = value.as_blob()?;
-        let id = uuid::Uuid::from_slice(bytes).map_err(|_| {
-            rusqlite::types::FromSqlError::InvalidBlobSize { expected_size: 16, blob_size: bytes.len() }
-        })?;
-        Ok(CallId(id))
     }
 }

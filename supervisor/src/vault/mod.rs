@@ -7,29 +7,24 @@
 //! No type that holds a plaintext has `Debug`, `Display`, `Clone` or `Serialize`, and each is wiped when dropped.
 
 mod envelope;
-mod error;
+pub(crate) mod error;
 mod key_file;
-mod master;
-mod password;
+pub(crate) mod master;
+pub(crate) mod password;
 mod random;
-mod secret;
-mod token;
-mod unlock;
+pub(crate) mod secret;
+pub(crate) mod token;
+pub(crate) mod unlock;
 
 use crate::store::{ConfigStore, Edit, Sealed, SecretPlace, Stamp, StateDir, StoreError};
 use arc_swap::ArcSwap;
 use envelope::Seed;
-use master::Ring;
+use error::VaultError;
+use master::{MasterKey, Ring};
+use secret::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use unlock::Keeper;
-
-pub(crate) use error::VaultError;
-pub(crate) use master::MasterKey;
-pub(crate) use password::{Verdict, hash_password, verify_password};
-pub(crate) use secret::Secret;
-pub(crate) use token::{Token, TokenKind, hash_token, same_hash};
-pub(crate) use unlock::{MasterSource, Unlocked};
+use unlock::{Keeper, MasterSource, Unlocked};
 
 /// The open vault. Clones share its keys.
 #[derive(Clone)]

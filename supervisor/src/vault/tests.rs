@@ -1,10 +1,13 @@
 //! The vault against a real store: what it seals opens only where it belongs, and the master key survives being
 //! replaced, moved, lost and restored.
 
-use super::{
-    MasterKey, MasterSource, Secret, Token, TokenKind, Unlocked, Vault, VaultError, Verdict, hash_password,
-    hash_token, same_hash, verify_password,
-};
+use super::Vault;
+use super::error::VaultError;
+use super::master::MasterKey;
+use super::password::{Verdict, hash_password, verify_password};
+use super::secret::Secret;
+use super::token::{Token, TokenKind, hash_token, same_hash};
+use super::unlock::{MasterSource, Unlocked};
 use crate::store::edit::ActorKind;
 use crate::store::users::PasswordHash;
 use crate::store::{ConfigStore, SecretPlace, Stamp, StateDir, UnixMs};
@@ -273,6 +276,24 @@ async fn a_key_others_can_read_or_of_the_wrong_size_is_refused() {
     assert_eq!(bench.store.read(|view| view.master_id()).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_key_may_be_given_by_value() {
+    let bench = Bench::new().await;
+    let key = |byte| MasterKey::parse(&[byte; 32], "given").ok().unwrap();
+    let given = |current, previous: Option<u8>| MasterSource::Given {
+        current: key(current),
+        previous: previous.map(key),
+    };
+    let place = SecretPlace::program("one");
+    let (vault, done) = bench.unlock(given(1, None)).await.ok().unwrap();
+    assert_eq!(done, Unlocked::Adopted);
+    bench.put(&vault, &place, CANARY).await;
+    assert!(refused(bench.unlock(given(2, Some(3))).await).contains("does not open this store"));
+    let (vault, done) = bench.unlock(given(2, Some(1))).await.ok().unwrap();
+    assert_eq!(done, Unlocked::Rewrapped(1));
+    assert_eq!(bench.get(&vault, &place).await, CANARY);
+}
+
 #[test]
 fn a_key_may_be_written_three_ways() {
     let raw = MasterKey::parse(&[9; 32], "raw").ok().unwrap();
@@ -286,7 +307,11 @@ fn a_key_may_be_written_three_ways() {
 fn tokens_are_kept_as_hashes_and_compared_whole() {
     let token = Token::random(TokenKind::AppKey).ok().unwrap();
     let other = Token::random(TokenKind::AppKey).ok().unwrap();
-    assert!(token.expose().starts_with("llk_"));
+    for (kind, mark) in
+        [(TokenKind::AppKey, "llk_"), (TokenKind::Refresh, "llr_"), (TokenKind::OneTime, "llo_")]
+    {
+        assert!(Token::random(kind).ok().unwrap().expose().starts_with(mark));
+    }
     assert_eq!((token.expose().len(), token.prefix().len()), (47, 10));
     assert!(same_hash(&token.hash(), &hash_token(token.expose().as_bytes())));
     assert!(!same_hash(&token.hash(), &other.hash()));

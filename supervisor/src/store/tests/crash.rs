@@ -10,7 +10,9 @@ use crate::store::page::Page;
 use crate::store::rollups::{Rollup, RollupFilter, Span};
 use crate::store::schema::CONFIG;
 use crate::store::{ConfigStore, SecretPlace, StateDir, UnixMs, UsageStore};
-use crate::vault::{MasterSource, Secret, Vault};
+use crate::vault::Vault;
+use crate::vault::secret::Secret;
+use crate::vault::unlock::{MasterSource, Unlocked};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -246,7 +248,7 @@ async fn a_killed_rotation_loses_no_secret() {
         tokio::task::spawn_blocking(move || run_and_kill("rotate", &path, 1, moment(n))).await.unwrap();
         let (store, _opened) = ConfigStore::open(&dir, NOW).await.unwrap();
         let (vault, done) = Vault::unlock(&store, &dir, MasterSource::StateDir, stamp()).await.ok().unwrap();
-        finished += u32::from(done == crate::vault::Unlocked::Finished);
+        finished += u32::from(done == Unlocked::Finished);
         for place in places() {
             let secret = vault.get(&store, place.clone()).await.ok().unwrap().unwrap();
             assert_eq!(secret.expose(), place.field.as_bytes());
@@ -261,7 +263,7 @@ async fn child_adds_calls(dir: &StateDir) {
     let (store, _opened) = UsageStore::open(dir, NOW).await.unwrap();
     let first = store.read(|view| view.calls(&Default::default(), Page::first(1))).await.unwrap();
     let from = first.first().map_or(0, |c| (c.at.0 - NOW.0) / 1000 + 1).unsigned_abs();
-    let (ledger, recorder) = crate::ledger::new(store);
+    let (ledger, recorder) = crate::ledger::recorder::new(store);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(recorder.run());
     for batch in 0.. {

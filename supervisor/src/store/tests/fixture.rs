@@ -2,12 +2,12 @@
 
 use crate::store::aliases::{AliasCandidate, AliasSpec};
 use crate::store::apps::{AppLimits, AppSpec};
-use crate::store::calls::{CallRow, CallTimings, Cost};
+use crate::store::calls::{CallId, CallRow, CallTimings, Cost};
 use crate::store::edit::ActorKind;
 use crate::store::models::{ModelSource, ModelSpec};
 use crate::store::provider_keys::{KeyReference, ProviderKeySpec};
 use crate::store::providers::{ProviderLimits, ProviderSpec, ProviderTimeouts};
-use crate::store::{CallId, ConfigStore, ProviderId, Stamp, StateDir, UnixMs, UsageStore};
+use crate::store::{ConfigStore, ProviderId, Stamp, StateDir, UnixMs, UsageStore};
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::ModelFacts;
 use protocol::model::{Usage, UsageSource};

@@ -1,5 +1,6 @@
 //! The store's tests: migrations, changes, kill -9, full disk, properties, usage, scale.
 
+mod aggregates;
 mod changes;
 mod crash;
 mod fixture;

@@ -1,11 +1,11 @@
 //! Calls: once each, in pages, summed up; and how fast the pages are when there are many.
 
 use super::fixture::{NOW, call, usage};
-use crate::store::calls::{CallFilter, Outcome};
+use crate::store::calls::{CallFilter, CallId, Outcome};
 use crate::store::page::Page;
 use crate::store::rollups::{Rollup, RollupFilter, Span};
 use crate::store::usage::{Added, Prune};
-use crate::store::{CallId, UnixMs, UsageStore};
+use crate::store::{UnixMs, UsageStore};
 use proptest::prelude::*;
 use protocol::model::{FailureKind, Usage};
 use serde_json::json;
@@ -113,7 +113,7 @@ async fn pages_filter_and_continue() {
         .map(|n| {
             let mut c = call(n);
             c.app = format!("app{}", n % 2);
-            c.provider = (n % 5 != 0).then(|| format!("p{}", n % 3));
+            c.provider = (!n.is_multiple_of(5)).then(|| format!("p{}", n % 3));
             c.failure = (n % 10 == 3).then_some(FailureKind::Timeout);
             c
         })
@@ -192,8 +192,8 @@ proptest! {
             let vary = |n: u64| {
                 let mut c = call(n * 37);
                 c.app = format!("app{}", n % 3);
-                c.failure = (n % 7 == 0).then_some(FailureKind::Upstream);
-                c.cost = if n % 11 == 0 { None } else { c.cost };
+                c.failure = (n.is_multiple_of(7)).then_some(FailureKind::Upstream);
+                c.cost = if n.is_multiple_of(11) { None } else { c.cost };
                 c.timings.total_us = n * 10_007;
                 c
             };
@@ -283,14 +283,14 @@ fn spread(n: u64, rows: u64) -> crate::store::calls::CallRow {
     ));
     c.app = format!("app{}", mix % 20);
     c.provider = Some(format!("p{}", mix / 20 % 10));
-    c.model = if n % (rows / 100).max(1) == 0 {
+    c.model = if n.is_multiple_of((rows / 100).max(1)) {
         "rare".to_owned()
     } else {
         format!("model-number-{}", mix / 200 % 40)
     };
     c.upstream_model = Some(c.model.clone());
-    let failed = mix / 8000 % 50 == 0;
-    let kind = if mix % 100 == 0 { FailureKind::Timeout } else { FailureKind::Upstream };
+    let failed = (mix / 8000).is_multiple_of(50);
+    let kind = if mix.is_multiple_of(100) { FailureKind::Timeout } else { FailureKind::Upstream };
     c.failure = failed.then_some(kind);
     c
 }
