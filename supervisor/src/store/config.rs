@@ -46,7 +46,8 @@ pub(crate) enum Reserve {
 }
 
 impl ConfigStore {
-    /// Opens (and at first start makes) `config.db` in the directory.
+    /// Opens (and at first start makes) `config.db` in the directory. A disk too full to open it costs the
+    /// ballast.
     ///
     /// Errors: `Newer`, `Foreign`, `Damaged`, `ChangedMigration`, `Migration` leave the file as it was.
     pub(crate) async fn open(dir: &StateDir, at: UnixMs) -> Result<(ConfigStore, ConfigOpened), StoreError> {
@@ -60,7 +61,13 @@ impl ConfigStore {
         let ballast = Ballast::new(dir);
         let held = ballast.clone();
         let (database, opened) = Database::start("store-config", move || {
-            let (conn, migrated) = opening.open()?;
+            let (conn, migrated) = match opening.open() {
+                Err(StoreError::DiskFull(_) | StoreError::Io(_)) if held.state() == BallastState::Held => {
+                    held.release()?;
+                    opening.open()?
+                }
+                opened => opened?,
+            };
             let ballast = held.hold()?;
             Ok((conn, ConfigOpened { migrated, ballast }))
         })

@@ -129,6 +129,12 @@ impl<'c> Edit<'c> {
         Ok(Edit { view, by, epoch, changes: 0 })
     }
 
+    /// The epoch this change becomes. Also the version of rows that can come back under the same name: a counter
+    /// of their own would begin again and let an old `If-Match` pass.
+    pub(super) fn next_epoch(&self) -> i64 {
+        self.epoch
+    }
+
     /// When the change is made.
     pub(super) fn now(&self) -> UnixMs {
         self.by.at

@@ -60,6 +60,7 @@ pub(crate) struct Route {
     pub(crate) app_id: AppId,
     #[serde(flatten)]
     pub(crate) spec: RouteSpec,
+    /// The epoch that last changed it.
     pub(crate) version: i64,
     pub(crate) created_at: UnixMs,
     pub(crate) updated_at: UnixMs,
@@ -129,9 +130,9 @@ impl Edit<'_> {
             return Ok(same.clone());
         }
         self.execute(
-            "INSERT INTO app_routes (app_id, rule, retry, version, created_at, updated_at) VALUES (?1, ?2, ?3, 1, ?4, ?4)
-             ON CONFLICT (app_id) DO UPDATE SET rule = ?2, retry = ?3, version = version + 1, updated_at = ?4",
-            params![app, spec.rule, Json(&spec.retry), self.now()],
+            "INSERT INTO app_routes (app_id, rule, retry, version, created_at, updated_at) VALUES (?1, ?2, ?3, ?5, ?4, ?4)
+             ON CONFLICT (app_id) DO UPDATE SET rule = ?2, retry = ?3, version = ?5, updated_at = ?4",
+            params![app, spec.rule, Json(&spec.retry), self.now(), self.next_epoch()],
         )?;
         self.execute("DELETE FROM app_route_steps WHERE app_id = ?1", [app])?;
         self.write_steps(app, Part::Candidate, &spec.candidates)?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(crate) struct Setting {
     pub(crate) name: String,
     pub(crate) value: Value,
+    /// The epoch that last changed it.
     pub(crate) version: i64,
     pub(crate) updated_at: UnixMs,
 }
@@ -48,11 +49,11 @@ impl Edit<'_> {
         }
         let sql = "INSERT INTO settings (name, value, version, updated_at) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (name) DO UPDATE SET value = ?2, version = ?3, updated_at = ?4";
-        self.execute(sql, (name, Json(value), version + 1, self.now()))?;
+        self.execute(sql, (name, Json(value), self.next_epoch(), self.now()))?;
         let after = Setting {
             name: name.to_owned(),
             value: value.clone(),
-            version: version + 1,
+            version: self.next_epoch(),
             updated_at: self.now(),
         };
         match &before {

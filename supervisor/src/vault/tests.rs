@@ -336,6 +336,68 @@ fn passwords() {
     assert!(verify_password(&secret("password"), Some(&PasswordHash("$argon2i$x".to_owned()))).is_err());
 }
 
+/// A plaintext that exists nowhere as a constant, and whether it is in this process's writable memory. It is
+/// compared byte by byte, so that looking for it leaves no copy.
+mod memory {
+    use std::io::{Read, Seek, SeekFrom};
+
+    const MASKED: [u8; 23] = *b")1wqwfz0123asdfkp84mvbq";
+    const MASK: u8 = 0x5a;
+
+    pub(super) fn secret() -> Vec<u8> {
+        MASKED.iter().map(|b| b ^ MASK).collect()
+    }
+
+    pub(super) fn copies() -> usize {
+        let mut buffer = vec![0; 1 << 20];
+        let own = buffer.as_ptr() as u64..buffer.as_ptr() as u64 + buffer.len() as u64;
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mut memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let mut found = 0;
+        for line in maps.lines().filter(|line| line.contains(" rw-p ")) {
+            let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+            let at = |hex| u64::from_str_radix(hex, 16).unwrap();
+            let (mut from, to) = (at(from), at(to));
+            while from + (MASKED.len() as u64) < to {
+                let length = usize::try_from(to - from).unwrap().min(buffer.len());
+                memory.seek(SeekFrom::Start(from)).unwrap();
+                if memory.read_exact(&mut buffer[..length]).is_err() {
+                    break;
+                }
+                let places = buffer[..length].windows(MASKED.len()).zip(from..).filter(|(w, _)| is_secret(w));
+                found += places.filter(|(_, at)| !own.contains(at)).count();
+                // What lies across the end is looked at again from its beginning.
+                from += (length - MASKED.len() + 1) as u64;
+            }
+        }
+        buffer.fill(0);
+        std::hint::black_box(&buffer);
+        found
+    }
+
+    fn is_secret(window: &[u8]) -> bool {
+        window.iter().zip(MASKED).all(|(b, masked)| b ^ MASK == masked)
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_secret_stays_in_memory() {
+    let bench = Bench::new().await;
+    let vault = bench.vault().await;
+    let place = SecretPlace::program("one");
+    let secret = Secret::new(memory::secret());
+    assert_eq!(memory::copies(), 1, "the search works");
+    let (put, at) = (vault.clone(), place.clone());
+    bench.store.change(stamp(), move |edit| put.put(edit, &at, &secret)).await.unwrap();
+    assert_eq!(memory::copies(), 0, "after it was sealed");
+    let opened = vault.get(&bench.store, place.clone()).await.ok().unwrap().unwrap();
+    assert_eq!(memory::copies(), 1, "while it is used");
+    drop(opened);
+    assert_eq!(memory::copies(), 0, "after it was used");
+    vault.rotate(&bench.store, stamp()).await.ok().unwrap();
+    assert_eq!(memory::copies(), 0, "rotation opens no secret");
+}
+
 #[test]
 fn tails_of_short_keys_are_not_kept() {
     assert_eq!(Secret::new(CANARY.to_vec()).tail(), "nary");

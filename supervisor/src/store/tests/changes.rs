@@ -419,6 +419,9 @@ async fn settings_are_versioned() {
     assert_eq!(set(Expect::Any, "debug").await.unwrap().effect.epoch, 2);
     store.change(stamp(), |edit| edit.unset_setting("log.level", Expect::Version(2))).await.unwrap();
     assert_eq!(store.read(|view| view.setting("log.level")).await.unwrap(), None);
+    assert_eq!(set(Expect::Version(0), "warn").await.unwrap().value.version, 4);
+    let old = set(Expect::Version(1), "trace").await;
+    assert!(matches!(old, Err(StoreError::Stale { .. })), "a version never comes back");
 }
 
 #[tokio::test]

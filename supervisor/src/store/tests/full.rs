@@ -102,6 +102,12 @@ async fn on_a_small_file_system() {
     assert_eq!(store.maintain().await.unwrap(), BallastState::Held);
     store.check().await.unwrap();
     usage.check().await.unwrap();
+
+    store.close().await;
+    fill(&dir.join("filler"));
+    let (store, opened) = ConfigStore::open(&dir, NOW).await.unwrap();
+    assert_eq!(opened.ballast, BallastState::Spent, "a start on a full disk costs the ballast");
+    assert_eq!(store.read(|view| Ok(view.apps()?.len())).await.unwrap(), 1);
 }
 
 #[test]
