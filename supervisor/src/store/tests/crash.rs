@@ -50,7 +50,8 @@ async fn child() {
 }
 
 fn start(kind: &str, dir: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    // Not its path: the file may have been replaced since this process began.
+    Command::new("/proc/self/exe")
         .args(["--exact", "store::tests::crash::child", "--ignored", "--nocapture"])
         .env(KIND, kind)
         .env(DIR, dir)

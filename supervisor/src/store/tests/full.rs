@@ -1,5 +1,6 @@
 //! No space: changes are refused with the right blame and what is there stays readable; room brings it back
 //! without a restart. On a real small file system where one can be mounted, and under RLIMIT_FSIZE anywhere.
+//! On a disk whose syncs fail, nothing that was acknowledged is lost and nothing that was refused is seen.
 
 use super::fixture::{NOW, app, call, stamp};
 use crate::store::ballast::{BALLAST_BYTES, BallastState};
@@ -135,4 +136,48 @@ async fn under_a_file_size_limit() {
     setrlimit(Resource::RLIMIT_FSIZE, hard, hard).unwrap();
     assert_eq!(grow(&store, 9999, 200_000).await.unwrap(), epoch + 1, "no restart, no epoch lost");
     store.check().await.unwrap();
+}
+
+const FAULTS: &str = "inject=fsync,fdatasync:error=EIO:when=14+3";
+
+#[tokio::test]
+async fn a_disk_that_fails_to_sync() {
+    let temp = tempfile::tempdir().unwrap();
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", FAULTS];
+    if !Command::new(strace[0]).args(&strace[1..]).arg("true").output().is_ok_and(|o| o.status.success()) {
+        println!("not run: this system gives no strace");
+        return;
+    }
+    let dir = temp.path().to_owned();
+    let status = tokio::task::spawn_blocking(move || in_shell(&strace, ":", "under_failing_syncs", &dir));
+    let status = status.await.unwrap();
+    assert!(status.success(), "{status}");
+    let acknowledged: i64 =
+        std::fs::read_to_string(temp.path().join("acknowledged")).unwrap().parse().unwrap();
+    let (store, _opened) = ConfigStore::open(&StateDir::prepare(temp.path()).unwrap(), NOW).await.unwrap();
+    store.check().await.unwrap();
+    let epoch = store.read(|view| view.epoch()).await.unwrap();
+    assert!(epoch == acknowledged || epoch == acknowledged + 1, "epoch {epoch}, acknowledged {acknowledged}");
+}
+
+#[tokio::test]
+#[ignore = "started by the test above"]
+async fn under_failing_syncs() {
+    let Some(dir) = given_dir() else { return };
+    let (store, _opened) = ConfigStore::open(&dir, NOW).await.unwrap();
+    let (mut acknowledged, mut failed) = (0, 0);
+    for n in 0..60 {
+        match grow(&store, n, 100).await {
+            Ok(epoch) => acknowledged = epoch,
+            Err(error) => {
+                assert!(matches!(error, StoreError::Io(_)), "{error}");
+                failed += 1;
+            }
+        }
+        let seen = store.read(|view| view.epoch()).await.unwrap();
+        assert_eq!(seen, acknowledged, "what failed is not seen");
+    }
+    println!("{failed} of 60 changes met a failing sync");
+    assert!(failed > 5 && failed < 55);
+    std::fs::write(dir.join("acknowledged"), acknowledged.to_string()).unwrap();
 }
