@@ -1,9 +1,9 @@
 //! Finished calls as rows: written once per id, read in pages. Summing them up is [`super::rollups`]' work.
 
-use super::edit::View;
 use super::error::StoreError;
 use super::page::{Clause, Page};
 use super::providers::named;
+use super::usage::UsageView;
 use super::words::{Json, UnixMs, count, uncount};
 use protocol::dialect::Dialect;
 use protocol::model::{FailureKind, Usage, UsageSource};
@@ -42,7 +42,7 @@ pub(crate) struct CallRow {
     pub(crate) usage_source: Option<UsageSource>,
     pub(crate) cost: Option<Cost>,
     pub(crate) timings: CallTimings,
-    /// The decision trace, if it is kept. Not read back with pages: see [`View::trace`].
+    /// The decision trace, if it is kept. Not read back with pages: see [`UsageView::trace`].
     pub(crate) trace: Option<Value>,
 }
 
@@ -100,7 +100,7 @@ impl CallId {
     }
 }
 
-impl View<'_> {
+impl UsageView<'_> {
     /// Calls, newest first, without their traces.
     pub(crate) fn calls(&self, filter: &CallFilter, page: Page<CallId>) -> Result<Vec<CallRow>, StoreError> {
         let mut clause = Clause::new();
@@ -117,20 +117,21 @@ impl View<'_> {
         clause.below("id", page.before);
         let sql =
             format!("SELECT {COLUMNS} FROM calls {} ORDER BY id DESC LIMIT {}", clause.sql(), page.limit());
-        self.all(&sql, clause.params(), from_row)
+        self.view.all(&sql, clause.params(), from_row)
     }
 
     /// One call with its trace.
     pub(crate) fn call(&self, id: CallId) -> Result<Option<CallRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM calls WHERE id = ?1");
-        let Some(mut call) = self.one(&sql, [id], from_row)? else { return Ok(None) };
+        let Some(mut call) = self.view.one(&sql, [id], from_row)? else { return Ok(None) };
         call.trace = self.trace(id)?;
         Ok(Some(call))
     }
 
     /// The decision trace of a call.
     pub(crate) fn trace(&self, id: CallId) -> Result<Option<Value>, StoreError> {
-        self.one("SELECT trace FROM traces WHERE call_id = ?1", [id], |row| Ok(row.get::<_, Json<_>>(0)?.0))
+        self.view
+            .one("SELECT trace FROM traces WHERE call_id = ?1", [id], |row| Ok(row.get::<_, Json<_>>(0)?.0))
     }
 
     /// Adds a call unless its id is there already. True when it was added.
@@ -138,7 +139,7 @@ impl View<'_> {
         let values = (0..26).map(|n| format!("?{}", n + 1)).collect::<Vec<_>>().join(", ");
         let sql = format!("INSERT INTO calls ({COLUMNS}) VALUES ({values}) ON CONFLICT (id) DO NOTHING");
         let (usage, timings) = (&call.usage, &call.timings);
-        let added = self.execute(
+        let added = self.view.execute(
             &sql,
             params![
                 call.id,
@@ -170,7 +171,8 @@ impl View<'_> {
             ],
         )?;
         if let (1, Some(trace)) = (added, &call.trace) {
-            self.execute("INSERT INTO traces (call_id, trace) VALUES (?1, ?2)", (call.id, Json(trace)))?;
+            self.view
+                .execute("INSERT INTO traces (call_id, trace) VALUES (?1, ?2)", (call.id, Json(trace)))?;
         }
         Ok(added == 1)
     }
@@ -180,7 +182,7 @@ impl View<'_> {
         let edge = CallId::first_at(before);
         self.prune_traces(before, limit)?;
         let sql = "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE id < ?1 ORDER BY id LIMIT ?2)";
-        Ok(self.execute(sql, (edge, limit))?)
+        Ok(self.view.execute(sql, (edge, limit))?)
     }
 
     /// Removes traces from before an instant, the oldest first, at most `limit`. Returns how many.
@@ -188,7 +190,7 @@ impl View<'_> {
         let edge = CallId::first_at(before);
         let sql = "DELETE FROM traces WHERE call_id IN
                    (SELECT call_id FROM traces WHERE call_id < ?1 ORDER BY call_id LIMIT ?2)";
-        Ok(self.execute(sql, (edge, limit))?)
+        Ok(self.view.execute(sql, (edge, limit))?)
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod state_dir;
+pub(crate) mod sweep;
 mod thread;
 pub(crate) mod usage;
 pub(crate) mod users;

@@ -104,6 +104,8 @@ impl ProviderSpec {
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let mut check = Check::new(Object::Provider);
         check.name("name", &self.name);
+        let lower = !self.name.bytes().any(|b| b.is_ascii_uppercase());
+        check.require(lower, "name", "must be lower-case");
         check.name("preset", &self.preset);
         if let Some(url) = &self.base_url {
             check.base_url("base_url", url);

@@ -2,10 +2,10 @@
 //! the sums and the rows always agree; kept longer than the rows.
 
 use super::calls::{CallRow, failure_name};
-use super::edit::View;
 use super::error::StoreError;
 use super::histogram::Histogram;
 use super::page::Clause;
+use super::usage::UsageView;
 use super::words::{Json, UnixMs, count, uncount};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql, params};
@@ -181,7 +181,7 @@ impl Rollup {
     }
 }
 
-impl View<'_> {
+impl UsageView<'_> {
     /// The slots that overlap a time, oldest first.
     pub(crate) fn rollups(&self, filter: &RollupFilter) -> Result<Vec<RollupRow>, StoreError> {
         let mut clause = Clause::new();
@@ -193,7 +193,7 @@ impl View<'_> {
         clause.equal("model", filter.model.clone());
         let sql =
             format!("SELECT {COLUMNS} FROM rollups {} ORDER BY start, provider, app, model", clause.sql());
-        self.all(&sql, clause.params(), from_row)
+        self.view.all(&sql, clause.params(), from_row)
     }
 
     /// Adds sums to the rows of their slots.
@@ -206,7 +206,7 @@ impl View<'_> {
         let replace = format!("INSERT OR REPLACE INTO rollups ({COLUMNS}) VALUES ({values})");
         for (key, sums) in added {
             let place = params![key.span, key.start, key.provider, key.app, key.model, key.currency];
-            let kept = self.one(&select, place, from_row)?;
+            let kept = self.view.one(&select, place, from_row)?;
             let mut total = kept.map(|row| row.sums).unwrap_or_default();
             total.merge(sums);
             self.put(&replace, key, &total)?;
@@ -215,7 +215,7 @@ impl View<'_> {
     }
 
     fn put(&self, sql: &str, key: &RollupKey, sums: &Rollup) -> Result<(), StoreError> {
-        self.execute(
+        self.view.execute(
             sql,
             params![
                 key.span,
@@ -253,7 +253,7 @@ impl View<'_> {
         let sql = "DELETE FROM rollups WHERE (span, start, provider, app, model, currency) IN
                    (SELECT span, start, provider, app, model, currency FROM rollups
                     WHERE span = ?1 AND start < ?2 ORDER BY start LIMIT ?3)";
-        Ok(self.execute(sql, (span, before.0.div_euclid(1000), limit))?)
+        Ok(self.view.execute(sql, (span, before.0.div_euclid(1000), limit))?)
     }
 }
 

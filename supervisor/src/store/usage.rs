@@ -24,6 +24,11 @@ pub(crate) struct UsageStore {
     database: Arc<Database>,
 }
 
+/// A consistent view of calls and their sums.
+pub(crate) struct UsageView<'c> {
+    pub(super) view: View<'c>,
+}
+
 /// What opening found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UsageOpened {
@@ -61,12 +66,12 @@ impl UsageStore {
     /// Reads from one consistent state.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&View<'_>) -> Result<T, StoreError> + Send + 'static,
+        job: impl FnOnce(&UsageView<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.database
             .run(move |conn| {
                 let tx = conn.transaction()?;
-                job(&View::new(&tx))
+                job(&UsageView::new(&tx))
             })
             .await
     }
@@ -83,7 +88,7 @@ impl UsageStore {
         self.database
             .run(move |conn| {
                 let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let view = View::new(&tx);
+                let view = UsageView::new(&tx);
                 let removed = match what {
                     Prune::Calls => view.prune_calls(before, limit)?,
                     Prune::Traces => view.prune_traces(before, limit)?,
@@ -130,6 +135,12 @@ impl UsageStore {
     }
 }
 
+impl<'c> UsageView<'c> {
+    fn new(conn: &'c Connection) -> UsageView<'c> {
+        UsageView { view: View::new(conn) }
+    }
+}
+
 /// What to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prune {
@@ -148,7 +159,7 @@ pub(crate) struct Room {
 
 fn add_calls(conn: &mut Connection, calls: &[CallRow]) -> Result<Added, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let view = View::new(&tx);
+    let view = UsageView::new(&tx);
     let mut sums: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
     let mut done = Added::default();
     for call in calls {

@@ -58,10 +58,10 @@ async fn a_refused_change_leaves_nothing_behind() {
     let error = refused(&store, |edit| {
         edit.create_provider(&provider("a"))?;
         edit.create_app(&app("web"))?;
-        edit.create_provider(&provider("A"))
+        edit.create_provider(&provider("a"))
     })
     .await;
-    assert_eq!(error.to_string(), "provider `A` exists already");
+    assert_eq!(error.to_string(), "provider `a` exists already");
     assert_eq!(error.blame(), Blame::Caller);
     let left = store
         .read(|view| {
@@ -94,7 +94,7 @@ async fn the_second_of_two_editors_is_told() {
 #[tokio::test]
 async fn everything_wrong_with_a_provider_is_said_at_once() {
     let (_temp, store) = config().await;
-    let mut spec = provider("a b");
+    let mut spec = provider("A b");
     spec.base_url = Some("https://me:secret@example.com/v1".to_owned());
     spec.proxy = Some(ProxyRule::Url("http://user:pw@proxy:3128".to_owned()));
     spec.headers.insert("authorization".to_owned(), "Bearer sk-canary".to_owned());
@@ -103,6 +103,7 @@ async fn everything_wrong_with_a_provider_is_said_at_once() {
     let error = refused(&store, move |edit| edit.create_provider(&spec)).await.to_string();
     for part in [
         "name must be 1 to 63",
+        "name must be lower-case",
         "base_url must not hold a user name or password",
         "proxy must not hold a user name or password",
         "headers.authorization carries a credential",

@@ -9,6 +9,7 @@ use crate::store::events::{EventFilter, NewEvent, Severity};
 use crate::store::idempotency::{KEPT_MS, Repeat};
 use crate::store::page::Page;
 use crate::store::sessions::{Purpose, Refreshed, Session, TokenHash};
+use crate::store::sweep::{Keep, Swept};
 use crate::store::users::{LoginOutcome, PasswordHash, Permission, UserSpec};
 use crate::store::words::UserId;
 use crate::store::{ConfigStore, StoreError, UnixMs};
@@ -216,4 +217,34 @@ async fn events_are_filtered_and_pruned() {
     assert_eq!(count(EventFilter { since: Some(NOW.plus_ms(7)), ..EventFilter::default() }).await, 3);
     assert_eq!(note(&store, |n| n.prune_events(NOW.plus_ms(4), 3)).await, 3);
     assert_eq!(count(EventFilter::default()).await, 7);
+}
+
+#[tokio::test]
+async fn a_sweep_comes_again_while_there_is_more() {
+    let (_temp, store) = config().await;
+    note(&store, |n| {
+        for i in 0..1500 {
+            n.add_event(&NewEvent {
+                at: NOW.plus_ms(i),
+                severity: Severity::Info,
+                kind: "worker.ready".to_owned(),
+                subject: "a".to_owned(),
+                generation: None,
+                message: "worker a is ready".to_owned(),
+                detail: serde_json::Map::new(),
+            })?;
+        }
+        Ok(())
+    })
+    .await;
+    let keep = Keep { events: 1, ..Keep::default() };
+    let sweep = async |at| note(&store, move |n| n.sweep(keep, at)).await;
+    let later = NOW.plus_ms(86_400_000 + 1400);
+    assert_eq!(sweep(NOW).await, Swept::Done);
+    assert_eq!(
+        (sweep(later).await, sweep(later).await, sweep(later).await),
+        (Swept::More, Swept::Done, Swept::Done)
+    );
+    let left = store.read(|view| view.events(&EventFilter::default(), Page::first(500))).await.unwrap();
+    assert_eq!(left.len(), 100);
 }
