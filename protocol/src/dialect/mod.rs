@@ -1,5 +1,38 @@
 //! The wire APIs and what a client can do through them. Dispatch over [`Dialect`] is an exhaustive
 //! `match`; there is no provider trait, no async, no clock and no I/O in a codec.
+//!
+//! * Passing through: [`peek`] reads what routing needs and patches single values, [`Tap`] watches the answer.
+//! * Translating: [`Dialect::decode_request`], [`Dialect::encode_request`] and back; [`stream`] puts framing, decoder,
+//!   sequencer and encoder in order. What cannot be said comes back as losses.
+//! * [`failure`]: errors, read from any upstream and written in the client's words.
+//! * One folder a dialect. Fields that no codec models travel as extras and are said again only where they came from.
+
+pub mod anthropic;
+mod calls;
+pub mod codec;
+mod dispatch;
+pub mod failure;
+mod fields;
+pub mod gemini;
+mod lanes;
+mod lenient;
+pub mod ollama;
+pub mod openai_chat;
+pub mod openai_responses;
+pub mod peek;
+pub mod scan;
+pub mod stream;
+pub mod tap;
+mod time;
+pub mod tokens;
+mod turns;
+mod write;
+
+pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
+pub use dispatch::{Quirks, QuirksError};
+pub use failure::{ErrorAnswer, ErrorReply};
+pub use stream::StreamTranslation;
+pub use tap::{Observed, Tap};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

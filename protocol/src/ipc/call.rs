@@ -29,6 +29,9 @@ pub struct CallHead {
     pub stream: bool,
     /// The client asked to see usage inside the stream; if false a usage chunk that only we asked for is hidden.
     pub wants_usage: bool,
+    /// What to change in the body so that an OpenAI chat upstream reports usage in its stream, when the client
+    /// did not ask: a byte range and its replacement.
+    pub usage_edit: Option<(u64, u64, String)>,
     /// Refuse (400) instead of dropping what the target dialect cannot say.
     pub strict: bool,
     /// Exact length of the body that follows.

@@ -139,6 +139,21 @@ pub struct RouterConfig {
     pub providers: Vec<Provider>,
     pub aliases: Vec<Alias>,
     pub limits: RouterLimits,
+    /// Read once, by the first configuration of a router process.
+    pub runtime: RouterRuntime,
+    /// Threads of the runtime; 0 = one per core.
+    pub threads: u32,
+}
+
+/// How the router lays its work out over threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouterRuntime {
+    /// One runtime; any thread takes any work.
+    #[default]
+    Multi,
+    /// A runtime for each thread; a connection stays on its thread.
+    PerCore,
 }
 
 /// A listening socket, inherited at this position.

@@ -106,15 +106,8 @@ impl Frame {
 
     /// The 16 bytes before header and body.
     pub fn head(&self) -> [u8; HEAD] {
-        let mut h = [0u8; HEAD];
-        h[0..2].copy_from_slice(&MAGIC.to_le_bytes());
-        h[2] = VERSION;
-        h[3] = self.kind as u8;
-        h[4] = self.flags;
-        h[6..8].copy_from_slice(&(self.header.len() as u16).to_le_bytes());
-        h[8..12].copy_from_slice(&self.stream.to_le_bytes());
-        h[12..16].copy_from_slice(&(self.body.len() as u32).to_le_bytes());
-        h
+        let (header_len, body_len) = (self.header.len(), self.body.len());
+        Head { kind: self.kind, flags: self.flags, stream: self.stream, header_len, body_len }.bytes()
     }
 
     /// Appends the whole frame.
@@ -130,38 +123,71 @@ impl Frame {
     }
 }
 
+/// The 16 bytes before header and body, decoded: what the frame is and how much follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub kind: FrameType,
+    pub flags: u8,
+    pub stream: u32,
+    pub header_len: usize,
+    pub body_len: usize,
+}
+
+impl Head {
+    /// Reads and checks the head; both lengths are within their limits.
+    pub fn parse(h: &[u8; HEAD]) -> Result<Self, FrameError> {
+        let magic = u16::from_le_bytes([h[0], h[1]]);
+        if magic != MAGIC {
+            return Err(FrameError::Magic(magic));
+        }
+        if h[2] != VERSION {
+            return Err(FrameError::Version(h[2]));
+        }
+        let kind = FrameType::from_byte(h[3]).ok_or(FrameError::Type(h[3]))?;
+        if h[5] != 0 {
+            return Err(FrameError::Reserved(h[5]));
+        }
+        let header_len = usize::from(u16::from_le_bytes([h[6], h[7]]));
+        let stream = u32::from_le_bytes([h[8], h[9], h[10], h[11]]);
+        let body_len = u32::from_le_bytes([h[12], h[13], h[14], h[15]]) as usize;
+        if body_len > MAX_BODY {
+            return Err(FrameError::BodyTooLong(body_len));
+        }
+        Ok(Self { kind, flags: h[4], stream, header_len, body_len })
+    }
+
+    /// The 16 bytes.
+    pub fn bytes(&self) -> [u8; HEAD] {
+        let mut h = [0u8; HEAD];
+        h[0..2].copy_from_slice(&MAGIC.to_le_bytes());
+        h[2] = VERSION;
+        h[3] = self.kind as u8;
+        h[4] = self.flags;
+        h[6..8].copy_from_slice(&(self.header_len as u16).to_le_bytes());
+        h[8..12].copy_from_slice(&self.stream.to_le_bytes());
+        h[12..16].copy_from_slice(&(self.body_len as u32).to_le_bytes());
+        h
+    }
+
+    /// Bytes of the whole frame.
+    pub fn wire_len(&self) -> usize {
+        HEAD + self.header_len + self.body_len
+    }
+}
+
 /// Takes the first whole frame off `buf`; `None` = more bytes are needed.
 /// Header and body share one allocation of their own.
 pub fn decode(buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-    if buf.len() < HEAD {
-        return Ok(None);
-    }
-    let magic = u16::from_le_bytes([buf[0], buf[1]]);
-    if magic != MAGIC {
-        return Err(FrameError::Magic(magic));
-    }
-    if buf[2] != VERSION {
-        return Err(FrameError::Version(buf[2]));
-    }
-    let kind = FrameType::from_byte(buf[3]).ok_or(FrameError::Type(buf[3]))?;
-    if buf[5] != 0 {
-        return Err(FrameError::Reserved(buf[5]));
-    }
-    let header_len = usize::from(u16::from_le_bytes([buf[6], buf[7]]));
-    let stream = u32::from_le_bytes([buf[8], buf[9], buf[10], buf[11]]);
-    let body_len = u32::from_le_bytes([buf[12], buf[13], buf[14], buf[15]]) as usize;
-    if body_len > MAX_BODY {
-        return Err(FrameError::BodyTooLong(body_len));
-    }
-    let whole = HEAD + header_len + body_len;
+    let Some(first) = buf.first_chunk::<HEAD>() else { return Ok(None) };
+    let head = Head::parse(first)?;
+    let whole = head.wire_len();
     if buf.len() < whole {
         buf.reserve(whole - buf.len());
         return Ok(None);
     }
-    let flags = buf[4];
     // Copied, so that a frame kept for long does not keep a whole read buffer alive.
     let mut bytes = Bytes::copy_from_slice(&buf[HEAD..whole]);
     buf.advance(whole);
-    let header = bytes.split_to(header_len);
-    Ok(Some(Frame { kind, flags, stream, header, body: bytes }))
+    let header = bytes.split_to(head.header_len);
+    Ok(Some(Frame { kind: head.kind, flags: head.flags, stream: head.stream, header, body: bytes }))
 }

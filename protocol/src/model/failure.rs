@@ -80,7 +80,8 @@ pub enum Retry {
 }
 
 /// One failure. `status` is the HTTP status the upstream gave, if it gave one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     pub kind: FailureKind,
     pub blame: Blame,

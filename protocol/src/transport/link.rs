@@ -1,18 +1,17 @@
 //! The tokio shell of [`crate::ipc::mux`]: one driver task moves the bytes of a data connection, handles on
 //! both sides see typed items.
 //!
-//! The router side: [`connect`] → [`Opener`] → [`CallStream`]. The worker side: [`accept`] → [`Incoming`] →
+//! The router side: [`connect`] → [`Opener`] → [`CallStream`]. The worker side: [`welcome`] → [`Incoming`] →
 //! [`Call`] = [`RequestBody`] + [`Reply`]. Dropping a handle before the end resets its stream.
 
 mod call;
 mod driver;
 mod handshake;
 
-pub use call::{Answer, Call, CallStream, Commit, Gone, Incoming, Opener, Reply, RequestBody};
+pub use call::{Answer, Call, CallStream, Cancellation, Commit, Gone, Incoming, Opener, Reply, RequestBody};
 pub use driver::{Driver, LinkEnd};
-pub use handshake::{Expect, accept, connect};
+pub use handshake::{Expect, connect, welcome};
 
-use super::local::LocalError;
 use crate::ipc::codec::CodecError;
 use crate::ipc::frame::FrameError;
 use crate::ipc::mux::{Mux, Violation};
@@ -22,8 +21,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Why a data connection could not be made, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error(transparent)]
-    Local(#[from] LocalError),
     #[error("data connection failed: {0}")]
     Io(#[from] io::Error),
     #[error("data connection sent no valid frame: {0}")]

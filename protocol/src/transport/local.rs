@@ -1,66 +1,150 @@
-//! Named local sockets: names, permissions and peer credentials through `interprocess`, then plain tokio
-//! streams (its portable stream cannot write vectored and its shutdown does nothing).
+//! Named local sockets: made, permitted and identified through `interprocess`, then handed out as plain
+//! tokio or std sockets (its own portable stream cannot write vectored, and its shutdown is a silent
+//! no-op). Owns the file of a socket it made; never speaks over one.
 
-use interprocess::local_socket::tokio::{Listener, Stream as AnyStream};
-use interprocess::local_socket::traits::tokio::Stream as _;
-use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use interprocess::local_socket::{GenericFilePath, Listener, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
 
-/// Why a local socket cannot be used. The path is in the message, the cause in `source`.
-#[derive(Debug, thiserror::Error)]
-pub enum LocalError {
-    #[error("cannot listen on {path}")]
-    Bind { path: PathBuf, source: io::Error },
-    #[error("cannot connect to {path}")]
-    Connect { path: PathBuf, source: io::Error },
-    #[error("the peer runs as uid {peer}, not as uid {own}")]
-    Stranger { peer: u32, own: u32 },
+/// Longest path of a socket in bytes (`sun_path` of `unix(7)`, its final zero excluded).
+pub const MAX_PATH: usize = 107;
+
+/// A listening socket with a name. Dropping it removes the file.
+#[derive(Debug)]
+pub struct LocalListener {
+    socket: std::os::unix::net::UnixListener,
+    file: SocketFile,
 }
 
-/// Listens on `path` with mode 0600, replacing a stale socket. Must be called inside a tokio runtime.
-/// The file stays until the caller removes it.
-pub fn bind(path: &Path) -> Result<OwnedFd, LocalError> {
-    let failed = |source| LocalError::Bind { path: path.to_owned(), source };
-    let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
-    let listener = ListenerOptions::new()
-        .name(name)
-        .mode(0o600)
-        .try_overwrite(true)
-        .reclaim_name(false)
-        .create_tokio()
-        .map_err(failed)?;
-    let Listener::UdSocket(inner) = listener;
-    OwnedFd::try_from(inner).map_err(|e| failed(io::Error::other(e)))
+/// Removes its file on drop.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Nothing to do about a directory that went away before us.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
-/// Connects to `path` and checks that the peer runs as our own user.
-pub async fn connect(path: &Path) -> Result<UnixStream, LocalError> {
-    let failed = |source| LocalError::Connect { path: path.to_owned(), source };
-    let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
-    let AnyStream::UdSocket(inner) = AnyStream::connect(name).await.map_err(failed)?;
-    let stream = UnixStream::from(inner);
-    check_peer(&stream, path)?;
-    Ok(stream)
+impl LocalListener {
+    /// Listens at `path` (at most [`MAX_PATH`] bytes), mode 0600 from the first moment on. A dead socket
+    /// file of the same name is replaced.
+    ///
+    /// # Errors
+    /// The system's error, naming the path.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        Self::bind_inner(path).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+    }
+
+    fn bind_inner(path: &Path) -> io::Result<Self> {
+        let name = path.to_fs_name::<GenericFilePath>()?;
+        let listener = ListenerOptions::new()
+            .name(name)
+            .mode(0o600)
+            .try_overwrite(true)
+            .reclaim_name(false)
+            .create_sync()?;
+        let Listener::UdSocket(listener) = listener;
+        let socket = std::os::unix::net::UnixListener::from(OwnedFd::from(listener));
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, file: SocketFile(path.to_owned()) })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.file.0
+    }
+
+    /// A second descriptor of the same socket, to pass on to a child.
+    ///
+    /// # Errors
+    /// When there is no free descriptor.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.socket.as_fd().try_clone_to_owned()
+    }
+
+    /// The next connection, waiting in the kernel or to come.
+    ///
+    /// # Errors
+    /// When the socket cannot be registered with the runtime.
+    pub fn acceptor(&self) -> io::Result<tokio::net::UnixListener> {
+        tokio::net::UnixListener::from_std(self.socket.try_clone()?)
+    }
 }
 
-/// Takes the next connection, if its peer runs as our own user.
-pub(super) async fn accept(listener: &UnixListener) -> Result<UnixStream, LocalError> {
-    let path = Path::new("data socket");
-    let (stream, _) =
-        listener.accept().await.map_err(|source| LocalError::Bind { path: path.to_owned(), source })?;
-    check_peer(&stream, path)?;
-    Ok(stream)
+/// Connects to the socket at `path`.
+///
+/// # Errors
+/// The system's error: nothing there, refused, or not permitted.
+pub async fn connect(path: &Path) -> io::Result<tokio::net::UnixStream> {
+    use interprocess::local_socket::tokio::Stream;
+    use interprocess::local_socket::traits::tokio::Stream as _;
+    let Stream::UdSocket(stream) = Stream::connect(path.to_fs_name::<GenericFilePath>()?).await?;
+    Ok(stream.into())
 }
 
-fn check_peer(stream: &UnixStream, path: &Path) -> Result<(), LocalError> {
+/// An error unless the other end of a *named* socket runs as our own user.
+///
+/// # Errors
+/// `PermissionDenied` for a stranger, else what the system says.
+pub fn check_peer(stream: &tokio::net::UnixStream) -> io::Result<()> {
     let own = nix::unistd::geteuid().as_raw();
-    let cred = stream.peer_cred().map_err(|source| LocalError::Connect { path: path.to_owned(), source })?;
-    match cred.uid() {
+    match peer_uid(stream)? {
         peer if peer == own => Ok(()),
-        peer => Err(LocalError::Stranger { peer, own }),
+        peer => {
+            let text = format!("the peer runs as uid {peer}, not as uid {own}");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+        }
+    }
+}
+
+/// The effective user at the other end of a *named* socket (on a socketpair it would be its creator).
+///
+/// # Errors
+/// When the system does not tell.
+pub fn peer_uid(stream: &tokio::net::UnixStream) -> io::Result<u32> {
+    Ok(stream.peer_cred()?.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn only_the_owner_may_connect_and_the_file_goes_with_the_listener() {
+        let dir = std::env::temp_dir().join(format!("llm-link-local-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("a.sock");
+        let listener = LocalListener::bind(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let acceptor = listener.acceptor().unwrap();
+        let (client, served) = tokio::join!(connect(&path), acceptor.accept());
+        assert_eq!(peer_uid(&served.unwrap().0).unwrap(), nix::unistd::geteuid().as_raw());
+        drop(client.unwrap());
+        drop(listener);
+        assert!(!path.exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_dead_socket_file_is_replaced() {
+        let dir = std::env::temp_dir().join(format!("llm-link-dead-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("a.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "std leaves the file behind");
+        LocalListener::bind(&path).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_an_error_that_names_it() {
+        let path = Path::new("/tmp").join("x".repeat(200));
+        let error = LocalListener::bind(&path).unwrap_err();
+        assert!(error.to_string().contains("/tmp/xxx"), "{error}");
     }
 }

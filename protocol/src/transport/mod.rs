@@ -1,6 +1,12 @@
-//! The only part of the crate with I/O: local sockets, and the tokio shell of [`crate::ipc::mux`].
+//! The only part of the crate with I/O: descriptors, local sockets, and the tokio shells around the pure
+//! conversations of [`crate::ipc`].
+//!
+//! * [`inherit`]: descriptors handed from the supervisor to a child at fixed numbers.
+//! * [`local`]: named sockets in the runtime directory, through `interprocess`.
+//! * [`control`]: the conversation on fd 3.
+//! * [`link`]: the data connection between a router and a worker.
 
+pub mod control;
+pub mod inherit;
 pub mod link;
-mod local;
-
-pub use local::{LocalError, bind, connect};
+pub mod local;

@@ -260,11 +260,11 @@ proptest! {
                         row.sent += n;
                     }
                 },
-                Op::End(s) => if let Some(&id) = ids.get(s) {
-                    if !pair.worker.is_over(id) {
-                        pair.worker.send_frame(id, FrameType::End, Bytes::new(), Bytes::new());
-                        seen.get_mut(&id).unwrap().ended = true;
-                    }
+                Op::End(s) => if let Some(&id) = ids.get(s)
+                    && !pair.worker.is_over(id)
+                {
+                    pair.worker.send_frame(id, FrameType::End, Bytes::new(), Bytes::new());
+                    seen.get_mut(&id).unwrap().ended = true;
                 },
                 Op::Cancel(s) => if let Some(&id) = ids.get(s) {
                     pair.router.reset(id, Bytes::new());

@@ -257,9 +257,9 @@ impl Reply {
         }
     }
 
-    /// Resolves when the router reset the call or is gone. Cancel safe.
-    pub async fn cancelled(&self) {
-        poll_fn(|cx| self.shared.lock().poll_cancelled(self.id, cx)).await;
+    /// A watch on this call's end from the router's side, to be held beside the reply. One at a time.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation { id: self.id, shared: Arc::clone(&self.shared) }
     }
 
     fn frame(&mut self, kind: FrameType, header: Bytes, body: Bytes) {
@@ -278,6 +278,19 @@ impl Drop for Reply {
             self.reset_bare(ResetCode::Protocol);
         }
         self.shared.lock().release(self.id);
+    }
+}
+
+/// See [`Reply::cancellation`].
+pub struct Cancellation {
+    id: u32,
+    shared: Arc<Shared>,
+}
+
+impl Cancellation {
+    /// Resolves when the router reset the call or is gone. Cancel safe.
+    pub async fn cancelled(&self) {
+        poll_fn(|cx| self.shared.lock().poll_cancelled(self.id, cx)).await;
     }
 }
 

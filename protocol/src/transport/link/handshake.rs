@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 /// Both sides are on one machine: a peer that needs longer is stuck.
@@ -34,6 +34,7 @@ pub async fn connect(path: &Path, hello: &DataHello) -> Result<(Opener, Driver),
 
 async fn greet(path: &Path, hello: &DataHello) -> Result<(Opener, Driver), LinkError> {
     let mut stream = local::connect(path).await?;
+    local::check_peer(&stream)?;
     send(&mut stream, FrameType::Hello, codec::encode(hello)?).await?;
     let mut buf = BytesMut::new();
     let ack: DataHelloAck = codec::decode(&receive(&mut stream, &mut buf, FrameType::HelloAck).await?)?;
@@ -47,14 +48,14 @@ async fn greet(path: &Path, hello: &DataHello) -> Result<(Opener, Driver), LinkE
     Ok((Opener::new(Arc::clone(&shared)), Driver::new(stream, buf, shared, Side::Opener)))
 }
 
-/// Takes the next data connection and checks its hello. An error concerns that connection only, unless the
-/// listener itself failed.
-pub async fn accept(listener: &UnixListener, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
-    let stream = local::accept(listener).await?;
-    timeout(HANDSHAKE, welcome(stream, expect)).await.unwrap_or(Err(LinkError::Slow))
+/// Checks the user and the hello of a connection that was accepted. Takes as long as the peer lets it, up to
+/// two seconds: not for the accept loop itself.
+pub async fn welcome(stream: UnixStream, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
+    local::check_peer(&stream)?;
+    timeout(HANDSHAKE, check(stream, expect)).await.unwrap_or(Err(LinkError::Slow))
 }
 
-async fn welcome(mut stream: UnixStream, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
+async fn check(mut stream: UnixStream, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
     let mut buf = BytesMut::new();
     let hello: DataHello = codec::decode(&receive(&mut stream, &mut buf, FrameType::Hello).await?)?;
     if !same(&hello.token, &expect.token) {

@@ -5,10 +5,9 @@ use crate::dialect::{Dialect, Operation};
 use crate::ipc::call::*;
 use crate::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use crate::model::Usage;
-use crate::transport::bind;
+use crate::transport::local::LocalListener;
 use bytes::Bytes;
 use std::path::PathBuf;
-use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
@@ -16,13 +15,6 @@ struct Rig {
     tasks: JoinSet<()>,
     opener: Opener,
     incoming: Incoming,
-    path: PathBuf,
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
 }
 
 fn expect() -> Expect {
@@ -39,11 +31,13 @@ fn hello() -> DataHello {
     }
 }
 
-fn listen(name: &str) -> (UnixListener, PathBuf) {
+fn listen(name: &str) -> (LocalListener, PathBuf) {
     let path = std::env::temp_dir().join(format!("ll-link-{}-{name}.sock", std::process::id()));
-    let listener = std::os::unix::net::UnixListener::from(bind(&path).unwrap());
-    listener.set_nonblocking(true).unwrap();
-    (UnixListener::from_std(listener).unwrap(), path)
+    (LocalListener::bind(&path).unwrap(), path)
+}
+
+async fn accept(listener: &LocalListener, expect: &Expect) -> Result<(Incoming, Driver), LinkError> {
+    welcome(listener.acceptor().unwrap().accept().await.unwrap().0, expect).await
 }
 
 async fn rig(name: &str) -> Rig {
@@ -56,7 +50,7 @@ async fn rig(name: &str) -> Rig {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { drop(router_driver.await) });
     tasks.spawn(async move { drop(worker_driver.await) });
-    Rig { tasks, opener, incoming, path }
+    Rig { tasks, opener, incoming }
 }
 
 fn head(body_len: u64) -> CallHead {
@@ -72,6 +66,7 @@ fn head(body_len: u64) -> CallHead {
         model_span: None,
         stream: true,
         wants_usage: false,
+        usage_edit: None,
         strict: false,
         body_len,
         deadline_ms: None,
@@ -111,7 +106,7 @@ async fn dropping_a_call_cancels_it_and_dropping_a_reply_resets_it() {
     let stream = rig.opener.open(&head(0), vec![]).unwrap();
     let call = soon(rig.incoming.next()).await.unwrap();
     drop(stream);
-    soon(call.reply.cancelled()).await;
+    soon(call.reply.cancellation().cancelled()).await;
     drop(call);
     let mut stream = rig.opener.open(&head(0), vec![]).unwrap();
     drop(soon(rig.incoming.next()).await.unwrap());
@@ -150,7 +145,6 @@ async fn a_stranger_is_not_welcomed() {
         let error = accepted.err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.contains(what), "{error}");
     }
-    std::fs::remove_file(path).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,5 +164,4 @@ async fn a_worker_that_answers_nothing_loses_its_waiting_calls() {
     let took = begun.elapsed();
     assert!(took >= Duration::from_secs(1) && took <= Duration::from_secs(3), "{took:?}");
     assert!(opener.is_stalled() && !opener.is_closed());
-    std::fs::remove_file(path).unwrap();
 }

@@ -213,7 +213,8 @@ proptest! {
     }
 }
 
-/// `LLM_LINK_ROWS=1000000 cargo nextest run -p supervisor --run-ignored only a_page_of_a_million`
+/// `LLM_LINK_ROWS=1000000 cargo test -p supervisor -- --ignored --nocapture a_page_of_a_million`: longer than the
+/// test runner lets a test take.
 #[tokio::test]
 #[ignore = "a benchmark: minutes, and gigabytes with 5 million rows"]
 async fn a_page_of_a_million() {

@@ -1,0 +1,160 @@
+//! Events as generateContent chunks, and a whole answer as one object. Calls are held until they are whole.
+
+use super::usage;
+use crate::dialect::Dialect;
+use crate::dialect::codec::{EncodeEvents, Stamp};
+use crate::dialect::write::{self, List, Object};
+use crate::framing::sse;
+use crate::model::{ChatResponse, Continuation, Delta, Event, Part, PartHead, StopKind, Usage};
+
+const HERE: Dialect = Dialect::Gemini;
+
+pub(crate) struct Encoder {
+    stamp: Stamp,
+    model: String,
+    open: Open,
+}
+
+enum Open {
+    Nothing,
+    Text,
+    Reasoning,
+    Call { name: String, arguments: String, signature: Option<String> },
+}
+
+impl Encoder {
+    pub(crate) fn new(stamp: &Stamp) -> Self {
+        Self { stamp: stamp.clone(), model: stamp.model.clone(), open: Open::Nothing }
+    }
+
+    fn chunk(
+        &self,
+        out: &mut Vec<u8>,
+        reason: Option<&str>,
+        usage: Option<&Usage>,
+        parts: impl FnOnce(&mut List<'_>),
+    ) {
+        let data = write::document(|o| {
+            o.list("candidates", |list| list.object(|o| candidate(o, reason, parts)));
+            if let Some(counts) = usage.and_then(usage::encode) {
+                o.put("usageMetadata", &counts);
+            }
+            o.put("modelVersion", &self.model);
+            o.put("responseId", &self.stamp.id);
+        });
+        sse::write_event(out, None, &data);
+    }
+
+    fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        match (&mut self.open, delta) {
+            (Open::Call { arguments, .. }, Delta::Arguments(text)) => arguments.push_str(text),
+            (Open::Call { signature, .. }, Delta::Continuation(found)) if found.origin == HERE => {
+                *signature = Some(found.data.clone());
+            }
+            (Open::Text, Delta::Text(text)) => self.chunk(out, None, None, |list| {
+                list.object(|o| o.put("text", text));
+            }),
+            (Open::Reasoning, Delta::Text(text)) => self.chunk(out, None, None, |list| {
+                list.object(|o| thought(o, text, None));
+            }),
+            _ => {}
+        }
+    }
+
+    fn part_end(&mut self, out: &mut Vec<u8>) {
+        if let Open::Call { name, arguments, signature } = std::mem::replace(&mut self.open, Open::Nothing) {
+            self.chunk(out, None, None, |list| {
+                list.object(|o| call(o, &name, &arguments, signature.as_deref()))
+            });
+        }
+    }
+}
+
+impl EncodeEvents for Encoder {
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start(start) => {
+                self.model = start.model.clone().unwrap_or_else(|| self.stamp.model.clone())
+            }
+            Event::PartStart { head, .. } => {
+                self.open = match head {
+                    PartHead::Text | PartHead::Refusal => Open::Text,
+                    PartHead::Reasoning => Open::Reasoning,
+                    PartHead::ToolCall { name, .. } => {
+                        Open::Call { name: name.clone(), arguments: String::new(), signature: None }
+                    }
+                    PartHead::Opaque(_) => Open::Nothing,
+                }
+            }
+            Event::Delta { delta, .. } => self.delta(delta, out),
+            Event::PartEnd { .. } => self.part_end(out),
+            Event::Finish { stop, usage } => {
+                self.chunk(out, Some(finish_reason(stop.kind)), Some(usage), |list| {
+                    list.object(|o| o.put("text", ""));
+                });
+            }
+            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+        }
+    }
+}
+
+fn candidate(o: &mut Object<'_>, reason: Option<&str>, parts: impl FnOnce(&mut List<'_>)) {
+    o.object("content", |o| {
+        o.list("parts", parts);
+        o.put("role", "model");
+    });
+    o.maybe("finishReason", &reason);
+    o.put("index", &0);
+}
+
+fn thought(o: &mut Object<'_>, text: &str, continuation: Option<&Continuation>) {
+    o.put("text", text);
+    o.put("thought", &true);
+    o.maybe("thoughtSignature", &continuation.filter(|found| found.origin == HERE).map(|found| &found.data));
+}
+
+fn call(o: &mut Object<'_>, name: &str, arguments: &str, signature: Option<&str>) {
+    o.object("functionCall", |o| {
+        o.put("name", name);
+        o.arguments("args", arguments);
+    });
+    o.maybe("thoughtSignature", &signature);
+}
+
+fn finish_reason(kind: StopKind) -> &'static str {
+    match kind {
+        StopKind::Stop | StopKind::Sequence | StopKind::Tool | StopKind::Pause => "STOP",
+        StopKind::Length => "MAX_TOKENS",
+        StopKind::Filter => "SAFETY",
+    }
+}
+
+pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp) -> Vec<u8> {
+    write::document(|o| {
+        o.list("candidates", |list| {
+            list.object(|o| {
+                candidate(o, Some(finish_reason(response.stop.kind)), |list| {
+                    response.parts.iter().for_each(|found| part(list, found));
+                });
+            });
+        });
+        o.maybe("usageMetadata", &usage::encode(&response.usage));
+        o.put("modelVersion", response.model.as_deref().unwrap_or(&stamp.model));
+        o.put("responseId", &stamp.id);
+    })
+}
+
+fn part(list: &mut List<'_>, part: &Part) {
+    match part {
+        Part::Text(text) => list.object(|o| o.put("text", &text.text)),
+        Part::Refusal(text) => list.object(|o| o.put("text", text)),
+        Part::Reasoning(found) if !found.text.is_empty() => {
+            list.object(|o| thought(o, &found.text, found.continuation.as_ref()));
+        }
+        Part::ToolCall(found) => {
+            let own = found.continuation.as_ref().filter(|c| c.origin == HERE).map(|c| c.data.as_str());
+            list.object(|o| call(o, &found.name, &found.arguments, own));
+        }
+        Part::Reasoning(_) | Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
+    }
+}

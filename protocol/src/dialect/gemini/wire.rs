@@ -1,0 +1,75 @@
+//! The shape of generateContent answers, whole or in chunks.
+
+use super::usage::UsageMetadata;
+use crate::dialect::lenient::{Count, Filled, Loose, Text};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Answer<'a> {
+    #[serde(borrow)]
+    pub(super) candidates: Option<Vec<Candidate<'a>>>,
+    pub(super) usage_metadata: Loose<UsageMetadata>,
+    pub(super) prompt_feedback: Option<Feedback>,
+    pub(super) model_version: Text,
+    pub(super) response_id: Text,
+    pub(super) error: Filled,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Candidate<'a> {
+    pub(super) index: Count,
+    #[serde(borrow)]
+    pub(super) content: Option<Content<'a>>,
+    pub(super) finish_reason: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Content<'a> {
+    #[serde(borrow)]
+    pub(super) parts: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Feedback {
+    pub(super) block_reason: Text,
+    pub(super) block_reason_message: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct WirePart<'a> {
+    pub(super) text: Text,
+    pub(super) thought: bool,
+    pub(super) thought_signature: Text,
+    #[serde(borrow)]
+    pub(super) function_call: Option<FunctionCall<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct FunctionCall<'a> {
+    pub(super) id: Text,
+    pub(super) name: Text,
+    #[serde(borrow)]
+    pub(super) args: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) partial_args: Option<Vec<PartialArg<'a>>>,
+    pub(super) will_continue: bool,
+}
+
+/// One piece of arguments that come in pieces: a path and a value for it.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PartialArg<'a> {
+    pub(super) json_path: Text,
+    pub(super) string_value: Text,
+    #[serde(borrow)]
+    pub(super) number_value: Option<&'a RawValue>,
+    pub(super) bool_value: Option<bool>,
+    pub(super) null_value: Option<&'a RawValue>,
+}

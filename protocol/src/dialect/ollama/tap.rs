@@ -1,0 +1,65 @@
+//! Observes lines and documents of `/api/chat` and `/api/generate`.
+
+use super::usage::Counts;
+use crate::dialect::lenient::{Count, Filled, Text};
+use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, read};
+use crate::model::{Failure, FailureKind};
+use serde::Deserialize;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    message: Option<Message>,
+    response: Filled,
+    thinking: Filled,
+    done: bool,
+    done_reason: Text,
+    error: Filled,
+    prompt_eval_count: Count,
+    eval_count: Count,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    content: Filled,
+    thinking: Filled,
+    tool_calls: Filled,
+    images: Filled,
+}
+
+pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
+    if seen.content && !is_done(data) && !has_member(data, "\"error\"") {
+        return Observed::Content;
+    }
+    document(seen, data)
+}
+
+pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
+    let line: Line = match read(data) {
+        Ok(line) => line,
+        Err(observed) => return observed,
+    };
+    if line.error.0 {
+        let unnamed = || Failure::new(FailureKind::Upstream, "the provider reported an error");
+        return Observed::Failure(in_band_of(data).unwrap_or_else(unnamed));
+    }
+    let message = line.message.unwrap_or_default();
+    let text = message.content.0 || message.thinking.0 || message.tool_calls.0 || message.images.0;
+    let content = text || line.response.0 || line.thinking.0;
+    if !line.done {
+        return if content { Observed::Content } else { Observed::Prelude };
+    }
+    let counts = Counts { prompt_eval_count: line.prompt_eval_count, eval_count: line.eval_count };
+    seen.usage.merge(counts.canonical());
+    seen.stop_reason = line.done_reason.0.or(Some("stop".to_owned()));
+    seen.content |= content;
+    Observed::End
+}
+
+fn is_done(data: &[u8]) -> bool {
+    memchr::memmem::find_iter(data, b"\"done\"").any(|at| {
+        let rest = data[at + 6..].trim_ascii_start();
+        rest.strip_prefix(b":").is_some_and(|v| !v.trim_ascii_start().starts_with(b"false"))
+    })
+}

@@ -1,0 +1,46 @@
+//! The shape of answers of `/api/chat` and `/api/generate`, whole or line by line.
+
+use crate::dialect::lenient::{Count, Filled, Text};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Line<'a> {
+    pub(super) model: Text,
+    #[serde(borrow)]
+    pub(super) message: Option<Message<'a>>,
+    /// `/api/generate`.
+    pub(super) response: Text,
+    pub(super) thinking: Text,
+    pub(super) done: bool,
+    pub(super) done_reason: Text,
+    pub(super) prompt_eval_count: Count,
+    pub(super) eval_count: Count,
+    pub(super) error: Filled,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message<'a> {
+    pub(super) content: Text,
+    pub(super) thinking: Text,
+    #[serde(borrow)]
+    pub(super) tool_calls: Option<Vec<Call<'a>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Call<'a> {
+    pub(super) id: Text,
+    #[serde(borrow)]
+    pub(super) function: Option<Function<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Function<'a> {
+    pub(super) name: Text,
+    #[serde(borrow)]
+    pub(super) arguments: Option<&'a RawValue>,
+}

@@ -1,0 +1,258 @@
+//! Events as chat completion chunks, and a whole answer as a document. The old completions API differs in names only.
+
+use super::usage;
+use crate::dialect::Operation;
+use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream};
+use crate::dialect::write::{self, Object};
+use crate::framing::sse;
+use crate::model::{ChatResponse, Delta, Event, Part, PartHead, Start, StopKind, ToolCall};
+
+pub(crate) struct Encoder {
+    stamp: Stamp,
+    style: ReplyStyle,
+    id: String,
+    created: u64,
+    model: String,
+    lane: Lane,
+    calls: u64,
+    /// The open call has said something.
+    argued: bool,
+}
+
+/// The kind of the open part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Text,
+    Reasoning,
+    Refusal,
+    Call,
+    /// A part this dialect cannot say.
+    Silent,
+}
+
+impl Encoder {
+    pub(crate) fn new(stamp: &Stamp, style: &ReplyStyle) -> Self {
+        let (stamp, style) = (stamp.clone(), style.clone());
+        let (id, created, model) =
+            (reply_id(None, &stamp, style.operation), stamp.created, stamp.model.clone());
+        Self { stamp, style, id, created, model, lane: Lane::Silent, calls: 0, argued: false }
+    }
+
+    fn start(&mut self, start: &Start, out: &mut Vec<u8>) {
+        self.id = reply_id(start.id.as_deref(), &self.stamp, self.style.operation);
+        self.created = start.created.unwrap_or(self.stamp.created);
+        self.model = start.model.clone().unwrap_or_else(|| self.stamp.model.clone());
+        if self.style.operation != Operation::Complete {
+            self.chunk(out, |o| {
+                o.put("role", "assistant");
+                o.put("content", "");
+            });
+        }
+    }
+
+    fn part_start(&mut self, head: &PartHead, out: &mut Vec<u8>) {
+        self.lane = match head {
+            PartHead::Text => Lane::Text,
+            PartHead::Reasoning => Lane::Reasoning,
+            PartHead::Refusal => Lane::Refusal,
+            PartHead::Opaque(_) => Lane::Silent,
+            PartHead::ToolCall { id, name } => {
+                let index = self.calls;
+                self.calls += 1;
+                self.argued = false;
+                self.chunk(out, |o| {
+                    o.list("tool_calls", |list| {
+                        list.object(|o| {
+                            o.put("index", &index);
+                            o.put("id", id);
+                            o.put("type", "function");
+                            o.object("function", |o| {
+                                o.put("name", name);
+                                o.put("arguments", "");
+                            });
+                        });
+                    });
+                });
+                Lane::Call
+            }
+        };
+    }
+
+    fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        match (delta, self.lane) {
+            (Delta::Text(text), Lane::Text) if self.style.operation == Operation::Complete => {
+                self.choice(out, |o| o.put("text", text), None);
+            }
+            (_, _) if self.style.operation == Operation::Complete => {}
+            (Delta::Text(text), Lane::Text) => self.chunk(out, |o| o.put("content", text)),
+            (Delta::Text(text), Lane::Reasoning) => self.chunk(out, |o| o.put("reasoning_content", text)),
+            (Delta::Text(text), Lane::Refusal) => self.chunk(out, |o| o.put("refusal", text)),
+            (Delta::Arguments(text), Lane::Call) => self.arguments(text, out),
+            (Delta::Text(_) | Delta::Arguments(_) | Delta::Continuation(_), _) => {}
+        }
+    }
+
+    fn arguments(&mut self, text: &str, out: &mut Vec<u8>) {
+        let index = self.calls.saturating_sub(1);
+        self.argued = true;
+        self.chunk(out, |o| {
+            o.list("tool_calls", |list| {
+                list.object(|o| {
+                    o.put("index", &index);
+                    o.object("function", |o| o.put("arguments", text));
+                });
+            });
+        });
+    }
+
+    /// A call without arguments: clients parse what they collected, and nothing is no JSON.
+    fn part_end(&mut self, out: &mut Vec<u8>) {
+        if self.lane == Lane::Call && !self.argued {
+            self.arguments("{}", out);
+        }
+    }
+
+    fn finish(&mut self, kind: StopKind, reported: &crate::model::Usage, out: &mut Vec<u8>) {
+        let reason = Some(finish_reason(kind));
+        match self.style.operation {
+            Operation::Complete => self.choice(out, |o| o.put("text", ""), reason),
+            _ => self.choice(out, |o| o.object("delta", |_| {}), reason),
+        }
+        if let (UsageInStream::Shown, Some(counts)) = (self.style.usage, usage::encode(reported)) {
+            let data = write::document(|o| {
+                self.head(o);
+                o.list("choices", |_| {});
+                o.put("usage", &counts);
+            });
+            sse::write_event(out, None, &data);
+        }
+        sse::write_event(out, None, b"[DONE]");
+    }
+
+    fn chunk(&self, out: &mut Vec<u8>, delta: impl FnOnce(&mut Object<'_>)) {
+        self.choice(out, |o| o.object("delta", delta), None);
+    }
+
+    fn choice(&self, out: &mut Vec<u8>, what: impl FnOnce(&mut Object<'_>), reason: Option<&str>) {
+        let data = write::document(|o| {
+            self.head(o);
+            o.list("choices", |list| {
+                list.object(|o| {
+                    o.put("index", &0);
+                    what(o);
+                    o.null("logprobs");
+                    o.put("finish_reason", &reason);
+                });
+            });
+        });
+        sse::write_event(out, None, &data);
+    }
+
+    fn head(&self, o: &mut Object<'_>) {
+        o.put("id", &self.id);
+        o.put(
+            "object",
+            if self.style.operation == Operation::Complete {
+                "text_completion"
+            } else {
+                "chat.completion.chunk"
+            },
+        );
+        o.put("created", &self.created);
+        o.put("model", &self.model);
+    }
+}
+
+impl EncodeEvents for Encoder {
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start(start) => self.start(start, out),
+            Event::PartStart { head, .. } => self.part_start(head, out),
+            Event::Delta { delta, .. } => self.delta(delta, out),
+            Event::Finish { stop, usage } => self.finish(stop.kind, usage, out),
+            Event::PartEnd { .. } => self.part_end(out),
+            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+        }
+    }
+}
+
+/// The upstream's id if it looks like one of this API, else one of our own.
+fn reply_id(given: Option<&str>, stamp: &Stamp, operation: Operation) -> String {
+    let prefix = if operation == Operation::Complete { "cmpl-" } else { "chatcmpl-" };
+    match given {
+        Some(id) if id.starts_with(prefix) => id.to_owned(),
+        _ => format!("{prefix}{}", stamp.id),
+    }
+}
+
+fn finish_reason(kind: StopKind) -> &'static str {
+    match kind {
+        StopKind::Stop | StopKind::Sequence | StopKind::Pause => "stop",
+        StopKind::Length => "length",
+        StopKind::Tool => "tool_calls",
+        StopKind::Filter => "content_filter",
+    }
+}
+
+pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
+    let complete = style.operation == Operation::Complete;
+    write::document(|o| {
+        o.put("id", &reply_id(response.id.as_deref(), stamp, style.operation));
+        o.put("object", if complete { "text_completion" } else { "chat.completion" });
+        o.put("created", &response.created.unwrap_or(stamp.created));
+        o.put("model", response.model.as_deref().unwrap_or(&stamp.model));
+        o.list("choices", |list| {
+            list.object(|o| {
+                o.put("index", &0);
+                match complete {
+                    true => o.put("text", &collect(response, text_of).unwrap_or_default()),
+                    false => o.object("message", |o| message(o, response)),
+                }
+                o.null("logprobs");
+                o.put("finish_reason", finish_reason(response.stop.kind));
+            });
+        });
+        o.maybe("usage", &usage::encode(&response.usage));
+    })
+}
+
+fn message(o: &mut Object<'_>, response: &ChatResponse) {
+    o.put("role", "assistant");
+    o.put("content", &collect(response, text_of));
+    o.put(
+        "refusal",
+        &collect(response, |part| if let Part::Refusal(text) = part { Some(text) } else { None }),
+    );
+    o.maybe("reasoning_content", &collect(response, reasoning_of).filter(|text| !text.is_empty()));
+    let calls: Vec<&ToolCall> = response.parts.iter().filter_map(Part::as_call).collect();
+    if calls.is_empty() {
+        return;
+    }
+    o.list("tool_calls", |list| {
+        for call in calls {
+            list.object(|o| {
+                o.put("id", &call.id);
+                o.put("type", "function");
+                o.object("function", |o| {
+                    o.put("name", &call.name);
+                    o.put("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
+                });
+            });
+        }
+    });
+}
+
+fn text_of(part: &Part) -> Option<&String> {
+    if let Part::Text(text) = part { Some(&text.text) } else { None }
+}
+
+fn reasoning_of(part: &Part) -> Option<&String> {
+    if let Part::Reasoning(found) = part { Some(&found.text) } else { None }
+}
+
+/// The texts of one kind of part, run together; `None` when there is none.
+fn collect<'a>(response: &'a ChatResponse, of: impl Fn(&'a Part) -> Option<&'a String>) -> Option<String> {
+    let mut found = response.parts.iter().filter_map(of).peekable();
+    found.peek()?;
+    Some(found.map(String::as_str).collect())
+}

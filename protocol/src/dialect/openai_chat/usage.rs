@@ -1,0 +1,73 @@
+//! The `usage` object of OpenAI's chat API and of the servers that copy it.
+
+use crate::dialect::lenient::{Count, Loose};
+use crate::model::Usage;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// `prompt_tokens` includes cached tokens, `completion_tokens` includes reasoning.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChatUsage {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    prompt_tokens_details: Loose<PromptDetails>,
+    completion_tokens_details: Loose<CompletionDetails>,
+    /// Beside the counts at some vendors instead of in the details.
+    cached_tokens: Count,
+    prompt_cache_hit_tokens: Count,
+    num_cached_tokens: Count,
+    reasoning_tokens: Count,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Count,
+}
+
+impl ChatUsage {
+    pub(crate) fn canonical(self) -> Usage {
+        let prompt = self.prompt_tokens_details.0.unwrap_or_default();
+        let beside = self.cached_tokens.0.or(self.prompt_cache_hit_tokens.0).or(self.num_cached_tokens.0);
+        let (cache_read, cache_write) = (prompt.cached_tokens.0.or(beside), prompt.cache_write_tokens.0);
+        let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
+        let reasoning = self.completion_tokens_details.0.unwrap_or_default().reasoning_tokens.0;
+        Usage {
+            input_fresh: self.prompt_tokens.0.map(|all| all.saturating_sub(cached)),
+            cache_read,
+            cache_write,
+            output: self.completion_tokens.0,
+            reasoning: reasoning.or(self.reasoning_tokens.0),
+        }
+    }
+}
+
+/// The object as the API spells it; `None` when nothing was reported.
+pub(crate) fn encode(usage: &Usage) -> Option<Value> {
+    if usage.is_empty() {
+        return None;
+    }
+    let (input, output) = (usage.input_total().unwrap_or(0), usage.output.unwrap_or(0));
+    let mut out = json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input.saturating_add(output)});
+    let details = [("cached_tokens", usage.cache_read), ("cache_write_tokens", usage.cache_write)];
+    put(&mut out, "prompt_tokens_details", &details);
+    put(&mut out, "completion_tokens_details", &[("reasoning_tokens", usage.reasoning)]);
+    Some(out)
+}
+
+/// Adds an object of the counts that are known, if any is.
+pub(crate) fn put(out: &mut Value, name: &str, counts: &[(&str, Option<u64>)]) {
+    let known = counts.iter().filter_map(|(key, count)| count.map(|n| ((*key).to_owned(), Value::from(n))));
+    let known: Map<String, Value> = known.collect();
+    if let (Some(out), false) = (out.as_object_mut(), known.is_empty()) {
+        out.insert(name.to_owned(), Value::Object(known));
+    }
+}

@@ -1,0 +1,152 @@
+//! The shape of a chat completions answer, whole or in chunks, read without trust in types that vendors vary.
+
+use super::decode_events::carried_failure;
+use super::think::Piece;
+use super::usage::ChatUsage;
+use crate::dialect::codec::bad_answer;
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
+use crate::model::Failure;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Answer<'a> {
+    pub(super) id: Text,
+    pub(super) model: Text,
+    pub(super) created: Count,
+    #[serde(borrow)]
+    pub(super) choices: Option<Vec<Choice<'a>>>,
+    pub(super) usage: Loose<ChatUsage>,
+    pub(super) x_groq: Loose<Groq>,
+    error: Filled,
+    base_resp: Loose<BaseResp>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Groq {
+    pub(super) usage: Loose<ChatUsage>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct BaseResp {
+    status_code: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Choice<'a> {
+    pub(super) index: Count,
+    #[serde(borrow)]
+    pub(super) delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(super) message: Option<Delta<'a>>,
+    /// The old completions API.
+    pub(super) text: Text,
+    pub(super) finish_reason: Text,
+    pub(super) usage: Loose<ChatUsage>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    pub(super) refusal: Text,
+    reasoning_content: Text,
+    reasoning: Text,
+    reasoning_details: List<ReasoningDetail>,
+    #[serde(borrow)]
+    pub(super) tool_calls: List<ToolDelta<'a>>,
+    #[serde(borrow)]
+    pub(super) function_call: Option<FunctionDelta<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReasoningDetail {
+    text: Text,
+    summary: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ToolDelta<'a> {
+    pub(super) index: Count,
+    pub(super) id: Text,
+    #[serde(borrow)]
+    pub(super) function: Option<FunctionDelta<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FunctionDelta<'a> {
+    pub(super) name: Text,
+    #[serde(borrow)]
+    pub(super) arguments: Option<&'a RawValue>,
+}
+
+/// A content list's element.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ContentPart<'a> {
+    #[serde(rename = "type")]
+    kind: Text,
+    text: Text,
+    #[serde(borrow)]
+    thinking: Option<&'a RawValue>,
+}
+
+/// Reads an answer or says what it carries instead.
+pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
+    match serde_json::from_slice::<Answer<'_>>(body) {
+        Ok(answer) => {
+            let erred =
+                answer.error.0 || answer.base_resp.0.as_ref().is_some_and(|base| base.status_code != 0);
+            match erred.then(|| carried_failure(body)).flatten() {
+                Some(failure) => Err(failure),
+                None => Ok(answer),
+            }
+        }
+        Err(error) => Err(carried_failure(body).unwrap_or_else(|| bad_answer(error))),
+    }
+}
+
+impl Delta<'_> {
+    /// The first place that carries reasoning; vendors repeat it in several.
+    pub(super) fn reasoning(&self) -> Option<String> {
+        let filled = |text: &Text| text.0.clone().filter(|text| !text.is_empty());
+        filled(&self.reasoning_content).or_else(|| filled(&self.reasoning)).or_else(|| {
+            let details = self.reasoning_details.0.iter();
+            let text: String =
+                details.filter_map(|d| filled(&d.text).or_else(|| filled(&d.summary))).collect();
+            (!text.is_empty()).then_some(text)
+        })
+    }
+
+    /// The content: a text, or a list of texts and thoughts.
+    pub(super) fn content_pieces(&self) -> Vec<Piece> {
+        let Some(raw) = self.content else { return Vec::new() };
+        if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+            return vec![Piece::Text(text)];
+        }
+        let parts: Vec<ContentPart<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+        parts.into_iter().filter_map(ContentPart::piece).collect()
+    }
+}
+
+impl ContentPart<'_> {
+    fn piece(self) -> Option<Piece> {
+        if self.kind.0.as_deref() != Some("thinking") {
+            return self.text.0.map(Piece::Text);
+        }
+        let raw = self.thinking?.get();
+        let text = serde_json::from_str::<String>(raw).ok().or_else(|| {
+            let inner: Vec<ContentPart<'_>> = serde_json::from_str(raw).ok()?;
+            Some(inner.into_iter().filter_map(|part| part.text.0).collect())
+        });
+        text.map(Piece::Reasoning)
+    }
+}

@@ -1,0 +1,296 @@
+//! Responses events, and whole answers, as events.
+
+use super::decode_request::JOINT;
+use super::wire::{self, Body, OutputItem};
+use crate::dialect::Dialect;
+use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
+use crate::dialect::failure::in_band;
+use crate::model::{
+    Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
+    Start, StopKind, StopReason, Usage,
+};
+
+const HERE: Dialect = Dialect::OpenAiResponses;
+
+pub(crate) struct Decoder {
+    stamp: Stamp,
+    next: PartKey,
+    open: Vec<Open>,
+}
+
+/// A part of an output item that has begun.
+#[derive(Debug)]
+struct Open {
+    item: u64,
+    /// The content part within a message; 0 for items of one part.
+    content: u64,
+    slot: Slot,
+    key: PartKey,
+    /// Something has been said: a whole item at the end adds nothing.
+    said: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Text,
+    Refusal,
+    /// Summary and raw reasoning say the same: the first that speaks is taken.
+    Summary,
+    RawReasoning,
+    Call,
+    Opaque,
+}
+
+impl Decoder {
+    pub(crate) fn new(stamp: &Stamp) -> Self {
+        Self { stamp: stamp.clone(), next: 0, open: Vec::new() }
+    }
+
+    pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
+        let response: Body<'_> =
+            serde_json::from_slice(body).map_err(|e| carried(body).unwrap_or_else(|| bad_answer(e)))?;
+        let failed = response.error.0 || matches!(response.status.0.as_deref(), Some("failed" | "cancelled"));
+        if failed {
+            return Err(failure(body));
+        }
+        if response.output.is_none() {
+            return Err(carried(body).unwrap_or_else(|| bad_answer("it has no `output`")));
+        }
+        let mut out = vec![start(&response)];
+        self.finish(response, &mut out);
+        Ok(out)
+    }
+
+    fn event(&mut self, event: wire::Event<'_>, data: &[u8], out: &mut Vec<Event>) {
+        let (item, content) = (event.output_index.0.unwrap_or(0), event.content_index.0.unwrap_or(0));
+        let text = event.delta.0.unwrap_or_default();
+        match event.kind.0.as_deref().unwrap_or("") {
+            "response.created" | "response.in_progress" => out.extend(event.response.as_ref().map(start)),
+            "response.output_item.added" => self.added(item, event.item.map_or("", |raw| raw.get()), out),
+            "response.output_text.delta" => self.piece(item, content, Slot::Text, text, out),
+            "response.refusal.delta" => self.piece(item, content, Slot::Refusal, text, out),
+            "response.reasoning_summary_text.delta" => self.piece(item, 0, Slot::Summary, text, out),
+            "response.reasoning_text.delta" => self.piece(item, 0, Slot::RawReasoning, text, out),
+            "response.function_call_arguments.delta" => self.arguments(item, text, out),
+            "response.function_call_arguments.done" => {
+                self.rest(item, event.arguments.0.unwrap_or_default(), out)
+            }
+            "response.output_item.done" => self.done(item, event.item.map_or("", |raw| raw.get()), out),
+            "response.completed" | "response.incomplete" => {
+                self.finish(event.response.unwrap_or_default(), out);
+            }
+            "response.failed" | "response.cancelled" => {
+                if let Some(usage) = event.response.and_then(|response| response.usage.0) {
+                    out.push(Event::Usage(usage.canonical()));
+                }
+                out.push(Event::Fail(failure(data)));
+            }
+            _ => {}
+        }
+    }
+
+    fn find(&mut self, item: u64, content: u64, slot: Slot) -> Option<&mut Open> {
+        self.open.iter_mut().find(|open| open.item == item && open.content == content && open.slot == slot)
+    }
+
+    fn begin(
+        &mut self,
+        item: u64,
+        content: u64,
+        slot: Slot,
+        head: PartHead,
+        out: &mut Vec<Event>,
+    ) -> &mut Open {
+        let key = self.next;
+        self.next += 1;
+        out.push(Event::PartStart { key, head });
+        self.open.push(Open { item, content, slot, key, said: false });
+        let last = self.open.len() - 1;
+        &mut self.open[last]
+    }
+
+    fn added(&mut self, item: u64, raw: &str, out: &mut Vec<Event>) {
+        let found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
+        match found.kind.0.as_deref() {
+            Some("function_call") => {
+                let head = self.call_head(&found);
+                self.begin(item, 0, Slot::Call, head, out);
+            }
+            Some("message" | "reasoning") | None => {}
+            Some(kind) => {
+                let head = opaque(kind, raw);
+                self.begin(item, 0, Slot::Opaque, head, out);
+            }
+        }
+    }
+
+    fn call_head(&self, item: &OutputItem) -> PartHead {
+        let own = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let made = || format!("call_{}_{}", self.stamp.id, self.next);
+        let id = own(&item.call_id.0).or_else(|| own(&item.id.0)).unwrap_or_else(made);
+        let name = item.name.0.clone().unwrap_or_default();
+        let name = own(&item.namespace.0).map_or(name.clone(), |group| format!("{group}{JOINT}{name}"));
+        PartHead::ToolCall { id, name }
+    }
+
+    fn piece(&mut self, item: u64, content: u64, slot: Slot, text: String, out: &mut Vec<Event>) {
+        if text.is_empty() || self.repeats(item, slot) {
+            return;
+        }
+        let head = match slot {
+            Slot::Text => PartHead::Text,
+            Slot::Refusal => PartHead::Refusal,
+            Slot::Summary | Slot::RawReasoning => PartHead::Reasoning,
+            Slot::Call | Slot::Opaque => return,
+        };
+        if self.find(item, content, slot).is_none() {
+            self.begin(item, content, slot, head, out);
+        }
+        if let Some(open) = self.find(item, content, slot) {
+            open.said = true;
+            out.push(Event::Delta { key: open.key, delta: Delta::Text(text) });
+        }
+    }
+
+    /// Raw reasoning beside a summary of it, or the other way round.
+    fn repeats(&self, item: u64, slot: Slot) -> bool {
+        let other = match slot {
+            Slot::Summary => Slot::RawReasoning,
+            Slot::RawReasoning => Slot::Summary,
+            Slot::Text | Slot::Refusal | Slot::Call | Slot::Opaque => return false,
+        };
+        self.open.iter().any(|open| open.item == item && open.slot == other)
+    }
+
+    fn arguments(&mut self, item: u64, text: String, out: &mut Vec<Event>) {
+        if let (Some(open), false) = (self.find(item, 0, Slot::Call), text.is_empty()) {
+            open.said = true;
+            out.push(Event::Delta { key: open.key, delta: Delta::Arguments(text) });
+        }
+    }
+
+    /// Arguments that were not said in pieces.
+    fn rest(&mut self, item: u64, arguments: String, out: &mut Vec<Event>) {
+        if self.find(item, 0, Slot::Call).is_some_and(|open| !open.said) {
+            self.arguments(item, arguments, out);
+        }
+    }
+
+    /// An item is complete: says what was not said in pieces, and closes its parts.
+    fn done(&mut self, item: u64, raw: &str, out: &mut Vec<Event>) {
+        let found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
+        let begun = self.open.iter().any(|open| open.item == item && open.said);
+        match found.kind.0.as_deref() {
+            Some("function_call") => {
+                if self.find(item, 0, Slot::Call).is_none() {
+                    let head = self.call_head(&found);
+                    self.begin(item, 0, Slot::Call, head, out);
+                }
+                self.rest(item, found.arguments.0.clone().unwrap_or_default(), out);
+            }
+            Some("message") if !begun => self.whole_message(item, &found, out),
+            Some("reasoning") => self.whole_reasoning(item, &found, begun, out),
+            Some("message") | None => {}
+            Some(kind) => {
+                if self.find(item, 0, Slot::Opaque).is_none() {
+                    self.begin(item, 0, Slot::Opaque, opaque(kind, raw), out);
+                }
+            }
+        }
+        self.close(item, out);
+    }
+
+    fn whole_message(&mut self, item: u64, found: &OutputItem, out: &mut Vec<Event>) {
+        for (index, piece) in found.content.0.iter().enumerate() {
+            let (slot, text) = match piece.kind.0.as_deref() {
+                Some("refusal") => (Slot::Refusal, &piece.refusal.0),
+                _ => (Slot::Text, &piece.text.0),
+            };
+            self.piece(item, index as u64, slot, text.clone().unwrap_or_default(), out);
+        }
+    }
+
+    fn whole_reasoning(&mut self, item: u64, found: &OutputItem, begun: bool, out: &mut Vec<Event>) {
+        if !begun {
+            let all = |pieces: &[wire::Piece]| {
+                pieces.iter().filter_map(|p| p.text.0.as_deref()).collect::<String>()
+            };
+            let (summary, raw) = (all(&found.summary.0), all(&found.content.0));
+            self.piece(item, 0, Slot::Summary, if summary.is_empty() { raw } else { summary }, out);
+        }
+        let Some(data) = found.encrypted_content.0.clone().filter(|data| !data.is_empty()) else { return };
+        if !self.open.iter().any(|open| open.item == item) {
+            self.begin(item, 0, Slot::Summary, PartHead::Reasoning, out);
+        }
+        if let Some(open) = self.open.iter().find(|open| open.item == item) {
+            let continuation = Continuation { origin: HERE, kind: ContinuationKind::Encrypted, data };
+            out.push(Event::Delta { key: open.key, delta: Delta::Continuation(continuation) });
+        }
+    }
+
+    fn close(&mut self, item: u64, out: &mut Vec<Event>) {
+        for open in self.open.extract_if(.., |open| open.item == item) {
+            out.push(Event::PartEnd { key: open.key });
+        }
+    }
+
+    /// The terminal event repeats the whole output; it is read only when nothing came in pieces.
+    fn finish(&mut self, response: Body<'_>, out: &mut Vec<Event>) {
+        if self.next == 0 {
+            for (index, raw) in response.output.iter().flatten().enumerate() {
+                self.done(index as u64, raw.get(), out);
+            }
+        }
+        out.extend(response.usage.0.map(|usage| Event::Usage(usage.canonical())));
+        let reason = response.incomplete_details.and_then(|details| details.reason.0);
+        let stop = match (response.status.0.as_deref(), reason.as_deref()) {
+            (Some("incomplete"), Some("content_filter")) => {
+                StopReason::new(StopKind::Filter, reason.as_deref())
+            }
+            (Some("incomplete"), _) => {
+                StopReason::new(StopKind::Length, reason.as_deref().or(Some("incomplete")))
+            }
+            (status, _) => StopReason::new(StopKind::Stop, status),
+        };
+        out.extend([Event::Finish { stop, usage: Usage::default() }, Event::End]);
+    }
+}
+
+impl DecodeEvents for Decoder {
+    fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) {
+        if frame.data.starts_with(b"[DONE]") {
+            return;
+        }
+        match serde_json::from_slice::<wire::Event<'_>>(frame.data) {
+            Ok(event) if event.error.0 || event.kind.0.as_deref() == Some("error") => {
+                out.push(Event::Fail(failure(frame.data)));
+            }
+            Ok(event) => self.event(event, frame.data, out),
+            Err(error) => out.push(Event::Fail(carried(frame.data).unwrap_or_else(|| bad_answer(error)))),
+        }
+    }
+}
+
+fn start(response: &Body<'_>) -> Event {
+    let (id, model, created) = (response.id.0.clone(), response.model.0.clone(), response.created_at.0);
+    Event::Start(Start { id, model, created, usage: Usage::default() })
+}
+
+fn opaque(kind: &str, raw: &str) -> PartHead {
+    let raw = RawJson::parse(raw).unwrap_or_else(|| RawJson::from(&serde_json::Value::Null));
+    PartHead::Opaque(Opaque { origin: HERE, kind: kind.to_owned(), raw })
+}
+
+fn carried(data: &[u8]) -> Option<Failure> {
+    serde_json::from_slice(data).ok().as_ref().and_then(in_band)
+}
+
+/// The failure of an event or a response that is known to be one.
+fn failure(data: &[u8]) -> Failure {
+    let nested = || {
+        let value: serde_json::Value = serde_json::from_slice(data).ok()?;
+        in_band(value.get("response")?)
+    };
+    let unnamed = || Failure::new(FailureKind::Upstream, "the provider reported that the response failed");
+    carried(data).or_else(nested).unwrap_or_else(unnamed)
+}

@@ -1,0 +1,135 @@
+//! The items of a request's `input`.
+
+use super::decode_request::{JOINT, NAMESPACE};
+use crate::dialect::Dialect;
+use crate::dialect::codec::DecodeError;
+use crate::dialect::fields::{Fields, Item};
+use crate::model::{
+    Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning,
+    Role, Shape, TextPart, ToolCall, ToolResult,
+};
+
+const HERE: Dialect = Dialect::OpenAiResponses;
+
+pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
+    let mut fields = item.object()?;
+    let kind = fields.raw("type");
+    let word = kind.as_ref().map(|kind| kind.read::<String>()).transpose()?;
+    match word.as_deref() {
+        Some("message") | None => {
+            if let Some(kind) = &kind {
+                fields.put_back("type", kind);
+            }
+            message(fields)
+        }
+        Some("function_call") => function_call(fields),
+        Some("function_call_output") => function_call_output(fields),
+        Some("reasoning") => reasoning(fields),
+        Some(kind) => {
+            let opaque = Opaque { origin: HERE, kind: kind.to_owned(), raw: item.json() };
+            Ok(Message::new(Role::Assistant, vec![Part::Opaque(opaque)]))
+        }
+    }
+}
+
+fn message(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
+    let role: String = fields.need("role")?;
+    let role = match role.as_str() {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        other => return Err(DecodeError::new(&fields.at("role"), format!("`{other}` is no role"))),
+    };
+    let (parts, shape) = content(fields.raw("content"))?;
+    Ok(Message { role, parts, shape, extras: fields.rest(HERE) })
+}
+
+fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
+    let Some(item) = item else { return Ok((Vec::new(), Shape::Absent)) };
+    if item.is_text() {
+        return Ok((vec![Part::text(item.read::<String>()?)], Shape::Text));
+    }
+    let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(part).collect();
+    Ok((parts?, Shape::List))
+}
+
+fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
+    let mut fields = item.object()?;
+    let kind: String = fields.need("type")?;
+    match kind.as_str() {
+        "input_text" | "output_text" | "text" | "summary_text" => {
+            let text = fields.need("text")?;
+            Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
+        }
+        "refusal" => Ok(Part::Refusal(fields.need("refusal")?)),
+        "input_image" => {
+            let source = match (fields.text("image_url")?, fields.text("file_id")?) {
+                (Some(url), _) => MediaSource::from_url(&url),
+                (None, Some(id)) => MediaSource::File { origin: HERE, id },
+                (None, None) => return Err(item.error("needs `image_url` or `file_id`")),
+            };
+            Ok(Part::Media(Media { kind: MediaKind::Image, source, name: None, extras: fields.rest(HERE) }))
+        }
+        "input_file" => {
+            let name = fields.text("filename")?;
+            let source = match (fields.text("file_data")?, fields.text("file_url")?, fields.text("file_id")?)
+            {
+                (Some(data), _, _) => MediaSource::from_url(&data),
+                (None, Some(url), _) => MediaSource::Url(url),
+                (None, None, Some(id)) => MediaSource::File { origin: HERE, id },
+                (None, None, None) => return Err(item.error("needs `file_data`, `file_url` or `file_id`")),
+            };
+            Ok(Part::Media(Media { kind: MediaKind::Document, source, name, extras: fields.rest(HERE) }))
+        }
+        _ => Ok(Part::Opaque(Opaque { origin: HERE, kind, raw: item.json() })),
+    }
+}
+
+/// Pairs by `call_id`; the item's own `id` is the vendor's and stays among the extras.
+fn function_call(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
+    let name: String = fields.need("name")?;
+    let namespace: Option<String> = fields.text(NAMESPACE)?;
+    let call = ToolCall {
+        id: fields.need("call_id")?,
+        name: namespace.map_or(name.clone(), |group| format!("{group}{JOINT}{name}")),
+        arguments: fields.text("arguments")?.unwrap_or_default(),
+        continuation: None,
+        extras: fields.rest(HERE),
+    };
+    Ok(Message::new(Role::Assistant, vec![Part::ToolCall(call)]))
+}
+
+fn function_call_output(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
+    let call_id = fields.need("call_id")?;
+    let (parts, shape) = content(fields.raw("output"))?;
+    let extras = fields.rest(HERE);
+    let result = ToolResult { call_id, name: None, parts, shape, is_error: None, extras };
+    Ok(Message::new(Role::Tool, vec![Part::ToolResult(result)]))
+}
+
+/// The text is what others can read; the members stay as they are for the vendor that wrote them.
+fn reasoning(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
+    let mut text = String::new();
+    for key in ["summary", "content"] {
+        if let Some(found) = fields.raw(key) {
+            if text.is_empty() && found.is_list() {
+                text = texts(&found)?;
+            }
+            fields.put_back(key, &found);
+        }
+    }
+    let data = fields.text("encrypted_content")?;
+    let continuation =
+        data.map(|data| Continuation { origin: HERE, kind: ContinuationKind::Encrypted, data });
+    let extras: Extras = fields.rest(HERE);
+    Ok(Message::new(Role::Assistant, vec![Part::Reasoning(Reasoning { text, continuation, extras })]))
+}
+
+fn texts(item: &Item<'_>) -> Result<String, DecodeError> {
+    let mut texts = Vec::new();
+    for part in item.list()? {
+        texts.extend(part.object()?.text("text")?);
+    }
+    Ok(texts.join("\n\n"))
+}

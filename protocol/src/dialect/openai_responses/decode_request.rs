@@ -1,0 +1,155 @@
+//! A Responses request to the canonical one. Every item becomes a message of its own; encoders join turns.
+
+use super::decode_item::item;
+use crate::dialect::Dialect;
+use crate::dialect::codec::{DecodeError, RequestHead};
+use crate::dialect::fields::{Fields, Item};
+use crate::dialect::openai_chat::{choice_word, function, schema_format};
+use crate::model::{
+    ChatRequest, Effort, Extras, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk, ReasoningMode,
+    ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
+};
+use indexmap::IndexMap;
+
+const HERE: Dialect = Dialect::OpenAiResponses;
+/// Between a namespace and its tool's name in the flat name that other dialects see.
+pub(super) const JOINT: &str = "__";
+/// Where a flattened tool keeps its namespace among its extras.
+pub(super) const NAMESPACE: &str = "namespace";
+
+pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
+    let mut fields = Fields::body(body)?;
+    fields.raw("model");
+    fields.raw("stream");
+    let messages = messages(&mut fields)?;
+    let (format, reasoning) = (text_format(&mut fields)?, reasoning(&mut fields)?);
+    let limit: Option<u64> = fields.take("max_output_tokens")?;
+    let request = ChatRequest {
+        origin: Some(HERE),
+        model: head.model.to_owned(),
+        messages,
+        tools: tools(&mut fields)?,
+        tool_choice: tool_choice(&mut fields)?,
+        parallel_tools: fields.take("parallel_tool_calls")?,
+        output_limit: limit.map(|tokens| OutputLimit { tokens, word: LimitWord::MaxCompletionTokens }),
+        sampling: Sampling {
+            temperature: fields.take("temperature")?,
+            top_p: fields.take("top_p")?,
+            ..Sampling::default()
+        },
+        reasoning,
+        format,
+        stream: head.stream,
+        user: fields.text("user")?,
+        extras: Extras::default(),
+    };
+    Ok(ChatRequest { extras: fields.rest(HERE), ..request })
+}
+
+fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
+    let mut messages = Vec::new();
+    if let Some(text) = fields.text("instructions")? {
+        messages.push(text_message(Role::System, text));
+    }
+    match fields.raw("input") {
+        None => {}
+        Some(input) if input.is_text() => messages.push(text_message(Role::User, input.read()?)),
+        Some(input) => {
+            for found in input.list()? {
+                messages.push(item(&found)?);
+            }
+        }
+    }
+    Ok(messages)
+}
+
+fn text_message(role: Role, text: String) -> Message {
+    Message { role, parts: vec![Part::text(text)], shape: Shape::Text, extras: Extras::default() }
+}
+
+fn reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningAsk>, DecodeError> {
+    let Some(item) = fields.raw("reasoning") else { return Ok(None) };
+    let mut reasoning = item.object()?;
+    let word = reasoning.text("effort")?;
+    let effort = word.as_deref().and_then(Effort::from_word);
+    if word.is_some() && effort.is_none() {
+        fields.put_back("reasoning", &item);
+        return Ok(None);
+    }
+    let show = reasoning.has("summary").then_some(true);
+    let mode = match effort {
+        Some(Effort::None) => ReasoningMode::Off,
+        Some(_) => ReasoningMode::On,
+        None => ReasoningMode::Auto,
+    };
+    Ok(Some(ReasoningAsk { mode, effort, budget: None, show, extras: reasoning.rest(HERE) }))
+}
+
+/// `text.format`; the rest of `text` stays under its name in the extras.
+fn text_format(fields: &mut Fields<'_>) -> Result<Option<ResponseFormat>, DecodeError> {
+    let Some(item) = fields.raw("text") else { return Ok(None) };
+    let mut text = item.object()?;
+    let format = text.object("format")?;
+    if !text.is_empty() {
+        fields.put_back("text", &item);
+    }
+    let Some(mut format) = format else { return Ok(None) };
+    let kind: String = format.need("type")?;
+    match kind.as_str() {
+        "text" => Ok(Some(ResponseFormat::Text)),
+        "json_object" => Ok(Some(ResponseFormat::JsonObject)),
+        "json_schema" => Ok(Some(ResponseFormat::JsonSchema(schema_format(format, HERE)?))),
+        other => Err(DecodeError::new(&format.at("type"), format!("`{other}` is no format"))),
+    }
+}
+
+fn tools(fields: &mut Fields<'_>) -> Result<Vec<Tool>, DecodeError> {
+    let mut tools = Vec::new();
+    for item in fields.list("tools")? {
+        let mut tool = item.object()?;
+        let kind: String = tool.need("type")?;
+        match kind.as_str() {
+            "function" => tools.push(Tool::Function(function(tool, HERE)?)),
+            "namespace" => namespace(tool, &mut tools)?,
+            _ => tools.push(Tool::Opaque { origin: HERE, kind, raw: item.json() }),
+        }
+    }
+    Ok(tools)
+}
+
+/// A group of tools becomes flat: `group__name`. Its other members have no place elsewhere.
+fn namespace(mut group: Fields<'_>, tools: &mut Vec<Tool>) -> Result<(), DecodeError> {
+    let name: String = group.need("name")?;
+    for item in group.list("tools")? {
+        let mut tool = item.object()?;
+        let kind = tool.text("type")?;
+        if kind.as_deref().is_some_and(|kind| kind != "function") {
+            tools.push(Tool::Opaque { origin: HERE, kind: kind.unwrap_or_default(), raw: item.json() });
+            continue;
+        }
+        let mut found = function(tool, HERE)?;
+        found.name = format!("{name}{JOINT}{}", found.name);
+        found.extras =
+            Extras::new(HERE, IndexMap::from([(NAMESPACE.to_owned(), RawJson::from(&name.as_str().into()))]));
+        tools.push(Tool::Function(found));
+    }
+    Ok(())
+}
+
+fn tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, DecodeError> {
+    let Some(item) = fields.raw("tool_choice") else { return Ok(None) };
+    choice(&item).map(Some)
+}
+
+fn choice(item: &Item<'_>) -> Result<ToolChoice, DecodeError> {
+    let opaque = || ToolChoice::Opaque { origin: HERE, raw: item.json() };
+    if item.is_text() {
+        return Ok(choice_word(&item.read::<String>()?).unwrap_or_else(opaque));
+    }
+    let mut fields = item.object()?;
+    let kind = fields.text("type")?;
+    match (kind.as_deref(), fields.text("name")?) {
+        (Some("function"), Some(name)) => Ok(ToolChoice::Named(name)),
+        _ => Ok(opaque()),
+    }
+}

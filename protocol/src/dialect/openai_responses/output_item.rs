@@ -1,0 +1,148 @@
+//! The output items of a response: how each kind is spelled, open and done.
+
+use crate::dialect::codec::{Namespaced, Stamp};
+use crate::dialect::write::Object;
+use crate::model::PartHead;
+
+/// An item, open or whole.
+pub(super) struct Item {
+    pub(super) id: String,
+    pub(super) kind: Kind,
+    /// Text, reasoning or arguments so far.
+    pub(super) text: String,
+    pub(super) encrypted: Option<String>,
+    /// The item has been announced.
+    pub(super) shown: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Refusal,
+    Reasoning,
+    Call { call_id: String, name: String, namespace: Option<String> },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    InProgress,
+    Completed,
+}
+
+impl Item {
+    pub(super) fn new(kind: Kind, stamp: &Stamp, index: usize) -> Self {
+        let prefix = match kind {
+            Kind::Text | Kind::Refusal => "msg",
+            Kind::Reasoning => "rs",
+            Kind::Call { .. } => "fc",
+        };
+        let id = format!("{prefix}_{}_{index}", stamp.id);
+        Self { id, kind, text: String::new(), encrypted: None, shown: false }
+    }
+
+    pub(super) fn write(&self, o: &mut Object<'_>, status: Status) {
+        let done = status == Status::Completed;
+        o.put("id", &self.id);
+        match &self.kind {
+            Kind::Text | Kind::Refusal => {
+                o.put("type", "message");
+                o.put("status", if done { "completed" } else { "in_progress" });
+                o.put("role", "assistant");
+                o.list("content", |list| {
+                    if done {
+                        list.object(|o| content_part(o, &self.kind, &self.text));
+                    }
+                });
+            }
+            Kind::Reasoning => {
+                o.put("type", "reasoning");
+                o.list("summary", |list| {
+                    if done && !self.text.is_empty() {
+                        list.object(|o| {
+                            o.put("type", "summary_text");
+                            o.put("text", &self.text);
+                        });
+                    }
+                });
+                o.maybe("encrypted_content", &self.encrypted);
+            }
+            Kind::Call { call_id, name, namespace } => {
+                o.put("type", "function_call");
+                o.put("status", if done { "completed" } else { "in_progress" });
+                o.put("call_id", call_id);
+                o.put("name", name);
+                o.maybe("namespace", namespace);
+                o.put("arguments", if done { self.text.as_str() } else { "" });
+            }
+        }
+    }
+}
+
+impl Kind {
+    pub(super) fn delta_event(&self) -> &'static str {
+        match self {
+            Self::Text => "response.output_text.delta",
+            Self::Refusal => "response.refusal.delta",
+            Self::Reasoning => "response.reasoning_summary_text.delta",
+            Self::Call { .. } => "response.function_call_arguments.delta",
+        }
+    }
+
+    pub(super) fn done_event(&self) -> &'static str {
+        match self {
+            Self::Text => "response.output_text.done",
+            Self::Refusal => "response.refusal.done",
+            Self::Reasoning => "response.reasoning_summary_text.done",
+            Self::Call { .. } => "response.function_call_arguments.done",
+        }
+    }
+
+    /// The member that counts parts within the item.
+    pub(super) fn place(&self) -> Option<&'static str> {
+        match self {
+            Self::Text | Self::Refusal => Some("content_index"),
+            Self::Reasoning => Some("summary_index"),
+            Self::Call { .. } => None,
+        }
+    }
+
+    pub(super) fn text_member(&self) -> &'static str {
+        match self {
+            Self::Text | Self::Reasoning => "text",
+            Self::Refusal => "refusal",
+            Self::Call { .. } => "arguments",
+        }
+    }
+}
+
+pub(super) fn kind_of(head: &PartHead, namespaces: &[Namespaced]) -> Option<Kind> {
+    match head {
+        PartHead::Text => Some(Kind::Text),
+        PartHead::Refusal => Some(Kind::Refusal),
+        PartHead::Reasoning => Some(Kind::Reasoning),
+        PartHead::ToolCall { id, name } => {
+            let found = namespaces.iter().find(|tool| tool.flat == *name);
+            Some(Kind::Call {
+                call_id: id.clone(),
+                name: found.map_or(name, |tool| &tool.name).clone(),
+                namespace: found.map(|tool| tool.namespace.clone()),
+            })
+        }
+        PartHead::Opaque(_) => None,
+    }
+}
+
+pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str) {
+    match kind {
+        Kind::Refusal => {
+            o.put("type", "refusal");
+            o.put("refusal", text);
+        }
+        Kind::Text | Kind::Reasoning | Kind::Call { .. } => {
+            o.put("type", "output_text");
+            o.put("text", text);
+            o.list("annotations", |_| {});
+            o.list("logprobs", |_| {});
+        }
+    }
+}

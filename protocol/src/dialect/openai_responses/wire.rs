@@ -1,0 +1,68 @@
+//! The shape of Responses answers, whole or as events.
+
+use super::usage::ResponsesUsage;
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: Text,
+    pub(super) output_index: Count,
+    pub(super) content_index: Count,
+    pub(super) delta: Text,
+    pub(super) arguments: Text,
+    #[serde(borrow)]
+    pub(super) item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) response: Option<Body<'a>>,
+    pub(super) error: Filled,
+}
+
+/// The response object.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Body<'a> {
+    pub(super) id: Text,
+    pub(super) model: Text,
+    pub(super) created_at: Count,
+    pub(super) status: Text,
+    #[serde(borrow)]
+    pub(super) output: Option<Vec<&'a RawValue>>,
+    pub(super) usage: Loose<ResponsesUsage>,
+    pub(super) error: Filled,
+    pub(super) incomplete_details: Option<Incomplete>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Incomplete {
+    pub(super) reason: Text,
+}
+
+/// An output item.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OutputItem {
+    #[serde(rename = "type")]
+    pub(super) kind: Text,
+    pub(super) content: List<Piece>,
+    pub(super) summary: List<Piece>,
+    pub(super) encrypted_content: Text,
+    pub(super) id: Text,
+    pub(super) call_id: Text,
+    pub(super) name: Text,
+    pub(super) namespace: Text,
+    pub(super) arguments: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Piece {
+    #[serde(rename = "type")]
+    pub(super) kind: Text,
+    pub(super) text: Text,
+    pub(super) refusal: Text,
+}

@@ -1,0 +1,229 @@
+//! A reader over raw JSON text (RFC 8259) that allocates nothing: it checks the syntax and tells where values stand.
+//!
+//! Owns: the grammar, the depth bound, byte offsets in errors. Never: builds a tree, converts a number.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Arrays and objects inside each other beyond this are refused (the bound of `serde_json` too).
+pub const DEPTH_LIMIT: u32 = 128;
+
+/// The text is not JSON, or too deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub struct ScanError {
+    pub what: &'static str,
+    pub at: usize,
+}
+
+/// A position in JSON text. The text must be valid UTF-8 for [`Scan::text_of`] to be exact.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    pub fn new(text: &'a [u8]) -> Self {
+        let bom = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        Self { text, at: bom }
+    }
+
+    /// Where the next byte stands.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte that is no white space, unread.
+    pub fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.text.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Reads one exact byte after white space.
+    pub fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
+        match self.peek() == Some(byte) {
+            true => self.at += 1,
+            false => return Err(self.error(what)),
+        }
+        Ok(())
+    }
+
+    /// Nothing but white space may be left.
+    pub fn end(&mut self) -> Result<(), ScanError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.error("unexpected text after the JSON value")),
+        }
+    }
+
+    /// Walks an object's members: `each` gets the decoded key and must read the value.
+    pub fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.expect(b'{', "expected an object")?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let span = self.string()?;
+            let key = self.text_of(&span)?;
+            self.expect(b':', "expected a colon")?;
+            each(self, key)?;
+            if self.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips one value of any kind and answers its range, white space around it excluded.
+    pub fn value(&mut self) -> Result<Range<usize>, ScanError> {
+        self.nested(0)
+    }
+
+    /// Reads a string and answers its range, quotes included.
+    pub fn string(&mut self) -> Result<Range<usize>, ScanError> {
+        self.expect(b'"', "expected a string")?;
+        let start = self.at - 1;
+        loop {
+            let rest = &self.text[self.at..];
+            let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
+                return Err(ScanError { what: "unterminated string", at: start });
+            };
+            if rest[found] == b'"' {
+                self.at += found + 1;
+                return Ok(start..self.at);
+            }
+            self.at += (found + 2).min(rest.len());
+        }
+    }
+
+    /// The meaning of the string at `span`.
+    pub fn text_of(&self, span: &Range<usize>) -> Result<Cow<'a, str>, ScanError> {
+        let bad = ScanError { what: "malformed string", at: span.start };
+        let quoted = &self.text[span.clone()];
+        let inner = &quoted[1..quoted.len() - 1];
+        match inner.contains(&b'\\') {
+            false => std::str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| bad),
+            true => serde_json::from_slice(quoted).map(Cow::Owned).map_err(|_| bad),
+        }
+    }
+
+    /// The text at `span`.
+    pub fn slice(&self, span: &Range<usize>) -> &'a [u8] {
+        &self.text[span.clone()]
+    }
+
+    fn nested(&mut self, depth: u32) -> Result<Range<usize>, ScanError> {
+        let first = self.peek();
+        let start = self.at;
+        match first {
+            Some(b'"') => return self.string(),
+            Some(b'{' | b'[') if depth >= DEPTH_LIMIT => return Err(self.error("nested too deeply")),
+            Some(b'{') => self.members(depth)?,
+            Some(b'[') => self.elements(depth)?,
+            Some(b't') => self.word(b"true")?,
+            Some(b'f') => self.word(b"false")?,
+            Some(b'n') => self.word(b"null")?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) => return Err(self.error("expected a JSON value")),
+            None => return Err(self.error("unexpected end of the JSON text")),
+        }
+        Ok(start..self.at)
+    }
+
+    fn members(&mut self, depth: u32) -> Result<(), ScanError> {
+        self.at += 1;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.string()?;
+            self.expect(b':', "expected a colon")?;
+            self.nested(depth + 1)?;
+            if self.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn elements(&mut self, depth: u32) -> Result<(), ScanError> {
+        self.at += 1;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.nested(depth + 1)?;
+            if self.more(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a member or element: true if `close` ended the container, false after a comma.
+    fn more(&mut self, close: u8) -> Result<bool, ScanError> {
+        match self.peek() {
+            Some(b',') => self.at += 1,
+            Some(byte) if byte == close => {
+                self.at += 1;
+                return Ok(true);
+            }
+            Some(_) => return Err(self.error("expected a comma or the end of the container")),
+            None => return Err(self.error("unexpected end of the JSON text")),
+        }
+        Ok(false)
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<(), ScanError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.error("expected a JSON value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// `-? int frac? exp?`
+    fn number(&mut self) -> Result<(), ScanError> {
+        self.skip_if(|b| b == b'-');
+        match self.text.get(self.at) {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.skip_if(|b| b == b'.') {
+            self.digits()?;
+        }
+        if self.skip_if(|b| matches!(b, b'e' | b'E')) {
+            self.skip_if(|b| matches!(b, b'+' | b'-'));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), ScanError> {
+        let count = self.text[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.error("malformed number"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    fn skip_if(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
+        let hit = self.text.get(self.at).is_some_and(|b| wanted(*b));
+        self.at += usize::from(hit);
+        hit
+    }
+
+    fn error(&self, what: &'static str) -> ScanError {
+        ScanError { what, at: self.at }
+    }
+}

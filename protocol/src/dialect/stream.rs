@@ -1,0 +1,153 @@
+//! A whole translated stream: upstream bytes in, client bytes out.
+//!
+//! Owns: the order framing → decoder → sequencer → encoder, and the verdict at the end. Never: touches a network.
+
+use super::codec::{DecodeEvents, EncodeEvents, Frame, ReplyStyle, Stamp};
+use super::{Dialect, Quirks};
+use crate::framing::{FrameError, NdjsonDecoder, SseDecoder};
+use crate::model::{Event, Failure, FailureKind, Sequencer, Usage};
+
+pub struct StreamTranslation {
+    frames: Frames,
+    decoder: Box<dyn DecodeEvents>,
+    sequencer: Sequencer,
+    encoder: Box<dyn EncodeEvents>,
+    content: bool,
+    events: Vec<Event>,
+    ordered: Vec<Event>,
+}
+
+enum Frames {
+    Sse(SseDecoder),
+    Ndjson(NdjsonDecoder),
+}
+
+impl StreamTranslation {
+    /// From the upstream's dialect to the client's.
+    pub fn new(from: Dialect, to: Dialect, stamp: &Stamp, quirks: &Quirks, style: &ReplyStyle) -> Self {
+        let frames = match from {
+            Dialect::Ollama => Frames::Ndjson(NdjsonDecoder::new()),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
+                Frames::Sse(SseDecoder::new())
+            }
+        };
+        Self {
+            frames,
+            decoder: from.event_decoder(stamp, quirks),
+            sequencer: Sequencer::new(),
+            encoder: to.event_encoder(stamp, style),
+            content: false,
+            events: Vec::new(),
+            ordered: Vec::new(),
+        }
+    }
+
+    /// Takes upstream bytes and appends client bytes. An error is the end: what was appended before it stands.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        match &mut self.frames {
+            Frames::Sse(frames) => frames.push(chunk),
+            Frames::Ndjson(frames) => frames.push(chunk),
+        }
+        while let Some((event, data)) = self.next_frame()? {
+            self.frame(event.as_deref(), &data, out)?;
+        }
+        Ok(())
+    }
+
+    /// After the last upstream byte.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        let rest = match &mut self.frames {
+            Frames::Sse(frames) => {
+                let mut rest = Vec::new();
+                while let Some(event) = frames.finish() {
+                    rest.extend(event.data.map(|data| (event.event, data, event.terminated)));
+                }
+                rest
+            }
+            Frames::Ndjson(frames) => {
+                let line = frames.finish();
+                line.and_then(|line| line.json.map(|json| (None, json, line.terminated)))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        for (event, data, terminated) in rest {
+            let whole = terminated || data.starts_with(b"[DONE]") || is_json(&data);
+            if whole {
+                self.frame(event.as_deref(), &data, out)?;
+            }
+        }
+        self.sequencer.end(&mut self.ordered);
+        self.write(out)
+    }
+
+    /// A content-bearing event has been written: the call is committed.
+    pub fn content_seen(&self) -> bool {
+        self.content
+    }
+
+    /// The stream has ended well; what the upstream still sends is of no interest.
+    pub fn is_over(&self) -> bool {
+        self.sequencer.is_over()
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.sequencer.usage()
+    }
+
+    /// The upstream's stop reason, verbatim.
+    pub fn stop_reason(&self) -> Option<&str> {
+        self.sequencer.stop().and_then(|stop| stop.raw.as_deref())
+    }
+
+    fn next_frame(&mut self) -> Result<Option<(Option<bytes::Bytes>, bytes::Bytes)>, Failure> {
+        loop {
+            let (event, data) = match &mut self.frames {
+                Frames::Sse(frames) => match frames.next_event().map_err(too_large)? {
+                    Some(event) => (event.event, event.data),
+                    None => return Ok(None),
+                },
+                Frames::Ndjson(frames) => match frames.next_line().map_err(too_large)? {
+                    Some(line) => (None, line.json),
+                    None => return Ok(None),
+                },
+            };
+            if let Some(data) = data.filter(|data| !data.is_empty()) {
+                return Ok(Some((event, data)));
+            }
+        }
+    }
+
+    fn frame(&mut self, event: Option<&[u8]>, data: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.decoder.frame(Frame { event, data }, &mut self.events);
+        for event in self.events.drain(..) {
+            self.sequencer.event(event, &mut self.ordered);
+        }
+        self.write(out)
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        for event in self.ordered.drain(..) {
+            match event {
+                Event::Fail(failure) => return Err(failure),
+                Event::Delta { .. } => self.content = true,
+                Event::Finish { .. } => self.content = true,
+                Event::PartStart { .. }
+                | Event::Start(_)
+                | Event::PartEnd { .. }
+                | Event::Usage(_)
+                | Event::End => {}
+            }
+            self.encoder.event(&event, out);
+        }
+        Ok(())
+    }
+}
+
+fn is_json(data: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
+}
+
+fn too_large(error: FrameError) -> Failure {
+    Failure::new(FailureKind::BadAnswer, format!("the provider's stream is not readable: {error}"))
+}

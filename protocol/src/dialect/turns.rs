@@ -1,0 +1,23 @@
+//! Joins what one dialect says in several items and the others say in one turn.
+
+use super::Dialect;
+use crate::model::{ChatRequest, Message, Role, Shape};
+
+/// The request with consecutive assistant messages made one, if it came from a dialect that takes them apart and
+/// goes to one that does not.
+pub(crate) fn joined(request: &ChatRequest, target: Dialect) -> Option<ChatRequest> {
+    let apart = request.origin == Some(Dialect::OpenAiResponses) && target != Dialect::OpenAiResponses;
+    apart.then(|| {
+        let mut joined: Vec<Message> = Vec::with_capacity(request.messages.len());
+        for message in &request.messages {
+            match joined.last_mut() {
+                Some(last) if last.role == Role::Assistant && message.role == Role::Assistant => {
+                    last.parts.extend(message.parts.iter().cloned());
+                    last.shape = Shape::List;
+                }
+                _ => joined.push(message.clone()),
+            }
+        }
+        ChatRequest { messages: joined, ..request.clone() }
+    })
+}

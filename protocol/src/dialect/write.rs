@@ -1,0 +1,129 @@
+//! Writes JSON text directly: no tree between a value and its bytes, raw text goes in as it is, order is the code's.
+
+use super::Dialect;
+use crate::model::{Extras, RawJson};
+use serde::Serialize;
+
+/// Writes one object as a whole document.
+pub(crate) fn document(each: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    object(&mut out, each);
+    out
+}
+
+/// Writes one object.
+pub(crate) fn object(out: &mut Vec<u8>, each: impl FnOnce(&mut Object<'_>)) {
+    out.push(b'{');
+    each(&mut Object { out, empty: true });
+    out.push(b'}');
+}
+
+/// Writes one value that serde can write. Strings, numbers and trees of them cannot fail.
+pub(crate) fn value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// The members of an object being written.
+pub(crate) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+/// The elements of a list being written.
+pub(crate) struct List<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.out.push(b',');
+        }
+        value(self.out, key);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// A member of any serialisable value.
+    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, key: &str, what: &T) {
+        value(self.key(key), what);
+    }
+
+    /// A member, if there is a value.
+    pub(crate) fn maybe<T: Serialize>(&mut self, key: &str, what: &Option<T>) {
+        if let Some(what) = what {
+            self.put(key, what);
+        }
+    }
+
+    pub(crate) fn null(&mut self, key: &str) {
+        self.key(key).extend_from_slice(b"null");
+    }
+
+    /// A member whose value is already JSON text.
+    pub(crate) fn raw(&mut self, key: &str, json: &str) {
+        self.key(key).extend_from_slice(json.as_bytes());
+    }
+
+    pub(crate) fn object(&mut self, key: &str, each: impl FnOnce(&mut Object<'_>)) {
+        object(self.key(key), each);
+    }
+
+    pub(crate) fn list(&mut self, key: &str, each: impl FnOnce(&mut List<'_>)) {
+        list(self.key(key), each);
+    }
+
+    /// A tool call's arguments where only an object will do. What the model wrote is never repaired: text that is
+    /// no object is kept whole.
+    pub(crate) fn arguments(&mut self, key: &str, arguments: &str) {
+        let text = arguments.trim();
+        let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        match text {
+            "" | "null" => self.object(key, |_| {}),
+            text if text.starts_with('{') && is_json() => self.one_line(key, text),
+            text => self.object(key, |o| o.put("_raw", text)),
+        }
+    }
+
+    /// JSON text without its line ends, which framings would take for theirs; between tokens a blank says the same.
+    fn one_line(&mut self, key: &str, json: &str) {
+        let plain = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+        self.key(key).extend(json.bytes().map(plain));
+    }
+
+    /// The extras that belong to this dialect.
+    pub(crate) fn extras(&mut self, extras: &Extras, dialect: Dialect) {
+        for (key, json) in extras.for_dialect(dialect) {
+            self.raw(key, json.as_str());
+        }
+    }
+}
+
+/// Writes one list.
+pub(crate) fn list(out: &mut Vec<u8>, each: impl FnOnce(&mut List<'_>)) {
+    out.push(b'[');
+    each(&mut List { out, empty: true });
+    out.push(b']');
+}
+
+impl List<'_> {
+    fn next(&mut self) -> &mut Vec<u8> {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.out.push(b',');
+        }
+        self.out
+    }
+
+    pub(crate) fn object(&mut self, each: impl FnOnce(&mut Object<'_>)) {
+        object(self.next(), each);
+    }
+
+    pub(crate) fn raw(&mut self, json: &RawJson) {
+        self.next().extend_from_slice(json.as_str().as_bytes());
+    }
+}

@@ -1,0 +1,99 @@
+//! What a codec does not model: carried verbatim, tagged with the dialect it came from, said again only there.
+
+use super::{Loss, LossReason, RawJson};
+use crate::dialect::Dialect;
+use indexmap::IndexMap;
+
+/// Unmodelled members of one object, in their order. Empty for most objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    origin: Option<Dialect>,
+    fields: IndexMap<String, RawJson>,
+}
+
+impl Extras {
+    pub fn new(origin: Dialect, fields: IndexMap<String, RawJson>) -> Self {
+        Self { origin: Some(origin), fields }
+    }
+
+    /// The members, if they may be said in this dialect.
+    pub fn for_dialect(&self, dialect: Dialect) -> impl Iterator<Item = (&str, &RawJson)> {
+        let home = self.origin == Some(dialect);
+        self.fields.iter().filter(move |_| home).map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// One member, if it may be said in this dialect.
+    pub fn get(&self, dialect: Dialect, key: &str) -> Option<&RawJson> {
+        (self.origin == Some(dialect)).then(|| self.fields.get(key)).flatten()
+    }
+
+    /// Takes a member out, whatever the origin.
+    pub fn take(&mut self, key: &str) -> Option<RawJson> {
+        self.fields.shift_remove(key)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Reports every member that `target` will not see. `path` is the object's, empty for the body.
+    pub fn lose(&self, target: Dialect, path: &str, losses: &mut Losses) {
+        if self.origin == Some(target) {
+            return;
+        }
+        for (key, value) in &self.fields {
+            if value.as_str() != "null" {
+                losses.add(join(path, key), LossReason::Unsupported);
+            }
+        }
+    }
+}
+
+/// Reasoning or a tool call signed or encrypted by its maker: to be handed back to that maker unread, never to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Continuation {
+    pub origin: Dialect,
+    pub kind: ContinuationKind,
+    pub data: String,
+}
+
+/// How the maker spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContinuationKind {
+    /// A signature over the visible text (Anthropic's `signature`, Gemini's `thoughtSignature`).
+    Signature,
+    /// The reasoning itself, unreadable (`redacted_thinking`, `encrypted_content`).
+    Encrypted,
+}
+
+/// Collects losses, each kind of field once: thirty messages with the same unsayable member are one loss.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses(Vec<Loss>);
+
+impl Losses {
+    pub fn add(&mut self, field: impl Into<String>, reason: LossReason) {
+        let field = field.into();
+        let known = |loss: &Loss| loss.reason == reason && shape(&loss.field).eq(shape(&field));
+        if !self.0.iter().any(known) {
+            self.0.push(Loss { field, reason });
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn into_vec(self) -> Vec<Loss> {
+        self.0
+    }
+}
+
+/// A path without its list positions.
+fn shape(path: &str) -> impl Iterator<Item = char> + '_ {
+    path.chars().filter(|c| !c.is_ascii_digit())
+}
+
+/// `a` and `b` as a path.
+pub fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

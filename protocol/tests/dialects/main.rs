@@ -1,0 +1,10 @@
+//! The laws of translation, for all dialects at once. `cfg(test)` says to the lints what these modules are.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod laws;

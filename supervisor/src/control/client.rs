@@ -1,0 +1,35 @@
+//! The asking end of the control socket, for the command line. Blocking: it asks once and ends.
+
+use super::SOCKET;
+use protocol::control::{ControlReply, ControlRequest};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A drain or a restart answers when it has begun, so nothing takes long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    #[error("no llm-link answers at {}; is it running, and with this state directory?", path.display())]
+    NotThere { path: PathBuf, source: io::Error },
+    #[error("the control connection broke: {0}")]
+    Broken(#[from] io::Error),
+    #[error("the reply cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// Asks the supervisor whose runtime directory this is.
+pub(crate) fn ask(runtime_dir: &Path, request: &ControlRequest) -> Result<ControlReply, AskError> {
+    let path = runtime_dir.join(SOCKET);
+    let mut stream = UnixStream::connect(&path).map_err(|source| AskError::NotThere { path, source })?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply)?;
+    Ok(serde_json::from_str(&reply)?)
+}

@@ -1,0 +1,204 @@
+//! A child process: the one place that starts processes. Owns the process until it is reaped, its control
+//! socket and its standard error; decides nothing.
+//!
+//! Three tasks a child: one waits for the process, reads its control socket and delivers signals; one
+//! writes to the control socket, so that a child that does not read delays nobody; one captures stderr.
+
+use super::exit::Exit;
+use super::output::{self, Tag, Tail};
+use super::spec::{Invocation, Key};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::ipc::control::{FromChild, ToChild};
+use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
+use protocol::transport::inherit::{self, CONTROL, FIRST_LISTENER};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child as Process, Command};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+/// What every process of the tree is called in the process list.
+const ARGV0: &str = "llm-link";
+/// Messages waiting for a child that reads slowly; beyond that it counts as not reading at all.
+const MAX_OUTGOING: usize = 32;
+/// After its death: for its last messages and its last words, should someone else hold their other end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Which process an event is about; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ChildId(pub(crate) u64);
+
+/// Something a child did.
+#[derive(Debug)]
+pub(crate) enum ChildEvent {
+    Said(FromChild),
+    /// Its control socket closed.
+    Eof,
+    /// It sent what is no message.
+    Garbled(String),
+    /// It is dead and reaped. The last event of a child.
+    Exited(Exit),
+}
+
+/// What a child is started with.
+pub(crate) struct Start {
+    pub(crate) id: ChildId,
+    pub(crate) invocation: Invocation,
+    /// Inherited from fd 4 on.
+    pub(crate) listeners: Vec<OwnedFd>,
+    pub(crate) tag: Tag,
+    /// Never to appear in what is logged of it.
+    pub(crate) secret: Option<Key>,
+}
+
+/// A running child, from outside. Dropping it stops the messages, not the process.
+pub(crate) struct Child {
+    pub(crate) id: ChildId,
+    pub(crate) pid: u32,
+    pub(crate) tail: Tail,
+    outgoing: mpsc::Sender<(ToChild, Zeroizing<Vec<u8>>)>,
+    signals: mpsc::Sender<Signal>,
+}
+
+impl Child {
+    /// Sends a message, or says why it cannot be taken: the child has not read for a long time.
+    pub(crate) fn send(&self, message: ToChild, body: Zeroizing<Vec<u8>>) -> Result<(), &'static str> {
+        match self.outgoing.try_send((message, body)) {
+            // Closed: it is dead, and the event that says so is on its way.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err("it does not read its control socket"),
+        }
+    }
+
+    /// Delivers a signal unless the process is gone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // A full queue holds signals enough; a closed one means it is gone.
+        let _ = self.signals.try_send(signal);
+    }
+}
+
+/// Starts a child. Must be called on the main thread: the parent-death signal is bound to the thread.
+///
+/// # Errors
+/// The system's: no memory, no processes or descriptors left, no program.
+pub(crate) fn spawn(
+    start: Start,
+    tasks: &TaskTracker,
+    events: mpsc::Sender<(ChildId, ChildEvent)>,
+) -> io::Result<Child> {
+    let Start { id, invocation, listeners, tag, secret } = start;
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut process = fork(invocation, theirs.into(), listeners)?;
+    let pid = process.id().unwrap_or_default();
+    let (sender, receiver) = supervisor_end(ours)?;
+    let (outgoing, to_send) = mpsc::channel(MAX_OUTGOING);
+    let (signals, to_deliver) = mpsc::channel(8);
+    let stderr = process.stderr.take().ok_or_else(|| io::Error::other("no pipe for its stderr"))?;
+    let (tail, capture) = output::capture(stderr, tag, secret);
+    let captured = tasks.spawn(capture);
+    tasks.spawn(write(sender, to_send));
+    let attend = Attend { id, process, receiver, to_deliver, events, tail: tail.clone(), captured };
+    tasks.spawn(attend.run());
+    Ok(Child { id, pid, tail, outgoing, signals })
+}
+
+fn fork(invocation: Invocation, control: OwnedFd, listeners: Vec<OwnedFd>) -> io::Result<Process> {
+    let mut command = std::process::Command::new(&invocation.program);
+    command.arg0(ARGV0).args(&invocation.arguments);
+    command.env_clear().envs(invocation.environment);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let passed = std::iter::once((control, CONTROL)).chain(listeners.into_iter().zip(FIRST_LISTENER..));
+    inherit::prepare(&mut command, passed.collect())?;
+    let mut command = Command::from(command);
+    command.kill_on_drop(true).spawn()
+}
+
+async fn write(
+    mut sender: ControlSender<ToChild>,
+    mut to_send: mpsc::Receiver<(ToChild, Zeroizing<Vec<u8>>)>,
+) {
+    while let Some((message, body)) = to_send.recv().await {
+        if let Err(error) = sender.send(&message, &body).await {
+            // The reading side sees the same end, and tells the owner.
+            tracing::debug!("control message not delivered: {error}");
+            return;
+        }
+    }
+}
+
+/// The task that owns the process.
+struct Attend {
+    id: ChildId,
+    process: Process,
+    receiver: ControlReceiver<FromChild>,
+    to_deliver: mpsc::Receiver<Signal>,
+    events: mpsc::Sender<(ChildId, ChildEvent)>,
+    tail: Tail,
+    captured: tokio::task::JoinHandle<()>,
+}
+
+impl Attend {
+    async fn run(mut self) {
+        let mut reading = true;
+        let status = loop {
+            tokio::select! {
+                biased;
+                status = self.process.wait() => break status,
+                Some(signal) = self.to_deliver.recv() => self.deliver(signal),
+                event = listen(&mut self.receiver), if reading => {
+                    reading = matches!(event, ChildEvent::Said(_));
+                    self.tell(event).await;
+                }
+            }
+        };
+        // What it said before it died comes before the news of its death.
+        while reading {
+            match timeout(LAST_WORDS, listen(&mut self.receiver)).await {
+                Ok(event @ ChildEvent::Said(_)) => self.tell(event).await,
+                Ok(_) | Err(_) => reading = false,
+            }
+        }
+        let _ = timeout(LAST_WORDS, &mut self.captured).await;
+        let exit = self.exit(status);
+        self.tell(ChildEvent::Exited(exit)).await;
+    }
+
+    fn exit(&self, status: io::Result<ExitStatus>) -> Exit {
+        match status {
+            Ok(status) => Exit::read(status, &self.tail.lines()),
+            Err(error) => {
+                tracing::error!("cannot wait for a child: {error}");
+                Exit::Code(-1)
+            }
+        }
+    }
+
+    /// The process is only reaped by this task, so its number cannot belong to anyone else yet.
+    fn deliver(&self, signal: Signal) {
+        let Some(pid) = self.process.id().and_then(|pid| i32::try_from(pid).ok()) else { return };
+        if let Err(error) = kill(Pid::from_raw(pid), signal) {
+            tracing::warn!(pid, "{signal} not delivered: {error}");
+        }
+    }
+
+    async fn tell(&self, event: ChildEvent) {
+        // Without an owner there is nobody to tell; the process dies with this task.
+        let _ = self.events.send((self.id, event)).await;
+    }
+}
+
+/// Cancel-safe.
+async fn listen(receiver: &mut ControlReceiver<FromChild>) -> ChildEvent {
+    match receiver.receive().await {
+        Ok(Some(received)) => ChildEvent::Said(received.message),
+        Ok(None) => ChildEvent::Eof,
+        Err(error) => ChildEvent::Garbled(error.to_string()),
+    }
+}

@@ -1,0 +1,145 @@
+//! The process tree: which children run, and what happens when they don't.
+//!
+//! * [`machine`]: the life of one child, pure; [`policy`]: when to restart; [`exit`]: how a child ended.
+//! * [`tree`], [`member`]: who exists. [`routing`], [`status`]: that as the router and as people see it.
+//! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators) and
+//!   [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
+//! * [`child`]: the one place that starts processes; [`output`]: what they write.
+//! * [`spec`]: what is wanted.
+//!
+//! It never sees a client's byte, never opens the store, and knows neither HTTP nor the settings.
+
+mod alarm;
+mod change;
+mod child;
+mod exit;
+mod machine;
+mod member;
+mod orders;
+mod output;
+mod owner;
+mod policy;
+mod routing;
+mod shell;
+mod spec;
+mod status;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub(crate) use owner::Owner;
+pub(crate) use spec::{
+    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch,
+};
+pub(crate) use status::FleetStatus;
+
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopMode {
+    /// Finish what is in flight within the drain timeout: router first, then workers.
+    Drain,
+    /// Tell every process to end now; kill what is left a moment later.
+    Fast,
+    /// Kill everything.
+    Cut,
+}
+
+/// How the fleet ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was told to.
+    Stopped,
+    /// The router cannot be kept alive: start everything afresh.
+    Escalated(String),
+}
+
+/// What the fleet lets everyone know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Announcement {
+    Starting,
+    /// A router has been ready.
+    Serving,
+}
+
+/// Something an operator asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// A provider's name, or `router`.
+    Restart {
+        target: String,
+    },
+    Drain {
+        provider: String,
+        /// The configured drain timeout when absent.
+        within: Option<Duration>,
+    },
+    Resume {
+        provider: String,
+    },
+}
+
+/// What the owner is told.
+pub(crate) enum Order {
+    Adopt(Box<FleetSpec>, oneshot::Sender<Result<(), String>>),
+    Ask(Ask, oneshot::Sender<Result<String, String>>),
+    Status(oneshot::Sender<FleetStatus>),
+    Stop(StopMode),
+}
+
+/// The fleet from outside.
+#[derive(Clone)]
+pub(crate) struct Fleet {
+    orders: mpsc::Sender<Order>,
+    announced: watch::Receiver<Announcement>,
+}
+
+/// The refusal of a fleet that has ended.
+fn gone() -> String {
+    "llm-link has stopped".to_owned()
+}
+
+impl Fleet {
+    /// Puts a configuration in force. Answers when the changes have begun.
+    ///
+    /// # Errors
+    /// A text for people: the fleet is stopping.
+    pub(crate) async fn adopt(&self, spec: FleetSpec) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Adopt(Box::new(spec), reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Asks for something; the answer and the refusal are for people.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<String, String> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Ask(ask, reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// How everyone is doing; none when the fleet has ended.
+    pub(crate) async fn status(&self) -> Option<FleetStatus> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Begins to end; [`Owner::run`] returns when it has.
+    pub(crate) async fn stop(&self, mode: StopMode) {
+        // A fleet that has ended needs no telling.
+        let _ = self.orders.send(Order::Stop(mode)).await;
+    }
+
+    /// Resolves when a router has become ready for the first time; pending for ever if the fleet ends before.
+    pub(crate) async fn serving(&mut self) {
+        if self.announced.wait_for(|now| *now == Announcement::Serving).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

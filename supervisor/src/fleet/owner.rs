@@ -1,0 +1,259 @@
+//! The one task that touches machines. It feeds them what children, timers and operators say, has the
+//! [`Shell`] do what comes out, and keeps the router's picture of the workers up to date.
+//!
+//! It runs on the main thread's current-thread runtime (children are started there) and never waits for a
+//! child: everything it sends is queued, everything it hears is an event.
+
+use super::alarm::{Alarms, Due};
+use super::child::{ChildEvent, ChildId};
+use super::machine::{Effect, Input};
+use super::member::{Member, MemberId, ROUTER, Work};
+use super::routing::Routing;
+use super::shell::{Shell, chance};
+use super::spec::{FleetSpec, Grounds};
+use super::stop::Stage;
+use super::tree::{Slot, Tree};
+use super::{Announcement, Fleet, Order, Outcome};
+use protocol::ipc::control::FromChild;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::TaskTracker;
+
+/// Events handled in one turn before the router is told what they changed.
+const BATCH: usize = 64;
+
+/// After the last process: for the tasks that watched it.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
+/// See the module. Its verbs for operators and configurations are in `change`, for the end in `stop`.
+pub(crate) struct Owner {
+    pub(super) tree: Tree,
+    pub(super) shell: Shell,
+    pub(super) routing: Routing,
+    /// The routing may differ from the tree.
+    pub(super) dirty: bool,
+    /// What calls in flight get when something is drained.
+    pub(super) drain: Duration,
+    pub(super) stage: Stage,
+    pub(super) outcome: Outcome,
+    events: mpsc::Receiver<(ChildId, ChildEvent)>,
+    orders: mpsc::Receiver<Order>,
+    announce: watch::Sender<Announcement>,
+}
+
+impl Owner {
+    /// A fleet that has not started anything yet, and the way to give it orders.
+    pub(crate) fn new(grounds: Grounds, spec: FleetSpec) -> (Self, Fleet) {
+        let (events, heard) = mpsc::channel(256);
+        let (orders, ordered) = mpsc::channel(64);
+        let (announce, announced) = watch::channel(Announcement::Starting);
+        let mut shell = Shell {
+            grounds,
+            alarms: Alarms::default(),
+            tasks: TaskTracker::new(),
+            events,
+            epoch: spec.epoch,
+            members: 0,
+            children: 0,
+        };
+        let router = Member::new(shell.next_member(), Work::Router(spec.router.clone()), Instant::now());
+        let tree = Tree { router: Slot::new(ROUTER.to_owned(), router), providers: BTreeMap::new() };
+        let mut owner = Self {
+            tree,
+            shell,
+            routing: Routing::new(spec.routing.clone()),
+            dirty: true,
+            drain: spec.drain,
+            stage: Stage::Running,
+            outcome: Outcome::Stopped,
+            events: heard,
+            orders: ordered,
+            announce,
+        };
+        owner.adopt(spec);
+        (owner, Fleet { orders, announced })
+    }
+
+    /// Runs the fleet until it has stopped and every process is reaped. On the main thread only.
+    pub(crate) async fn run(mut self) -> Outcome {
+        self.routing.rebuild(&self.tree);
+        self.put(self.tree.router.active.id, Input::Up);
+        loop {
+            self.turn();
+            if self.is_over() {
+                break;
+            }
+            self.hear().await;
+        }
+        // Everybody is reaped; what is left are readers of pipes that a stranger may hold open.
+        self.shell.tasks.close();
+        let _ = tokio::time::timeout(LAST_TASKS, self.shell.tasks.wait()).await;
+        self.outcome
+    }
+
+    /// Waits for the next thing to happen and takes it, with whatever else has happened by then.
+    async fn hear(&mut self) {
+        let alarm = self.shell.alarms.next();
+        let alarm = async {
+            match alarm {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some((child, event)) = self.events.recv() => self.event(child, event),
+            Some(order) = self.orders.recv() => self.order(order),
+            () = alarm => self.ring(),
+        }
+        for _ in 0..BATCH {
+            let Ok((child, event)) = self.events.try_recv() else { break };
+            self.event(child, event);
+        }
+    }
+
+    fn ring(&mut self) {
+        while let Some(due) = self.shell.alarms.take(Instant::now()) {
+            match due {
+                Due::Timer { member, timer, number } => self.put(member, Input::Timeout { timer, number }),
+                Due::Leave { member } => self.leave_now(member),
+            }
+        }
+    }
+
+    fn event(&mut self, child: ChildId, event: ChildEvent) {
+        let Some(id) = self.tree.owner_of(child) else { return };
+        let Some(member) = self.tree.member(id) else { return };
+        let input = match event {
+            ChildEvent::Said(message) => said(member, message),
+            ChildEvent::Eof => Some(Input::Eof),
+            ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
+            ChildEvent::Exited(exit) => {
+                member.last_words =
+                    member.live.take().map(|live| live.child.tail.lines()).unwrap_or_default();
+                tracing::debug!(name = %member.name(), generation = member.generation, "ended: {exit}");
+                Some(Input::Exited(exit))
+            }
+        };
+        if let Some(input) = input {
+            self.put(id, input);
+        }
+    }
+
+    /// Gives a machine an input, and everything that follows from it.
+    pub(super) fn put(&mut self, id: MemberId, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(member) = self.tree.member(id) else { return };
+            for effect in member.machine.step(input, Instant::now(), chance()) {
+                inputs.extend(self.perform(id, effect));
+            }
+        }
+    }
+
+    fn perform(&mut self, id: MemberId, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Spawn => {
+                let slot = self.tree.slot_of(id)?;
+                slot.generations += 1;
+                let generation = slot.generations;
+                let member = slot.members_mut().find(|m| m.id == id)?;
+                Some(self.shell.spawn(member, generation))
+            }
+            Effect::Publish => {
+                self.dirty = true;
+                None
+            }
+            Effect::Escalate(reason) => {
+                self.escalate(reason);
+                None
+            }
+            effect @ (Effect::Send(_) | Effect::Signal(_) | Effect::Arm { .. } | Effect::Crashed(_)) => {
+                let member = self.tree.member(id)?;
+                self.shell.perform(member, effect, &self.routing)
+            }
+        }
+    }
+
+    /// After every event: what it means for replacements, for the router, for the end.
+    fn turn(&mut self) {
+        loop {
+            let changed = self.review() | self.release() | self.advance_stop();
+            self.publish();
+            if !changed {
+                break;
+            }
+        }
+        if self.tree.router.active.machine.is_serving() {
+            self.announce.send_if_modified(|now| {
+                std::mem::replace(now, Announcement::Serving) == Announcement::Starting
+            });
+        }
+    }
+
+    /// Brings the routers up to date, one push at a time: what happens until the acknowledgement goes into
+    /// the next one.
+    fn publish(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            self.routing.rebuild(&self.tree);
+            let revision = self.routing.revision();
+            for leaving in
+                self.tree.slots_mut().flat_map(Slot::members_mut).filter_map(|m| m.leaving.as_mut())
+            {
+                leaving.revision.get_or_insert(revision);
+            }
+        }
+        let newest = self.routing.revision();
+        let router = &mut self.tree.router;
+        let behind: Vec<MemberId> = std::iter::once(&router.active)
+            .chain(&router.successor)
+            .filter(|m| m.machine.is_serving() && m.sent < newest && m.acked >= m.sent)
+            .map(|m| m.id)
+            .collect();
+        for id in behind {
+            self.reconfigure(id);
+        }
+    }
+
+    /// Sends a running member its configuration again.
+    pub(super) fn reconfigure(&mut self, id: MemberId) {
+        let Some(member) = self.tree.member(id) else { return };
+        let configure = Effect::Send(super::machine::Message::Configure);
+        if let Some(input) = self.shell.perform(member, configure, &self.routing) {
+            self.put(id, input);
+        }
+    }
+}
+
+/// Takes a child's word: notes what is to be noted, and gives the machine its part.
+fn said(member: &mut Member, message: FromChild) -> Option<Input> {
+    match message {
+        FromChild::Hello { role, protocol_min, protocol_max, build: _, generation } => {
+            Some(Input::Hello { role, protocol_min, protocol_max, generation })
+        }
+        FromChild::Sandboxed(report) => {
+            member.report = Some(report.clone());
+            Some(Input::Sandboxed(report))
+        }
+        FromChild::Ready { epoch: _ } => {
+            member.acked = member.sent;
+            tracing::info!(name = %member.name(), generation = member.generation, "ready");
+            Some(Input::Ready)
+        }
+        FromChild::Acked { epoch } => {
+            member.acked = member.acked.max(epoch);
+            None
+        }
+        FromChild::Rejected { epoch, reason } => {
+            let (name, generation) = (member.name(), member.generation);
+            tracing::error!(%name, generation, epoch, "configuration refused: {reason}");
+            member.acked = member.acked.max(epoch);
+            Some(Input::Rejected(reason))
+        }
+        FromChild::Pong(pulse) => {
+            member.pulse = Some(pulse);
+            Some(Input::Pong(pulse))
+        }
+        FromChild::Drained => Some(Input::Drained),
+    }
+}

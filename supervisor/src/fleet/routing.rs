@@ -1,0 +1,66 @@
+//! What the router is told: the configured routing with the lanes, states and reasons of the moment.
+//! Rebuilt whenever something changed; a push has the next revision, which is the epoch the router sees.
+
+use super::spec::RouterSpec;
+use super::tree::{Hold, Slot, Tree};
+use protocol::ipc::configure::{Provider, RouterConfig, WorkerState};
+use zeroize::Zeroizing;
+
+/// The newest routing.
+pub(crate) struct Routing {
+    template: RouterConfig,
+    current: RouterConfig,
+}
+
+impl Routing {
+    /// Nothing is known of any worker yet.
+    pub(crate) fn new(template: RouterConfig) -> Self {
+        let current = RouterConfig { epoch: 0, ..template.clone() };
+        Self { template, current }
+    }
+
+    /// Another configuration; in force with the next rebuild.
+    pub(crate) fn replace(&mut self, template: RouterConfig) {
+        self.template = template;
+    }
+
+    /// The number of the newest routing.
+    pub(crate) fn revision(&self) -> u64 {
+        self.current.epoch
+    }
+
+    /// Takes the tree as it is now; makes a new revision if that differs.
+    pub(crate) fn rebuild(&mut self, tree: &Tree) {
+        let provider = |p: &Provider| provider(p, tree.providers.get(&p.name));
+        let next = RouterConfig {
+            epoch: self.current.epoch,
+            providers: self.template.providers.iter().map(provider).collect(),
+            ..self.template.clone()
+        };
+        if next != self.current || next.epoch == 0 {
+            self.current = RouterConfig { epoch: next.epoch + 1, ..next };
+        }
+    }
+
+    /// As it travels to that router. It holds tokens, so it is wiped after use.
+    ///
+    /// # Errors
+    /// When it has no JSON form, which a type of strings and numbers always has.
+    pub(crate) fn body(&self, router: &RouterSpec) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        serde_json::to_vec(&router.own(self.current.clone())).map(Zeroizing::new)
+    }
+}
+
+fn provider(template: &Provider, slot: Option<&Slot>) -> Provider {
+    let mut provider = template.clone();
+    let Some(slot) = slot.filter(|slot| slot.hold != Hold::Disabled) else { return provider };
+    provider.state = slot.active.state();
+    provider.lane = slot.active.lane();
+    provider.reason = match (slot.hold, provider.state) {
+        (Hold::Operator, WorkerState::Stopped) => "drained by the operator".to_owned(),
+        // The steps of a start are of no use to the router and would each cost a push.
+        (_, WorkerState::Starting) => "starting".to_owned(),
+        _ => slot.active.machine.explain(),
+    };
+    provider
+}

@@ -1,0 +1,7 @@
+//! The fleet with real processes: this test binary starts itself as router and workers ([`fake`]).
+
+mod end;
+mod fake;
+mod life;
+mod replacement;
+mod rig;

@@ -1,0 +1,191 @@
+//! A child that speaks the control protocol and misbehaves on request. What it does stands in its name,
+//! dash separated: a worker `a-exit1` ends with code 1 at once.
+//!
+//! The fake router answers every connection with the routing it was told last, as JSON, and closes; the fake
+//! worker answers every data connection with its generation.
+
+use protocol::ipc::control::{FromChild, Pulse, Role, SandboxLevel, SandboxReport, ToChild};
+use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
+use protocol::transport::control::{ControlReceiver, ControlSender, child_end};
+use protocol::transport::inherit;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
+
+/// Environment of a fake child.
+pub(super) const ROLE: &str = "FAKE_ROLE";
+pub(super) const NAME: &str = "FAKE_NAME";
+pub(super) const GENERATION: &str = "FAKE_GENERATION";
+/// The test that is the child's program.
+pub(super) const PROGRAM: &str = "fleet::tests::fake::program";
+
+#[test]
+#[ignore = "the program of the children of other tests"]
+fn program() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let name = std::env::var(NAME).unwrap();
+    let generation = std::env::var(GENERATION).unwrap().parse().unwrap();
+    let role = if role == "router" { Role::Router } else { Role::Worker };
+    let control = inherit::adopt_control().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (sender, receiver) = child_end(control).unwrap();
+        let routing = Arc::default();
+        Fake { role, name, generation, sender, receiver, routing }.live().await;
+    });
+}
+
+struct Fake {
+    role: Role,
+    name: String,
+    generation: u64,
+    sender: ControlSender<FromChild>,
+    receiver: ControlReceiver<ToChild>,
+    routing: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Fake {
+    fn does(&self, what: &str) -> bool {
+        self.name.split('-').any(|part| part == what)
+    }
+
+    async fn live(mut self) {
+        if self.does("exit1") {
+            eprintln!("about to end");
+            end(1);
+        }
+        if self.does("exit78") {
+            end(78);
+        }
+        self.hello().await;
+        let mut tasks = JoinSet::new();
+        self.serve(&mut tasks);
+        let mut epoch = 0;
+        let mut ready = false;
+        while let Some(received) = self.receiver.receive().await.unwrap() {
+            match received.message {
+                ToChild::Configure { epoch: next } => {
+                    epoch = next;
+                    *self.routing.lock().unwrap() = received.body.to_vec();
+                    if ready {
+                        self.tell(FromChild::Acked { epoch }).await;
+                    } else if self.role == Role::Router {
+                        ready = self.ready(epoch).await;
+                    } else {
+                        self.report().await;
+                        if !self.does("key") {
+                            ready = self.ready(epoch).await;
+                        }
+                    }
+                }
+                ToChild::Secret => {
+                    eprintln!("my key is {}", String::from_utf8_lossy(&received.body));
+                    ready = self.ready(epoch).await;
+                }
+                ToChild::Ping { seq } => self.pong(seq, epoch).await,
+                ToChild::Drain { within_ms } => self.drain(within_ms).await,
+                ToChild::Resume => {}
+                ToChild::Shutdown if self.does("stubborn") => {}
+                ToChild::Shutdown => return,
+            }
+        }
+    }
+
+    async fn hello(&mut self) {
+        let protocol_max = if self.does("future") { PROTOCOL_MAX + 7 } else { PROTOCOL_MAX };
+        let protocol_min = if self.does("future") { protocol_max } else { PROTOCOL_MIN };
+        let (role, generation, build) = (self.role, self.generation, "fake".to_owned());
+        self.tell(FromChild::Hello { role, protocol_min, protocol_max, build, generation }).await;
+    }
+
+    async fn report(&mut self) {
+        let level = if self.does("weak") { SandboxLevel::Partial } else { SandboxLevel::Full };
+        let yes = true;
+        self.tell(FromChild::Sandboxed(SandboxReport {
+            level,
+            no_new_privs: yes,
+            not_dumpable: yes,
+            rlimits: yes,
+            landlock_files: yes,
+            landlock_net: yes,
+            landlock_scope: yes,
+            seccomp: !self.does("weak"),
+            missing: if self.does("weak") { vec!["seccomp: not here".into()] } else { Vec::new() },
+        }))
+        .await;
+    }
+
+    async fn ready(&mut self, epoch: u64) -> bool {
+        if self.does("hang") {
+            return false;
+        }
+        self.tell(FromChild::Ready { epoch }).await;
+        if self.does("flood") {
+            std::thread::Builder::new().spawn(flood).unwrap();
+        }
+        if self.does("abort") {
+            eprintln!("memory allocation of 123 bytes failed");
+            std::process::abort();
+        }
+        true
+    }
+
+    async fn pong(&mut self, seq: u64, epoch: u64) {
+        if !self.does("mute") {
+            self.tell(FromChild::Pong(Pulse { seq, epoch, in_flight: 3, ..Pulse::default() })).await;
+        }
+    }
+
+    async fn drain(&mut self, within_ms: u64) {
+        if self.does("slow") {
+            tokio::time::sleep(Duration::from_millis(within_ms)).await;
+        }
+        self.tell(FromChild::Drained).await;
+    }
+
+    async fn tell(&mut self, message: FromChild) {
+        self.sender.send(&message, &[]).await.unwrap();
+    }
+
+    fn serve(&self, tasks: &mut JoinSet<()>) {
+        let (routing, generation) = (Arc::clone(&self.routing), self.generation);
+        if self.role == Role::Worker {
+            let listener = UnixListener::from_std(inherit::adopt_unix_listener(0).unwrap()).unwrap();
+            tasks.spawn(async move {
+                loop {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let _ = stream.write_all(generation.to_string().as_bytes()).await;
+                }
+            });
+            return;
+        }
+        let listener = TcpListener::from_std(inherit::adopt_tcp_listener(0).unwrap()).unwrap();
+        tasks.spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let body = routing.lock().unwrap().clone();
+                let _ = stream.write_all(&body).await;
+            }
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the end of a child's program, deep in a test harness")]
+fn end(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// 100 MB to standard error, as fast as it is taken.
+fn flood() {
+    use std::io::Write;
+    let line = [b"noise ".repeat(20), b"\n".to_vec()].concat();
+    let block = line.repeat(1000);
+    let mut stderr = std::io::stderr().lock();
+    for _ in 0..100_000_000 / block.len() {
+        if stderr.write_all(&block).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Signals and sockets of the service manager in, notifications out. Decides nothing: what a stop means is the fleet's business.
+
+use protocol::transport::inherit::adopt_activated;
+use sd_notify::NotifyState;
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// What the operator wants, by signal (signal(7); `man llm-link` lists them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGTERM or SIGINT, the first time: finish what runs, then stop.
+    Stop,
+    /// SIGQUIT: end what runs, in order.
+    Fast,
+    /// SIGTERM or SIGINT, the second time: kill what runs.
+    Cut,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// The signals this process listens to.
+pub(crate) struct Signals {
+    term: Stream,
+    int: Stream,
+    quit: Stream,
+    hup: Stream,
+    stopping: bool,
+}
+
+impl Signals {
+    /// From now on these signals no longer end the process by themselves.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hup: signal(SignalKind::hangup())?,
+            stopping: false,
+        })
+    }
+
+    /// The next one. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.term.recv() => self.stop(),
+            _ = self.int.recv() => self.stop(),
+            _ = self.quit.recv() => Signal::Fast,
+            _ = self.hup.recv() => Signal::Reload,
+        }
+    }
+
+    fn stop(&mut self) -> Signal {
+        if std::mem::replace(&mut self.stopping, true) { Signal::Cut } else { Signal::Stop }
+    }
+}
+
+/// The listening sockets that the service manager passed on (sd_listen_fds(3)); none when it passed none. To be called
+/// before anything else opens a descriptor.
+///
+/// # Errors
+/// What was passed on are not listening TCP sockets.
+pub(crate) fn activated() -> io::Result<Vec<TcpListener>> {
+    sd_notify::listen_fds()?.map(|number| Ok(adopt_activated(number)?)).collect()
+}
+
+/// Tells systemd how we are (sd_notify(3)); does nothing when not started by it.
+pub(crate) fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!("systemd was not notified: {error}");
+    }
+}
+
+/// Ticks as often as systemd's watchdog wants to be fed (a third of `WatchdogSec`); never without one.
+pub(crate) struct Watchdog {
+    ticks: Option<Interval>,
+}
+
+impl Watchdog {
+    pub(crate) fn new() -> Self {
+        let ticks = sd_notify::watchdog_enabled().map(|period| {
+            let mut ticks = interval((period / 3).max(Duration::from_millis(10)));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        Self { ticks }
+    }
+
+    /// Waits for the next feeding and does it. Cancel safe.
+    pub(crate) async fn feed(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => {
+                ticks.tick().await;
+                notify(&[NotifyState::Watchdog]);
+            }
+            None => std::future::pending().await,
+        }
+    }
+}

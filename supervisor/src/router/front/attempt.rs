@@ -1,0 +1,121 @@
+//! One try of a call at one worker, up to the commit point.
+
+use super::course::Setback;
+use super::gate::Permit;
+use super::hold::{Held, Hold, Verdict};
+use super::refusal::Upstream;
+use super::relay::{Relay, Shape, failure_of, worker_lost};
+use super::reply::ReplyBody;
+use crate::router::trace::{End, Record};
+use bytes::Bytes;
+use protocol::dialect::Dialect;
+use protocol::ipc::call::{ReplyHead, Reset, ResetCode, Trailer};
+use protocol::model::{Failure, FailureKind, Retry};
+use protocol::transport::link::CallStream;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How a try ended.
+pub(crate) enum Tried {
+    Answered(Answer),
+    /// The call's deadline passed; the worker was told.
+    Late,
+    Failed {
+        failure: Failure,
+        upstream: Option<Upstream>,
+        setback: Setback,
+        trailer: Option<Trailer>,
+    },
+}
+
+/// An answer at its commit point.
+pub(crate) struct Answer {
+    held: Held,
+    rest: Rest,
+}
+
+enum Rest {
+    Follows(CallStream),
+    Nothing(Trailer),
+}
+
+impl Answer {
+    /// The head and the body for the client; record and place live as long as the answer.
+    pub(crate) fn into_reply(
+        self,
+        dialect: Dialect,
+        record: Record,
+        place: Permit,
+    ) -> (ReplyHead, ReplyBody) {
+        let Held { head, chunks } = self.held;
+        let body = match self.rest {
+            Rest::Nothing(trailer) => {
+                record.finish(End::Served, Some(trailer));
+                ReplyBody::whole(chunks)
+            }
+            Rest::Follows(stream) => {
+                let shape = if head.stream { Shape::Events } else { Shape::Document };
+                ReplyBody::relay(Relay::new(chunks, stream, dialect, shape, record, place))
+            }
+        };
+        (head, body)
+    }
+}
+
+/// Listens to the worker until its answer may be shown, or failed. Holds back up to `hold` bytes.
+pub(crate) async fn run(mut stream: CallStream, hold: usize, deadline: Option<Instant>) -> Tried {
+    let mut hold = Hold::new(hold);
+    loop {
+        let answer = match deadline {
+            None => stream.next().await,
+            Some(deadline) => match timeout_at(deadline, stream.next()).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    stream.cancel(ResetCode::Deadline);
+                    return Tried::Late;
+                }
+            },
+        };
+        match hold.take(answer) {
+            Verdict::Wait => {}
+            Verdict::Commit(held) => return Tried::Answered(Answer { held, rest: Rest::Follows(stream) }),
+            Verdict::Complete(held, trailer) => {
+                return Tried::Answered(Answer { held, rest: Rest::Nothing(trailer) });
+            }
+            Verdict::Broken(reset, body) => return broken(reset, body),
+            Verdict::Lost => return lost(),
+            Verdict::Nonsense(what) => return nonsense(what),
+        }
+    }
+}
+
+fn broken(reset: Reset, body: Bytes) -> Tried {
+    if reset.code == ResetCode::Protocol && reset.failure.is_none() {
+        return lost();
+    }
+    let trailer = reset.trailer.clone();
+    let headers = reset.headers.clone();
+    let refused = reset.code == ResetCode::Refused;
+    let failure = failure_of(reset);
+    let setback = if refused || failure.kind == FailureKind::Refused {
+        Setback::Refused
+    } else {
+        Setback::Failed {
+            retry: failure.retry,
+            retry_after: failure.retry_after_ms.map(Duration::from_millis),
+        }
+    };
+    let upstream = (!body.is_empty()).then_some(Upstream { headers, body });
+    Tried::Failed { failure, upstream, setback, trailer }
+}
+
+fn lost() -> Tried {
+    Tried::Failed { failure: worker_lost(), upstream: None, setback: Setback::Lost, trailer: None }
+}
+
+fn nonsense(what: &str) -> Tried {
+    tracing::error!(what, "a worker sent what makes no sense");
+    let failure = Failure::new(FailureKind::Internal, format!("the worker sent {what}"));
+    let setback = Setback::Failed { retry: Retry::Elsewhere, retry_after: None };
+    Tried::Failed { failure, upstream: None, setback, trailer: None }
+}

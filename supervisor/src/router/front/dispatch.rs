@@ -1,0 +1,303 @@
+//! The one retry loop: follows a call's course over its candidates until one of them answers, and stops at
+//! the first byte for the client.
+
+use super::attempt::{self, Tried};
+use super::call::Call;
+use super::course::{Course, Price, Replay, Setback, Step};
+use super::gate::{Gate, Permit};
+use super::refusal::{Refusal, Shown};
+use super::reply::ReplyBody;
+use crate::router::routing::{Candidate, Standing};
+use crate::router::shard::Shard;
+use crate::router::trace::{AttemptResult, End, Exclusion, Record};
+use protocol::ipc::call::ReplyHead;
+use protocol::model::{Failure, FailureKind};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a call waits for a worker that may be ready within moments, all waits together.
+const AWAIT: Duration = Duration::from_millis(750);
+/// What a client is told to wait when there is no place or no worker.
+const COME_BACK_MS: u64 = 1000;
+
+/// A dispatch that goes on by itself.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// How a dispatch ends.
+pub(crate) enum Outcome {
+    Answered(Answered),
+    Failed(Refusal),
+}
+
+/// An answer for the client.
+pub(crate) struct Answered {
+    pub(crate) head: ReplyHead,
+    pub(crate) candidate: Candidate,
+    pub(crate) attempts: u8,
+    pub(crate) body: ReplyBody,
+}
+
+/// Runs a call to its answer, or to the failure its client is shown.
+pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, record: Record) -> Outcome {
+    let mut run = Run { shard, call, course, record, shown: Shown::default(), waited_until: None };
+    run.note_exclusions();
+    loop {
+        let step = run.course.next(|c| standing(&run.shard, c));
+        let go_on = match step {
+            Step::Stop => false,
+            Step::Await { at } => run.wait_for_worker(at).await,
+            Step::Go { at, after, price } => {
+                if !run.may_go(after, price) {
+                    false
+                } else {
+                    if !after.is_zero() {
+                        sleep(after).await;
+                    }
+                    match run.attempt(at).await {
+                        Next::Answered(tried) => return run.answered(at, tried),
+                        Next::GoOn => true,
+                        Next::Stop => false,
+                    }
+                }
+            }
+        };
+        if !go_on || run.shard.shared.is_cut() {
+            return run.give_up();
+        }
+    }
+}
+
+struct Run {
+    shard: Arc<Shard>,
+    call: Call,
+    course: Course,
+    record: Record,
+    /// The failure worth showing so far.
+    shown: Shown,
+    /// When waiting for workers ends; set by the first wait.
+    waited_until: Option<Instant>,
+}
+
+enum Next {
+    Answered(Box<Served>),
+    GoOn,
+    Stop,
+}
+
+/// An attempt that answered, and its place at the provider.
+struct Served {
+    answer: attempt::Answer,
+    place: Permit,
+}
+
+/// How fit a candidate is by the newest configuration.
+fn standing(shard: &Shard, candidate: &Candidate) -> Standing {
+    shard.standing(&shard.shared.snapshot().table, &candidate.provider)
+}
+
+impl Run {
+    fn note_exclusions(&mut self) {
+        let route = self.course.route().clone();
+        let excluded = route
+            .iter()
+            .enumerate()
+            .filter_map(|(candidate, c)| {
+                let standing = standing(&self.shard, c);
+                let reason = standing.reason().filter(|_| !standing.is_fit())?;
+                Some(Exclusion { candidate, reason: reason.to_owned() })
+            })
+            .collect();
+        self.record.note(|t| {
+            t.route = Some(route);
+            t.excluded = excluded;
+        });
+    }
+
+    /// The deadline and the retry budget allow this step.
+    fn may_go(&mut self, after: Duration, price: Price) -> bool {
+        if self.call.deadline.is_some_and(|d| Instant::now() + after >= d) {
+            self.too_late();
+            return false;
+        }
+        match price {
+            Price::Free => true,
+            Price::Retry => {
+                let granted = self.shard.shared.may_retry();
+                if granted {
+                    self.course.paid();
+                } else {
+                    tracing::debug!(call = %self.call.id, "the retry budget is spent");
+                }
+                granted
+            }
+        }
+    }
+
+    /// Waits until a candidate is fit. False = nobody became fit in time, or too many wait already.
+    async fn wait_for_worker(&mut self, at: usize) -> bool {
+        let snapshot = self.shard.shared.snapshot();
+        let provider = self.course.candidate(at).provider.clone();
+        let waiting = snapshot.gate(&provider).map(Gate::wait);
+        let Some(Ok(_waiting)) = waiting else {
+            // Another candidate may have room to wait at.
+            self.course.failed(at, Setback::Crowded, 0.0);
+            self.shown.offer(crowded(&provider), None, at);
+            return true;
+        };
+        let until = *self.waited_until.get_or_insert_with(|| Instant::now() + AWAIT);
+        let until = self.call.deadline.map_or(until, |d| d.min(until));
+        let mut news = self.shard.shared.news.listen();
+        loop {
+            // Looked at after the subscription: nothing that happens in between is missed.
+            if !matches!(self.course.next(|c| standing(&self.shard, c)), Step::Await { .. }) {
+                return true;
+            }
+            if timeout_at(until, news.changed()).await.is_err() || self.shard.shared.is_cut() {
+                return false;
+            }
+        }
+    }
+
+    async fn attempt(&mut self, at: usize) -> Next {
+        let candidate = self.course.candidate(at).clone();
+        let began = self.record.elapsed();
+        let Some(place) = self.place(at, &candidate).await else { return self.after_queue() };
+        let opened = match self.shard.lanes.opener(&candidate.provider) {
+            None => Err("the worker's connection is gone".to_owned()),
+            Some(opener) => {
+                let head = self.call.head(&candidate, self.course.sent() + 1, Instant::now());
+                opener.open(&head, vec![self.call.body.clone()]).map_err(|e| e.to_string())
+            }
+        };
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(why) => {
+                let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
+                self.failed(at, began, failure, None, Setback::Refused);
+                return Next::GoOn;
+            }
+        };
+        self.course.handed_over(at);
+        let hold = self.shard.shared.snapshot().limits.hold_bytes as usize;
+        match attempt::run(stream, hold, self.call.deadline).await {
+            Tried::Answered(answer) => {
+                self.record.tried(at, began, AttemptResult::Answered);
+                Next::Answered(Box::new(Served { answer, place }))
+            }
+            Tried::Late => {
+                self.too_late();
+                Next::Stop
+            }
+            Tried::Failed { failure, upstream, setback, trailer } => {
+                if setback == Setback::Refused {
+                    self.course.take_back(at);
+                }
+                if trailer.is_some() {
+                    self.record.note(|t| t.trailer = trailer);
+                }
+                self.failed(at, began, failure, upstream, setback);
+                Next::GoOn
+            }
+        }
+    }
+
+    /// A place at the provider, after waiting for it if need be.
+    async fn place(&mut self, at: usize, candidate: &Candidate) -> Option<Permit> {
+        let snapshot = self.shard.shared.snapshot();
+        let gate = snapshot.gate(&candidate.provider)?;
+        let entering = gate.enter(&self.call.caller.app);
+        let entered = match self.call.deadline {
+            None => entering.await,
+            Some(deadline) => timeout_at(deadline, entering).await.ok()?,
+        };
+        match entered {
+            Ok(place) => Some(place),
+            Err(_) => {
+                let began = self.record.elapsed();
+                self.failed(at, began, crowded(&candidate.provider), None, Setback::Crowded);
+                None
+            }
+        }
+    }
+
+    /// No place: the deadline passed while waiting, or another candidate may have one.
+    fn after_queue(&mut self) -> Next {
+        if self.call.deadline.is_some_and(|d| Instant::now() >= d) {
+            self.too_late();
+            return Next::Stop;
+        }
+        Next::GoOn
+    }
+
+    fn too_late(&mut self) {
+        let failure = Failure::new(FailureKind::Timeout, "no answer came before the call's deadline");
+        self.shown.offer(failure, None, 0);
+    }
+
+    fn failed(
+        &mut self,
+        at: usize,
+        began: Duration,
+        failure: Failure,
+        upstream: Option<super::refusal::Upstream>,
+        setback: Setback,
+    ) {
+        let result = AttemptResult::Failed(failure.kind, failure.message.clone());
+        self.record.tried(at, began, result);
+        self.course.failed(at, setback, random());
+        self.shown.offer(failure, upstream, at);
+    }
+
+    fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
+        self.record.commit();
+        let candidate = self.course.candidate(at).clone();
+        let attempts = self.course.sent();
+        let Served { answer, place } = *served;
+        let dialect = self.call.dialect;
+        let (head, body) = answer.into_reply(dialect, self.record, place);
+        Outcome::Answered(Answered { head, candidate, attempts, body })
+    }
+
+    fn give_up(self) -> Outcome {
+        let attempts = self.course.sent();
+        let too_large = self.call.rules.replay == Replay::TooLarge && attempts > 0;
+        let shown = if self.shard.shared.is_cut() { Some((stopping(), None, 0)) } else { self.shown.take() };
+        let (mut failure, upstream, at) = shown.unwrap_or_else(|| (self.nobody(), None, 0));
+        if too_large && upstream.is_none() {
+            failure.message.push_str("; a request body of more than 32 MiB is sent only once");
+        }
+        let candidate = self.course.route().get(at).cloned();
+        self.record.finish(End::Failed(failure.kind), None);
+        Outcome::Failed(Refusal { failure, upstream, candidate, attempts })
+    }
+
+    /// The failure of a call that nobody was fit to take.
+    fn nobody(&self) -> Failure {
+        let reasons = self.course.route().iter().map(|c| match standing(&self.shard, c).reason() {
+            Some(reason) => format!("{}: {reason}", c.provider),
+            None => format!("{}: it cannot take this call again", c.provider),
+        });
+        let mut reasons: Vec<String> = reasons.collect();
+        reasons.dedup();
+        let message = format!("no provider can take the call now ({})", reasons.join("; "));
+        Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
+    }
+}
+
+/// The failure of a call that the end of this process cuts.
+pub(crate) fn stopping() -> Failure {
+    Failure::new(FailureKind::Unavailable, "LLM Link is stopping").with_retry_after_ms(COME_BACK_MS)
+}
+
+fn crowded(provider: &str) -> Failure {
+    let message = format!("the provider `{provider}` has as many calls as it takes, and its queue is full");
+    Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
+}
+
+/// A number in 0..1 for jitter; 0.5 if the system has no randomness.
+fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |n| f64::from(n) / (f64::from(u32::MAX) + 1.0))
+}

@@ -1,0 +1,197 @@
+//! How many calls a provider has at once: places, and a bounded queue that is fair between apps.
+//!
+//! [`Places`] is the pure part: who is in, who waits, who is next. [`Gate`] gives out RAII permits and wakes
+//! the next in line. It decides nothing about candidates and knows no HTTP.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Why a call did not get a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueFull;
+
+/// The gate of one provider. Lives as long as the provider is configured, whatever its worker does.
+pub(crate) struct Gate {
+    places: Mutex<Places<oneshot::Sender<Permit>>>,
+}
+
+impl Gate {
+    pub(crate) fn new(max: u32, max_queue: u32) -> Arc<Self> {
+        Arc::new(Self { places: Mutex::new(Places::new(max, max_queue)) })
+    }
+
+    /// New limits; calls that fit now are let in.
+    pub(crate) fn resize(self: &Arc<Self>, max: u32, max_queue: u32) {
+        let mut places = self.lock();
+        places.max = max;
+        places.max_queue = max_queue;
+        let next = places.admit();
+        drop(places);
+        self.let_in(next);
+    }
+
+    /// A place, at once or after waiting in the queue of `app`. Cancel safe: a call that stops waiting leaves
+    /// the queue.
+    pub(crate) async fn enter(self: &Arc<Self>, app: &Arc<str>) -> Result<Permit, QueueFull> {
+        let (sender, receiver) = oneshot::channel();
+        let ticket = {
+            let mut places = self.lock();
+            if places.take() {
+                return Ok(self.permit());
+            }
+            places.queue(app, sender).ok_or(QueueFull)?
+        };
+        let _queued = Queued { gate: self, ticket };
+        receiver.await.map_err(|_| QueueFull)
+    }
+
+    /// A place in the queue for a call that waits for the worker itself. Dropped, it is free again.
+    pub(crate) fn wait(self: &Arc<Self>) -> Result<Waiting, QueueFull> {
+        if self.lock().wait() { Ok(Waiting(Arc::clone(self))) } else { Err(QueueFull) }
+    }
+
+    /// Calls in, and calls that wait.
+    #[cfg(test)]
+    pub(crate) fn load(&self) -> (u32, u32) {
+        let places = self.lock();
+        (places.taken, places.waiting())
+    }
+
+    fn permit(self: &Arc<Self>) -> Permit {
+        Permit(Arc::clone(self))
+    }
+
+    /// Hands places to waiting calls. One that is gone gives its place back by dropping the permit.
+    fn let_in(self: &Arc<Self>, next: Vec<oneshot::Sender<Permit>>) {
+        for sender in next {
+            drop(sender.send(self.permit()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places<oneshot::Sender<Permit>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One place. Dropped, the next in line has it.
+pub(crate) struct Permit(Arc<Gate>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut places = self.0.lock();
+        places.taken = places.taken.saturating_sub(1);
+        let next = places.admit();
+        drop(places);
+        self.0.let_in(next);
+    }
+}
+
+/// See [`Gate::wait`].
+pub(crate) struct Waiting(Arc<Gate>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut places = self.0.lock();
+        places.elsewhere = places.elsewhere.saturating_sub(1);
+    }
+}
+
+/// Takes a call out of the queue when it stops waiting.
+struct Queued<'a> {
+    gate: &'a Gate,
+    ticket: u64,
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.gate.lock().leave(self.ticket);
+    }
+}
+
+/// Who has a place and who waits, app by app. `W` is how a waiting call is woken.
+#[derive(Debug)]
+struct Places<W> {
+    max: u32,
+    max_queue: u32,
+    taken: u32,
+    queued: u32,
+    /// Calls that wait for something else but count as queued.
+    elsewhere: u32,
+    tickets: u64,
+    /// The apps that wait, next one first; an app that was served goes to the end.
+    lines: VecDeque<(Arc<str>, Line<W>)>,
+}
+
+/// The waiting calls of one app, by ticket.
+type Line<W> = VecDeque<(u64, W)>;
+
+impl<W> Places<W> {
+    fn new(max: u32, max_queue: u32) -> Self {
+        Self { max, max_queue, taken: 0, queued: 0, elsewhere: 0, tickets: 0, lines: VecDeque::new() }
+    }
+
+    fn waiting(&self) -> u32 {
+        self.queued + self.elsewhere
+    }
+
+    /// Takes a free place, unless others wait for it.
+    fn take(&mut self) -> bool {
+        let free = self.taken < self.max && self.queued == 0;
+        self.taken += u32::from(free);
+        free
+    }
+
+    fn wait(&mut self) -> bool {
+        let room = self.waiting() < self.max_queue;
+        self.elsewhere += u32::from(room);
+        room
+    }
+
+    fn queue(&mut self, app: &Arc<str>, wake: W) -> Option<u64> {
+        if self.waiting() >= self.max_queue {
+            return None;
+        }
+        self.queued += 1;
+        self.tickets += 1;
+        match self.lines.iter_mut().find(|(name, _)| name == app) {
+            Some((_, line)) => line.push_back((self.tickets, wake)),
+            None => self.lines.push_back((Arc::clone(app), VecDeque::from([(self.tickets, wake)]))),
+        }
+        Some(self.tickets)
+    }
+
+    /// Gives the free places to those who wait, one app after the other.
+    fn admit(&mut self) -> Vec<W> {
+        let mut admitted = Vec::new();
+        while self.taken < self.max {
+            let Some((app, mut line)) = self.lines.pop_front() else { break };
+            if let Some((_, wake)) = line.pop_front() {
+                self.queued -= 1;
+                self.taken += 1;
+                admitted.push(wake);
+            }
+            if !line.is_empty() {
+                self.lines.push_back((app, line));
+            }
+        }
+        admitted
+    }
+
+    /// A waiting call is gone; nothing happens if it was admitted already.
+    fn leave(&mut self, ticket: u64) {
+        for at in 0..self.lines.len() {
+            let line = &mut self.lines[at].1;
+            let Some(position) = line.iter().position(|(t, _)| *t == ticket) else { continue };
+            line.remove(position);
+            self.queued -= 1;
+            if line.is_empty() {
+                self.lines.remove(at);
+            }
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

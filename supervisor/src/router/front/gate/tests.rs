@@ -1,0 +1,100 @@
+//! Fairness and bounds of the queue; permits that are never lost.
+
+use super::*;
+use proptest::prelude::*;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+fn app(name: &str) -> Arc<str> {
+    name.into()
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn apps_take_turns() {
+    let mut places = Places::new(1, 10);
+    assert!(places.take());
+    for (name, n) in [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6)] {
+        places.queue(&app(name), n).unwrap();
+    }
+    let mut order = vec![];
+    while places.queued > 0 {
+        places.taken -= 1;
+        order.extend(places.admit());
+    }
+    assert_eq!(order, [1, 4, 5, 2, 6, 3]);
+}
+
+#[test]
+fn nobody_overtakes_the_queue() {
+    let gate = Gate::new(1, 5);
+    let (a, b) = (app("a"), app("b"));
+    let Poll::Ready(Ok(first)) = poll(pin!(gate.enter(&a))) else { panic!("the first call gets in") };
+    let mut second = pin!(gate.enter(&a));
+    assert!(poll(second.as_mut()).is_pending());
+    drop(first);
+    assert!(poll(pin!(gate.enter(&b))).is_pending(), "the freed place belongs to the one who waited");
+    let Poll::Ready(Ok(_permit)) = poll(second.as_mut()) else { panic!("the second call is in now") };
+    assert_eq!(gate.load(), (1, 0), "the third gave up waiting");
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_also_those_who_wait_for_the_worker() {
+    let gate = Gate::new(0, 2);
+    let a = app("a");
+    let _waiting = gate.wait().ok().unwrap();
+    let mut queued = pin!(gate.enter(&a));
+    assert!(poll(queued.as_mut()).is_pending());
+    assert!(matches!(poll(pin!(gate.enter(&a))), Poll::Ready(Err(QueueFull))));
+    assert!(gate.wait().is_err());
+    gate.resize(1, 2);
+    assert!(matches!(poll(queued.as_mut()), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn a_place_handed_to_a_call_that_just_left_goes_on_to_the_next() {
+    let gate = Gate::new(1, 5);
+    let a = app("a");
+    let Poll::Ready(Ok(first)) = poll(pin!(gate.enter(&a))) else { panic!("the first call gets in") };
+    let mut next = pin!(gate.enter(&a));
+    {
+        let mut leaver = pin!(gate.enter(&a));
+        assert!(poll(leaver.as_mut()).is_pending());
+        assert!(poll(next.as_mut()).is_pending());
+        drop(first);
+    }
+    assert!(matches!(poll(next.as_mut()), Poll::Ready(Ok(_))));
+}
+
+proptest! {
+    /// Whatever happens, the books balance: nobody waits while a place is free, and limits hold.
+    #[test]
+    fn books_balance(max in 0u32..4, queue in 0u32..5, steps in proptest::collection::vec((0u8..3, 0u8..3), 0..60)) {
+        let mut places = Places::new(max, queue);
+        let mut waiting: Vec<u64> = vec![];
+        let names = [app("a"), app("b"), app("c")];
+        for (what, who) in steps {
+            match what {
+                0 => if !places.take() {
+                    waiting.extend(places.queue(&names[usize::from(who)], places.tickets + 1));
+                },
+                1 if places.taken > 0 => {
+                    places.taken -= 1;
+                    let admitted = places.admit();
+                    waiting.retain(|t| !admitted.contains(t));
+                }
+                _ => if let Some(ticket) = waiting.pop() { places.leave(ticket) },
+            }
+            let lines: usize = places.lines.iter().map(|(_, l)| l.len()).sum();
+            prop_assert_eq!(lines, places.queued as usize);
+            prop_assert_eq!(waiting.len(), lines);
+            prop_assert!(places.lines.iter().all(|(_, l)| !l.is_empty()));
+            prop_assert!(places.taken <= max && places.queued <= queue);
+            prop_assert!(places.queued == 0 || places.taken == max);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Who calls: from the key in the request to an app. Knows hashes only; decides nothing about limits.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use protocol::ipc::configure::App;
+use protocol::model::{Failure, FailureKind};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// The app of callers without a key on an open listener.
+const DEFAULT_APP: &str = "default";
+/// Where clients of the different dialects put their key, besides `authorization`.
+const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
+
+/// Whom a listener lets in without a valid key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Everybody,
+    /// Whoever asks for it by a local name; see [`super::hosts`].
+    Local,
+    Nobody,
+}
+
+/// The app a call is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) app: Arc<str>,
+    /// Refuse what cannot be translated without loss.
+    pub(crate) strict: bool,
+    pub(crate) proof: Proof,
+}
+
+/// How a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Key,
+    /// The door was open.
+    None,
+}
+
+/// A key hash that is not 64 hexadecimal digits.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the app `{app}` has a key hash that is not 64 hexadecimal digits")]
+pub(crate) struct CallersError {
+    app: String,
+}
+
+/// All apps by key hash.
+#[derive(Debug)]
+pub(crate) struct Callers {
+    keys: Vec<([u8; 32], Caller)>,
+    default: Caller,
+}
+
+impl Callers {
+    /// The callers of a configuration.
+    pub(crate) fn new(apps: &[App]) -> Result<Self, CallersError> {
+        let mut keys = Vec::new();
+        let mut default = Caller { app: DEFAULT_APP.into(), strict: false, proof: Proof::None };
+        for app in apps {
+            let caller = Caller { app: app.name.as_str().into(), strict: app.strict, proof: Proof::Key };
+            for hash in &app.key_hashes {
+                let hash = unhex(hash).ok_or_else(|| CallersError { app: app.name.clone() })?;
+                keys.push((hash, caller.clone()));
+            }
+            if app.name == DEFAULT_APP {
+                default = Caller { proof: Proof::None, ..caller };
+            }
+        }
+        Ok(Self { keys, default })
+    }
+
+    /// The caller with these headers. On an open door every key that is none of ours passes as the default
+    /// app, because client libraries always send one.
+    pub(crate) fn identify(&self, headers: &HeaderMap, door: Door) -> Result<Caller, Box<Failure>> {
+        let key = presented(headers);
+        if let Some(caller) = key.and_then(|key| self.holder(key)) {
+            return Ok(caller.clone());
+        }
+        match (door, key) {
+            (Door::Everybody | Door::Local, _) => Ok(self.default.clone()),
+            (Door::Nobody, Some(_)) => Err(refused("the API key is not valid")),
+            (Door::Nobody, None) => {
+                Err(refused("no API key: send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"))
+            }
+        }
+    }
+
+    /// Compares with every key, whatever matches, in constant time.
+    fn holder(&self, key: &[u8]) -> Option<&Caller> {
+        let hash: [u8; 32] = Sha256::digest(key).into();
+        let mut holder = None;
+        for (known, caller) in &self.keys {
+            if bool::from(known.ct_eq(&hash)) {
+                holder = Some(caller);
+            }
+        }
+        holder
+    }
+}
+
+fn refused(message: &str) -> Box<Failure> {
+    Box::new(Failure::new(FailureKind::Unauthenticated, message))
+}
+
+/// The key in the headers; empty ones count as none.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|v| {
+        let (scheme, key) = v.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+    });
+    let named =
+        || KEY_HEADERS.iter().filter_map(|name| headers.get(*name)).map(|v| v.as_bytes().trim_ascii());
+    bearer.into_iter().chain(named()).find(|key| !key.is_empty())
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn callers() -> Callers {
+        let hash = |key: &str| Sha256::digest(key).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let app = |name: &str, keys: &[&str], strict| App {
+            name: name.into(),
+            key_hashes: keys.iter().map(|k| hash(k)).collect(),
+            strict,
+        };
+        Callers::new(&[app("web", &["k1", "k2"], true), app("cli", &["k3"], false)]).unwrap()
+    }
+
+    fn who(header: &str, value: &str, door: Door) -> Result<String, String> {
+        let mut headers = HeaderMap::new();
+        if !header.is_empty() {
+            headers.insert(http::HeaderName::try_from(header).unwrap(), value.parse().unwrap());
+        }
+        callers().identify(&headers, door).map(|c| c.app.to_string()).map_err(|f| f.message)
+    }
+
+    #[test]
+    fn every_place_of_a_key_is_read() {
+        for (header, value, app) in [
+            ("authorization", "Bearer k1", "web"),
+            ("authorization", "bearer  k2 ", "web"),
+            ("x-api-key", "k3", "cli"),
+            ("api-key", "k3", "cli"),
+            ("x-goog-api-key", "k3", "cli"),
+        ] {
+            assert_eq!(who(header, value, Door::Nobody).as_deref(), Ok(app), "{header}: {value}");
+            assert_eq!(who(header, value, Door::Everybody).as_deref(), Ok(app), "{header}: {value}");
+        }
+    }
+
+    #[test]
+    fn wrong_or_missing_keys_pass_open_doors_only() {
+        for (header, value) in
+            [("", ""), ("authorization", "Bearer wrong"), ("authorization", "Basic k1"), ("x-api-key", "")]
+        {
+            assert!(who(header, value, Door::Nobody).is_err(), "{header}: {value}");
+            assert_eq!(who(header, value, Door::Everybody).as_deref(), Ok("default"), "{header}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_is_none_is_refused() {
+        for bad in ["", "zz", &"+f".repeat(32), &"0".repeat(63)] {
+            let app = App { name: "a".into(), key_hashes: vec![bad.to_owned()], strict: false };
+            assert_eq!(Callers::new(&[app]).unwrap_err(), CallersError { app: "a".into() });
+        }
+    }
+}

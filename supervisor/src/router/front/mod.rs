@@ -1,0 +1,37 @@
+//! HTTP in: accepting connections, finding out who asks for what, and answering in the client's dialect.
+//!
+//! The hot path of a call: [`connection`] → [`serve`] → [`dispatch`] → one or more [`attempt`]s → [`relay`].
+//! The front parses no provider's body and holds no provider key. It never imports the admin API.
+
+mod accept;
+mod attempt;
+mod body;
+mod budget;
+mod call;
+mod connection;
+mod course;
+mod dispatch;
+mod gate;
+mod hold;
+mod hosts;
+mod identify;
+mod late;
+mod pages;
+mod places;
+mod refusal;
+mod relay;
+mod reply;
+mod respond;
+mod routes;
+mod serve;
+mod socket;
+mod watch;
+
+pub(crate) use accept::accept;
+pub(crate) use budget::RetryBudget;
+pub(crate) use connection::run as serve_connection;
+pub(crate) use gate::Gate;
+pub(crate) use identify::{Callers, CallersError, Door};
+pub(crate) use pages::model_list;
+pub(crate) use places::{Place, Places};
+pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};

@@ -1,0 +1,91 @@
+//! What is not a call: model lists, liveness, readiness, and the page at `/`.
+
+use super::reply::Reply;
+use super::respond::{self, whole};
+use crate::router::routing::{Standing, Table};
+use crate::router::shard::Shard;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT, RETRY_AFTER};
+use protocol::dialect::Dialect;
+use protocol::model::{Failure, FailureKind};
+use serde_json::{Value, json};
+
+const JSON: &str = "application/json";
+/// What clients of Ollama's dialect look for to see that somebody is there.
+const GREETING: &str = "Ollama is running";
+const HOME: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>LLM Link</title>\n\
+<h1>LLM Link is running</h1>\n\
+<p>Point an OpenAI client at <code>/v1</code> of this address. \
+See the <a href=\"/v1/models\">models</a> and whether it is <a href=\"/ready\">ready</a>.</p>\n</html>\n";
+
+/// The page at `/`: a greeting for programs, a page for browsers.
+pub(crate) fn home(headers: &HeaderMap) -> Reply {
+    let accepts = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        whole(200, "text/html; charset=utf-8", Bytes::from_static(HOME.as_bytes()))
+    } else {
+        whole(200, "text/plain; charset=utf-8", Bytes::from_static(GREETING.as_bytes()))
+    }
+}
+
+/// The process is up and answers.
+pub(crate) fn health() -> Reply {
+    json_reply(200, &json!({"status": "ok"}))
+}
+
+/// At least one provider can take a call; if not, why none can.
+pub(crate) fn ready(shard: &Shard) -> Reply {
+    let snapshot = shard.shared.snapshot();
+    let providers = snapshot.table.providers();
+    let standings: Vec<(&str, Standing)> =
+        providers.iter().map(|p| (p.name.as_str(), shard.standing(&snapshot.table, &p.name))).collect();
+    let fit = standings.iter().filter(|(_, s)| s.is_fit()).count();
+    if fit > 0 && !shard.shared.is_draining() {
+        return json_reply(200, &json!({"status": "ready", "providers": fit}));
+    }
+    let mut reasons: Vec<Value> = standings
+        .iter()
+        .filter_map(|(name, s)| Some(json!({"provider": name, "reason": s.reason()?})))
+        .collect();
+    if shard.shared.is_draining() {
+        reasons.insert(0, json!({"reason": "this process is draining"}));
+    } else if standings.is_empty() {
+        reasons.push(json!({"reason": "no provider is configured"}));
+    }
+    let mut reply = json_reply(503, &json!({"status": "not ready", "reasons": reasons}));
+    reply.headers_mut().insert(RETRY_AFTER, 1.into());
+    reply
+}
+
+/// One model by its public name.
+pub(crate) fn model(dialect: Dialect, table: &Table, name: &str, started: u64) -> Reply {
+    if let Some(known) = table.public_models().iter().find(|m| m.id == name) {
+        return json_reply(200, &model_object(&known.id, &known.owner, started));
+    }
+    let failure = match table.resolve(name) {
+        Err(failure) => *failure,
+        // Callable, but listed nowhere: nothing is known of it.
+        Ok(_) => Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed")),
+    };
+    respond::failure(dialect, &failure.with_param("model"))
+}
+
+/// Every model, prepared.
+pub(crate) fn models(list: Bytes) -> Reply {
+    whole(200, JSON, list)
+}
+
+/// The body of the model list in OpenAI's shape.
+pub(crate) fn model_list(table: &Table, started: u64) -> Bytes {
+    let models = table.public_models().iter().map(|m| model_object(&m.id, &m.owner, started));
+    json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string().into()
+}
+
+fn model_object(id: &str, owner: &str, created: u64) -> Value {
+    json!({"id": id, "object": "model", "created": created, "owned_by": owner})
+}
+
+fn json_reply(status: u16, value: &Value) -> Reply {
+    whole(status, JSON, value.to_string().into())
+}

@@ -1,0 +1,212 @@
+//! The answer after the commit point: what the worker sends is the client's, as it comes.
+//!
+//! An answer that breaks off here ends with the error event of the client's dialect and never with a success
+//! terminator; where no event can be written, the connection is cut.
+
+use super::dispatch::stopping;
+use super::gate::Permit;
+use super::reply::Cut;
+use crate::router::trace::{End, Record};
+use bytes::Bytes;
+use protocol::dialect::Dialect;
+use protocol::ipc::call::{Reset, ResetCode};
+use protocol::model::{Failure, FailureKind};
+use protocol::transport::link::{Answer, CallStream};
+use std::task::{Context, Poll};
+
+/// An answer on its way.
+pub(crate) struct Relay {
+    held: std::vec::IntoIter<Bytes>,
+    dialect: Dialect,
+    shape: Shape,
+    edge: Edge,
+    /// Gone when the answer is over.
+    rest: Option<Rest>,
+}
+
+/// What must live as long as the answer.
+struct Rest {
+    stream: CallStream,
+    record: Record,
+    _place: Permit,
+}
+
+/// What kind of body the client was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Events of the client's dialect.
+    Events,
+    /// One document; it has no place for an error once it has begun.
+    Document,
+}
+
+impl Relay {
+    /// Continues an answer whose beginning was held back.
+    pub(crate) fn new(
+        held: Vec<Bytes>,
+        stream: CallStream,
+        dialect: Dialect,
+        shape: Shape,
+        record: Record,
+        place: Permit,
+    ) -> Self {
+        let edge = Edge::new(dialect);
+        Self {
+            held: held.into_iter(),
+            dialect,
+            shape,
+            edge,
+            rest: Some(Rest { stream, record, _place: place }),
+        }
+    }
+
+    /// The next bytes for the client; `None` = complete, or ended with an error event.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if let Some(bytes) = self.held.next() {
+            self.edge.passed(&bytes);
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let answer = std::task::ready!(rest.stream.poll_next(cx));
+        Poll::Ready(match answer {
+            Answer::Data { bytes, .. } => {
+                self.edge.passed(&bytes);
+                Some(Ok(bytes))
+            }
+            Answer::End(trailer) => {
+                if let Some(rest) = self.rest.take() {
+                    rest.record.finish(End::Served, Some(trailer));
+                }
+                None
+            }
+            Answer::Head(_) => {
+                self.break_off(Failure::new(FailureKind::Internal, "the worker began a second answer"), None)
+            }
+            Answer::Reset(reset, _) => {
+                let trailer = reset.trailer.clone();
+                self.break_off(failure_of(reset), trailer)
+            }
+            Answer::Lost => {
+                let failure = if rest.record.is_cut() { stopping() } else { worker_lost() };
+                self.break_off(failure, None)
+            }
+        })
+    }
+
+    fn break_off(
+        &mut self,
+        failure: Failure,
+        trailer: Option<protocol::ipc::call::Trailer>,
+    ) -> Option<Result<Bytes, Cut>> {
+        if let Some(rest) = self.rest.take() {
+            rest.record.finish(End::Interrupted(failure.kind), trailer);
+        }
+        match self.shape {
+            Shape::Document => Some(Err(Cut)),
+            Shape::Events => {
+                let mut event = self.edge.closing().to_vec();
+                event.extend_from_slice(&self.dialect.encode_stream_failure(&failure));
+                Some(Ok(event.into()))
+            }
+        }
+    }
+}
+
+/// What a reset means, when the worker does not say it.
+pub(crate) fn failure_of(reset: Reset) -> Failure {
+    reset.failure.unwrap_or_else(|| match reset.code {
+        ResetCode::Refused => Failure::new(FailureKind::Refused, "the worker takes no new calls"),
+        ResetCode::Deadline => Failure::new(FailureKind::Timeout, "the call took longer than it may"),
+        ResetCode::Upstream => Failure::new(FailureKind::Interrupted, "the provider's answer broke off"),
+        ResetCode::Cancel | ResetCode::Protocol => worker_lost(),
+    })
+}
+
+/// The failure of a call whose worker is gone.
+pub(crate) fn worker_lost() -> Failure {
+    Failure::new(FailureKind::WorkerLost, "the provider's worker process ended while it had the call")
+}
+
+/// Whether the bytes so far end between two events.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    framing: Framing,
+    /// The last four bytes, newest last; at first as if an event had just ended.
+    last: [u8; 4],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Framing {
+    Sse,
+    Lines,
+}
+
+impl Edge {
+    fn new(dialect: Dialect) -> Self {
+        let framing = match dialect {
+            Dialect::Ollama => Framing::Lines,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
+                Framing::Sse
+            }
+        };
+        Self { framing, last: *b"\n\n\n\n" }
+    }
+
+    fn passed(&mut self, bytes: &[u8]) {
+        match bytes.last_chunk() {
+            Some(last) => self.last = *last,
+            None => {
+                self.last.rotate_left(bytes.len());
+                self.last[4 - bytes.len()..].copy_from_slice(bytes);
+            }
+        }
+    }
+
+    /// What must be written so that a new event can begin.
+    fn closing(&self) -> &'static [u8] {
+        match (self.framing, &self.last) {
+            (Framing::Lines, [.., b'\n']) => b"",
+            (Framing::Lines, _) => b"\n",
+            (Framing::Sse, [.., b'\n', b'\n'] | [.., b'\r', b'\r'] | b"\r\n\r\n") => b"",
+            (Framing::Sse, _) => b"\n\n",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closing(dialect: Dialect, passed: &[&str]) -> &'static str {
+        let mut edge = Edge::new(dialect);
+        passed.iter().for_each(|p| edge.passed(p.as_bytes()));
+        std::str::from_utf8(edge.closing()).unwrap()
+    }
+
+    #[test]
+    fn a_new_event_begins_where_the_last_one_ended() {
+        for passed in [
+            &[][..],
+            &["data: 1\n\n"],
+            &["data: 1\n", "\n"],
+            &["data: 1\r\n\r", "\n"],
+            &["x", "\n", "", "\n"],
+        ] {
+            assert_eq!(closing(Dialect::OpenAiChat, passed), "", "{passed:?}");
+        }
+        for passed in [&["data: 1"][..], &["data: 1\n"], &["\n\n", "d"], &["data: 1\r\n"]] {
+            assert_eq!(closing(Dialect::Anthropic, passed), "\n\n", "{passed:?}");
+        }
+        assert_eq!(closing(Dialect::Ollama, &["{}\n"]), "");
+        assert_eq!(closing(Dialect::Ollama, &["{}"]), "\n");
+    }
+
+    #[test]
+    fn a_reset_without_a_failure_gets_the_one_its_code_means() {
+        let bare = |code| failure_of(Reset { code, failure: None, headers: vec![], trailer: None }).kind;
+        assert_eq!(bare(ResetCode::Refused), FailureKind::Refused);
+        assert_eq!(bare(ResetCode::Deadline), FailureKind::Timeout);
+        assert_eq!(bare(ResetCode::Upstream), FailureKind::Interrupted);
+        assert_eq!(bare(ResetCode::Protocol), FailureKind::WorkerLost);
+    }
+}

@@ -1,0 +1,275 @@
+//! One HTTP request: which row of the table, who asks, what with, and the response.
+
+use super::body::{self, Bounds};
+use super::call::{Asked, Call};
+use super::course::Course;
+use super::dispatch::{Running, dispatch};
+use super::hosts;
+use super::identify::{Caller, Door, Proof};
+use super::late::{Late, SILENCE, has_comments};
+use super::pages;
+use super::reply::{Reply, ReplyBody};
+use super::respond;
+use super::routes::{Found, Page, find};
+use crate::router::shard::Shard;
+use crate::router::snapshot::Snapshot;
+use crate::router::trace::{Beginning, Record};
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body::Body;
+use protocol::dialect::{Dialect, Operation};
+use protocol::model::{Failure, FailureKind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+/// A path nobody knows is answered in the dialect most clients read.
+const LINGUA_FRANCA: Dialect = Dialect::OpenAiChat;
+
+/// A failure on the way to a dispatch, in the dialect of its path.
+struct Rejected {
+    dialect: Dialect,
+    failure: Box<Failure>,
+    /// Besides those of the failure.
+    extra: Extra,
+}
+
+/// What a rejection needs besides its failure.
+enum Extra {
+    Nothing,
+    /// The methods that would do.
+    Allow(&'static str),
+    /// A status that no kind of failure has.
+    Status(StatusCode),
+}
+
+/// Serves one request that came in at a listener.
+pub(crate) async fn serve<B>(shard: &Arc<Shard>, listener: u32, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let snapshot = shard.shared.snapshot();
+    let (parts, mut body) = request.into_parts();
+    let mut reply = match respond_to(shard, &snapshot, listener, parts, &mut body).await {
+        Ok(reply) => reply,
+        Err((rejected, waits)) => {
+            let mut reply = respond::failure(rejected.dialect, &rejected.failure);
+            match rejected.extra {
+                Extra::Nothing => {}
+                Extra::Allow(methods) => {
+                    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+                }
+                Extra::Status(status) => *reply.status_mut() = status,
+            }
+            if !body.is_end_stream() {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                // A client that waits to be asked for its body need not send it at all.
+                if waits == Waits::No {
+                    body::discard(&mut body).await;
+                }
+            }
+            respond::identify(&mut reply, Uuid::now_v7());
+            reply
+        }
+    };
+    if shard.shared.is_draining() {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply
+}
+
+/// Whether the client sends its body only when told to (`expect: 100-continue`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Yes,
+    No,
+}
+
+async fn respond_to<B>(
+    shard: &Arc<Shard>,
+    snapshot: &Snapshot,
+    listener: u32,
+    parts: Parts,
+    body: &mut B,
+) -> Result<Reply, (Rejected, Waits)>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let waits = if parts.headers.contains_key(EXPECT) { Waits::Yes } else { Waits::No };
+    let found = find(&parts.method, parts.uri.path());
+    let dialect = found.dialect();
+    let reject = |failure, extra| (Rejected { dialect, failure, extra }, waits);
+    check_head(&parts, snapshot.limits.header_bytes).map_err(|(failure, extra)| reject(failure, extra))?;
+    let door = snapshot.door(listener);
+    let identify = || {
+        let identified = match snapshot.callers.identify(&parts.headers, door) {
+            Ok(caller) if door == Door::Local && caller.proof == Proof::None => {
+                hosts::check(&parts.uri, &parts.headers).map(|()| caller)
+            }
+            identified => identified,
+        };
+        identified.map_err(|failure| reject(failure, Extra::Nothing))
+    };
+    match found {
+        Found::Page(Page::Home) => Ok(pages::home(&parts.headers)),
+        Found::Page(Page::Health) => Ok(pages::health()),
+        Found::Page(Page::Ready) => Ok(pages::ready(shard)),
+        Found::Models(_) => identify().map(|_| pages::models(snapshot.models.clone())),
+        Found::Model(dialect, name) => {
+            identify().map(|_| pages::model(dialect, &snapshot.table, &name, shard.started))
+        }
+        Found::Call(dialect, operation) => {
+            let caller = identify()?;
+            let call = prepare(snapshot, caller, dialect, operation, parts, body).await;
+            let call =
+                call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
+            start(shard, snapshot, call)
+                .await
+                .map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))
+        }
+        Found::OtherMethod(_, allow) => {
+            let message =
+                format!("{} is not a method of {}; it has: {allow}", parts.method, parts.uri.path());
+            Err(reject(Box::new(Failure::new(FailureKind::MethodNotAllowed, message)), Extra::Allow(allow)))
+        }
+        Found::Nothing => {
+            let path: String = parts.uri.path().chars().take(200).collect();
+            let message = format!("there is no {path} here; an OpenAI client wants .../v1 as its base URL");
+            Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
+        }
+    }
+}
+
+impl Found {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Found::Call(dialect, _)
+            | Found::Models(dialect)
+            | Found::Model(dialect, _)
+            | Found::OtherMethod(dialect, _) => *dialect,
+            Found::Page(_) | Found::Nothing => LINGUA_FRANCA,
+        }
+    }
+}
+
+/// Bounds of the request's head. The server under us stops reading at twice the limit.
+fn check_head(parts: &Parts, limit: u64) -> Result<(), (Box<Failure>, Extra)> {
+    let line = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+    let headers: usize = parts.headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+    if (line + headers) as u64 <= limit {
+        return Ok(());
+    }
+    let message = format!("the request's headers are larger than the limit of {limit} bytes");
+    let failure = Failure::new(FailureKind::TooLarge, message);
+    Err((Box::new(failure), Extra::Status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)))
+}
+
+/// Reads and checks what is to be dispatched.
+async fn prepare<B>(
+    snapshot: &Snapshot,
+    caller: Caller,
+    dialect: Dialect,
+    operation: Operation,
+    parts: Parts,
+    body: &mut B,
+) -> Result<Call, Box<Failure>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    check_type(&parts.headers)?;
+    let limits = &snapshot.limits;
+    let per_read = Duration::from_millis(limits.read_timeout_ms);
+    let body = body::read(body, Bounds { bytes: limits.body_bytes, per_read }).await?;
+    let asked = Asked::read(dialect, &body)?;
+    Ok(Call {
+        id: Uuid::now_v7(),
+        caller,
+        dialect,
+        operation,
+        method: parts.method,
+        rules: Call::rules(limits, &parts.headers, &body),
+        deadline: Call::deadline(limits, &parts.headers, Instant::now()),
+        headers: parts.headers,
+        body,
+        asked,
+    })
+}
+
+/// JSON by its name, or unnamed. Anything else is refused: a web page can send forms and plain text to an
+/// open listener without the browser asking us first, but not JSON.
+fn check_type(headers: &HeaderMap) -> Result<(), Box<Failure>> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let json = essence.eq_ignore_ascii_case("application/json")
+        || essence.eq_ignore_ascii_case("text/json")
+        || (essence.len() > 5
+            && essence.is_char_boundary(essence.len() - 5)
+            && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
+    if json {
+        return Ok(());
+    }
+    let message =
+        format!("a body of type `{essence}` is not read here; send `content-type: application/json`");
+    Err(Box::new(Failure::new(FailureKind::UnsupportedMediaType, message)))
+}
+
+/// Sends a call on its course. A stream that stays silent for long begins without its answer.
+async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
+    let route = snapshot.table.resolve(&call.asked.model)?;
+    let record = Record::begin(
+        Arc::clone(&shard.shared),
+        Beginning {
+            call: call.id,
+            app: Arc::clone(&call.caller.app),
+            dialect: call.dialect,
+            operation: call.operation,
+            model: call.asked.model.clone(),
+            stream: call.asked.stream,
+            request_bytes: call.body.len() as u64,
+        },
+    );
+    let (id, dialect) = (call.id, call.dialect);
+    let patient = !(call.asked.stream && has_comments(dialect));
+    let course = Course::new(route, call.rules);
+    let mut running: Running = Box::pin(dispatch(Arc::clone(shard), call, course, record));
+    if patient {
+        return Ok(respond::outcome(id, dialect, running.await));
+    }
+    match timeout(SILENCE, &mut running).await {
+        Ok(outcome) => Ok(respond::outcome(id, dialect, outcome)),
+        Err(_) => Ok(respond::begun(id, ReplyBody::late(Late::new(dialect, running)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(content_type: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        check_type(&headers).is_ok()
+    }
+
+    #[test]
+    fn json_under_its_names_and_nothing_else() {
+        assert!(check_type(&HeaderMap::new()).is_ok());
+        for json in
+            ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"]
+        {
+            assert!(accepts(json), "{json}");
+        }
+        for other in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=json",
+            "",
+            "+json",
+        ] {
+            assert!(!accepts(other), "{other}");
+        }
+    }
+}

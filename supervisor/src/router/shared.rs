@@ -1,0 +1,156 @@
+//! What all shards of the router share: the current configuration, the retry budget, the stage of its life,
+//! counters and recent traces. Every lock here is held for a few instructions.
+
+use super::front::{Places, RetryBudget};
+use super::lane::News;
+use super::snapshot::Snapshot;
+use super::trace::Trace;
+use arc_swap::ArcSwap;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Traces kept for people to look at.
+const TRACES: usize = 256;
+
+/// Where the router is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Serving,
+    /// No new connections; what runs may finish.
+    Draining,
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    snapshot: ArcSwap<Snapshot>,
+    pub(crate) news: News,
+    stage: watch::Sender<Stage>,
+    draining: AtomicBool,
+    /// Cuts everything that is left.
+    pub(crate) cut: CancellationToken,
+    /// Places for client connections, over all listeners and shards.
+    pub(crate) connections: Arc<Places>,
+    /// Counts the configurations.
+    revision: watch::Sender<u64>,
+    budget: Mutex<RetryBudget>,
+    traces: Mutex<VecDeque<Arc<Trace>>>,
+    in_flight: AtomicU32,
+    calls: AtomicU64,
+    started: Instant,
+}
+
+impl Shared {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        let connections = Places::new(snapshot.limits.connections);
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            news: News::new(),
+            stage: watch::Sender::new(Stage::Serving),
+            draining: AtomicBool::new(false),
+            cut: CancellationToken::new(),
+            connections,
+            revision: watch::Sender::new(0),
+            budget: Mutex::default(),
+            traces: Mutex::default(),
+            in_flight: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            started: Instant::now(),
+        }
+    }
+
+    /// The newest configuration.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Replaces the configuration; calls that wait look again.
+    pub(crate) fn replace(&self, snapshot: Snapshot) {
+        self.connections.resize(snapshot.limits.connections);
+        self.snapshot.store(Arc::new(snapshot));
+        self.revision.send_modify(|n| *n += 1);
+        self.news.announce();
+    }
+
+    /// Sees every new configuration.
+    pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// The router goes on to this stage.
+    pub(crate) fn enter(&self, stage: Stage) {
+        self.draining.store(stage == Stage::Draining, Ordering::Relaxed);
+        self.stage.send_replace(stage);
+    }
+
+    /// True while no new work is taken; cheap.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Sees every change of the stage.
+    pub(crate) fn stages(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
+    /// A call began: counts it, also for the retry budget.
+    pub(crate) fn began(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let now = self.seconds();
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).deposit(now);
+    }
+
+    /// Takes one retry of the budget, if there is one left.
+    pub(crate) fn may_retry(&self) -> bool {
+        let now = self.seconds();
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).withdraw(now)
+    }
+
+    /// A call is over: keeps its trace.
+    pub(crate) fn ended(&self, trace: Trace) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let trace = Arc::new(trace);
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = if traces.len() == TRACES { traces.pop_front() } else { None };
+        traces.push_back(trace);
+        drop(traces);
+        // Freed outside the lock.
+        drop(oldest);
+    }
+
+    /// The last calls, oldest first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the admin API will show them"))]
+    pub(crate) fn traces(&self) -> Vec<Arc<Trace>> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Calls running now, and calls taken since the start.
+    pub(crate) fn counts(&self) -> (u32, u64) {
+        (self.in_flight.load(Ordering::Relaxed), self.calls.load(Ordering::Relaxed))
+    }
+
+    /// Ends everything: lanes at once, and with them what runs on them.
+    pub(crate) fn cut(&self) {
+        self.cut.cancel();
+        self.news.announce();
+    }
+
+    /// Everything was ended.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.is_cancelled()
+    }
+
+    /// Time since the start.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn seconds(&self) -> u64 {
+        // The budget's first second is 1: its empty slots count second 0.
+        self.age().as_secs() + 1
+    }
+}

@@ -1,0 +1,94 @@
+//! One configuration, worked out for the calls: routes, gates, callers, bounds. Immutable; a call keeps the
+//! one it began with for its names and looks at the newest for who is fit.
+
+use super::front::{Callers, CallersError, Door, Gate, model_list};
+use super::routing::Table;
+use bytes::Bytes;
+use protocol::ipc::configure::{Listener, RouterConfig, RouterLimits};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// See the module.
+pub(crate) struct Snapshot {
+    pub(crate) table: Table,
+    pub(crate) callers: Callers,
+    pub(crate) limits: RouterLimits,
+    /// The answer to a request for all models.
+    pub(crate) models: Bytes,
+    gates: HashMap<String, Arc<Gate>>,
+    /// By listener; one that is not configured any more asks for keys.
+    doors: Vec<(u32, Door)>,
+}
+
+impl Snapshot {
+    /// Works out `config`. Gates of providers that `before` knew go on with their calls. `started` is the
+    /// process's start in seconds since 1970, shown as the age of every model.
+    ///
+    /// # Errors
+    /// When a key hash is none; nothing of the configuration is used then.
+    pub(crate) fn new(
+        config: &RouterConfig,
+        before: Option<&Snapshot>,
+        started: u64,
+    ) -> Result<Self, CallersError> {
+        let callers = Callers::new(&config.apps)?;
+        let table = Table::new(config);
+        let gates = table
+            .providers()
+            .iter()
+            .map(|p| {
+                let gate = match before.and_then(|b| b.gates.get(&p.name)) {
+                    Some(gate) => {
+                        gate.resize(p.max_concurrent, p.max_queue);
+                        Arc::clone(gate)
+                    }
+                    None => Gate::new(p.max_concurrent, p.max_queue),
+                };
+                (p.name.clone(), gate)
+            })
+            .collect();
+        Ok(Self {
+            models: model_list(&table, started),
+            table,
+            callers,
+            limits: config.limits,
+            gates,
+            doors: config.listeners.iter().map(|l| (l.index, door(l))).collect(),
+        })
+    }
+
+    /// The gate of a provider, while it is configured.
+    pub(crate) fn gate(&self, provider: &str) -> Option<&Arc<Gate>> {
+        self.gates.get(provider)
+    }
+
+    /// Whom a listener lets in.
+    pub(crate) fn door(&self, listener: u32) -> Door {
+        let known = self.doors.iter().find(|(index, _)| *index == listener);
+        known.map_or(Door::Nobody, |(_, door)| *door)
+    }
+}
+
+/// A loopback address is open to this machine only; any other one was opened on purpose.
+fn door(listener: &Listener) -> Door {
+    let loopback = listener.address.parse::<SocketAddr>().is_ok_and(|a| a.ip().is_loopback());
+    match (listener.open, loopback) {
+        (false, _) => Door::Nobody,
+        (true, true) => Door::Local,
+        (true, false) => Door::Everybody,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doors_of_listeners() {
+        let door = |address: &str, open| door(&Listener { index: 0, address: address.into(), open });
+        assert_eq!(door("127.0.0.1:80", false), Door::Nobody);
+        assert_eq!((door("127.0.0.1:80", true), door("[::1]:80", true)), (Door::Local, Door::Local));
+        assert_eq!((door("0.0.0.0:80", true), door("10.0.0.1:80", true)), (Door::Everybody, Door::Everybody));
+    }
+}

@@ -1,0 +1,10 @@
+//! The router over real sockets: a client in front, scripted workers behind.
+
+mod calls;
+mod child;
+mod failover;
+mod limits;
+mod rig;
+mod worker;
+
+pub(super) use rig::empty as empty_config;

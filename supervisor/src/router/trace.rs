@@ -1,0 +1,213 @@
+//! The decision trace of one call: who might have served it, who was left out and why, what was tried with
+//! which result, and how it ended. Kept for people; nothing is decided by it.
+
+use super::routing::Route;
+use super::shared::Shared;
+use protocol::dialect::{Dialect, Operation};
+use protocol::ipc::call::Trailer;
+use protocol::model::FailureKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// See the module. Durations count from the call's beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    pub(crate) call: Uuid,
+    pub(crate) began: SystemTime,
+    pub(crate) app: Arc<str>,
+    pub(crate) dialect: Dialect,
+    pub(crate) operation: Operation,
+    /// As the client asked for it.
+    pub(crate) model: String,
+    pub(crate) stream: bool,
+    pub(crate) request_bytes: u64,
+    /// The candidates, in order.
+    pub(crate) route: Option<Route>,
+    pub(crate) excluded: Vec<Exclusion>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// When the client was sent the first byte of the answer that stood.
+    pub(crate) committed: Option<Duration>,
+    pub(crate) end: End,
+    pub(crate) total: Duration,
+    /// What the worker reported about the attempt that stood, or broke off.
+    pub(crate) trailer: Option<Trailer>,
+}
+
+/// A candidate that was not fit when the call came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exclusion {
+    /// Index in the route.
+    pub(crate) candidate: usize,
+    pub(crate) reason: String,
+}
+
+/// One try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// Index in the route.
+    pub(crate) candidate: usize,
+    pub(crate) began: Duration,
+    /// Until its first content, or its failure.
+    pub(crate) took: Duration,
+    pub(crate) result: AttemptResult,
+}
+
+/// How a try went, up to the commit point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptResult {
+    Answered,
+    Failed(FailureKind, String),
+}
+
+/// How a call ended for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Served,
+    /// An error answer instead of one.
+    Failed(FailureKind),
+    /// The answer broke off after it had begun.
+    Interrupted(FailureKind),
+    /// The client went away.
+    Cancelled,
+}
+
+/// A call's trace in the making. Whatever happens to the call, exactly one trace comes of it: dropped
+/// without an end, the client went away.
+pub(crate) struct Record {
+    shared: Arc<Shared>,
+    began: Instant,
+    /// Taken when it is over.
+    trace: Option<Box<Trace>>,
+}
+
+/// What is known of a call when it begins.
+pub(crate) struct Beginning {
+    pub(crate) call: Uuid,
+    pub(crate) app: Arc<str>,
+    pub(crate) dialect: Dialect,
+    pub(crate) operation: Operation,
+    pub(crate) model: String,
+    pub(crate) stream: bool,
+    pub(crate) request_bytes: u64,
+}
+
+impl Record {
+    /// A call began.
+    pub(crate) fn begin(shared: Arc<Shared>, b: Beginning) -> Self {
+        shared.began();
+        let trace = Trace {
+            call: b.call,
+            began: SystemTime::now(),
+            app: b.app,
+            dialect: b.dialect,
+            operation: b.operation,
+            model: b.model,
+            stream: b.stream,
+            request_bytes: b.request_bytes,
+            route: None,
+            excluded: Vec::new(),
+            attempts: Vec::new(),
+            committed: None,
+            end: End::Cancelled,
+            total: Duration::ZERO,
+            trailer: None,
+        };
+        Self { shared, began: Instant::now(), trace: Some(Box::new(trace)) }
+    }
+
+    /// Time since the call began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The process is ending, and what runs with it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.shared.is_cut()
+    }
+
+    /// Adds to the trace while the call runs.
+    pub(crate) fn note(&mut self, add: impl FnOnce(&mut Trace)) {
+        if let Some(trace) = &mut self.trace {
+            add(trace);
+        }
+    }
+
+    /// Notes one try that began at `began`.
+    pub(crate) fn tried(&mut self, candidate: usize, began: Duration, result: AttemptResult) {
+        let took = self.elapsed().saturating_sub(began);
+        self.note(|t| t.attempts.push(Attempt { candidate, began, took, result }));
+    }
+
+    /// The answer is the client's from here on.
+    pub(crate) fn commit(&mut self) {
+        let now = self.elapsed();
+        self.note(|t| t.committed = Some(now));
+    }
+
+    /// The call is over.
+    pub(crate) fn finish(mut self, end: End, trailer: Option<Trailer>) {
+        self.close(end, trailer);
+    }
+
+    fn close(&mut self, end: End, trailer: Option<Trailer>) {
+        let Some(mut trace) = self.trace.take() else { return };
+        trace.end = end;
+        trace.trailer = trailer.or(trace.trailer.take());
+        trace.total = self.began.elapsed();
+        tracing::debug!(
+            call = %trace.call,
+            app = %trace.app,
+            dialect = %trace.dialect,
+            operation = ?trace.operation,
+            began_ms = trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+            request_bytes = trace.request_bytes,
+            model = %trace.model,
+            stream = trace.stream,
+            attempts = trace.attempts.len(),
+            total_us = trace.total.as_micros() as u64,
+            end = ?trace.end,
+            trace = ?Decisions(&trace),
+            "call is over"
+        );
+        self.shared.ended(*trace);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.close(End::Cancelled, None);
+    }
+}
+
+/// The decisions of a trace in a line a person can read.
+struct Decisions<'a>(&'a Trace);
+
+impl std::fmt::Debug for Decisions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |at: usize| {
+            let candidate = self.0.route.as_ref().and_then(|r| r.get(at));
+            candidate.map_or_else(|| "?".to_owned(), |c| format!("{}/{}", c.provider, c.model))
+        };
+        let candidates = self.0.route.iter().flat_map(|r| r.iter());
+        write!(f, "candidates:")?;
+        for c in candidates {
+            write!(f, " {}/{}", c.provider, c.model)?;
+        }
+        for e in &self.0.excluded {
+            write!(f, "; without {}: {}", name(e.candidate), e.reason)?;
+        }
+        for a in &self.0.attempts {
+            let (at, took) = (a.began.as_micros(), a.took.as_micros());
+            match &a.result {
+                AttemptResult::Answered => {
+                    write!(f, "; {} at {at} us answered in {took} us", name(a.candidate))?
+                }
+                AttemptResult::Failed(kind, why) => {
+                    write!(f, "; {} at {at} us failed in {took} us: {kind:?}: {why}", name(a.candidate))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

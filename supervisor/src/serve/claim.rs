@@ -1,0 +1,74 @@
+//! The runtime directory belongs to one supervisor at a time: a second one would take over the sockets of the
+//! first. Held by a lock that the kernel releases with the process, so a crash leaves nothing to clean up but
+//! socket files, which the next owner removes.
+
+use anyhow::{Context, bail};
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+const LOCK: &str = "supervisor.lock";
+
+/// Ownership of a runtime directory, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Claim {
+    _lock: File,
+}
+
+impl Claim {
+    /// Takes the directory and removes the sockets that a supervisor before us left there.
+    ///
+    /// # Errors
+    /// When another supervisor has it, or it cannot be used.
+    pub(super) fn take(runtime_dir: &Path) -> anyhow::Result<Self> {
+        let path = runtime_dir.join(LOCK);
+        let lock = File::create(&path).with_context(|| format!("cannot use {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("another llm-link already runs with the runtime directory {}", runtime_dir.display());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        sweep(runtime_dir).with_context(|| format!("cannot clean {}", runtime_dir.display()))?;
+        Ok(Self { _lock: lock })
+    }
+}
+
+/// Workers' sockets are named after their generation, so nothing else would ever replace old ones.
+fn sweep(runtime_dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(runtime_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("w-") && name.ends_with(".sock") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_owner_and_is_swept_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        for name in ["w-a-g1.sock", "ctl.sock", "w-notes"] {
+            std::fs::write(file(name), "").unwrap();
+        }
+        let first = Claim::take(dir.path()).unwrap();
+        assert!(!file("w-a-g1.sock").exists());
+        assert!(file("ctl.sock").exists() && file("w-notes").exists());
+        std::fs::write(file("w-b-g1.sock"), "").unwrap();
+        let refusal = Claim::take(dir.path()).unwrap_err().to_string();
+        assert!(refusal.starts_with("another llm-link already runs"), "{refusal}");
+        assert!(file("w-b-g1.sock").exists(), "it swept what is not its own");
+        drop(first);
+        Claim::take(dir.path()).unwrap();
+        assert!(!file("w-b-g1.sock").exists());
+    }
+}

@@ -1,0 +1,94 @@
+//! What stands under everything and outlives every child: directories, listening sockets, and the hardening of
+//! the supervisor itself.
+
+use super::claim::Claim;
+use super::sockets::Sockets;
+use crate::fleet::{Grounds, Identity, Invocation};
+use crate::settings::{Host, Secrets, Settings};
+use anyhow::Context;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use protocol::ipc::control::Role;
+use std::ffi::OsString;
+use std::fs::{DirBuilder, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What a child inherits of our environment: where certificates are, and how much a crash says.
+const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
+
+/// See the module.
+pub(super) struct Ground {
+    pub(super) runtime_dir: PathBuf,
+    pub(super) sockets: Sockets,
+    _claim: Claim,
+}
+
+impl Ground {
+    /// Makes the directories and opens the sockets; `activated` came with the process.
+    pub(super) fn lay(settings: &Settings, activated: Vec<TcpListener>) -> anyhow::Result<Self> {
+        let directories = &settings.server.directories;
+        private_directory(&directories.state)?;
+        private_directory(&directories.runtime)?;
+        let claim = Claim::take(&directories.runtime)?;
+        let mut sockets = Sockets::new(activated);
+        sockets.open(&settings.server.listeners)?;
+        for address in sockets.unused() {
+            tracing::warn!("the service manager's socket {address} is not among the configured listeners");
+        }
+        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, _claim: claim })
+    }
+
+    /// What children are started from.
+    pub(super) fn grounds(&self, settings: &Settings) -> Grounds {
+        let filter = settings.log.filter.clone();
+        let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
+        let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
+        Grounds {
+            runtime_dir: self.runtime_dir.clone(),
+            invoke: Box::new(move |identity| Invocation {
+                program: PathBuf::from("/proc/self/exe"),
+                arguments: arguments(identity, &filter),
+                environment: environment.clone(),
+            }),
+        }
+    }
+}
+
+fn arguments(identity: &Identity, filter: &str) -> Vec<OsString> {
+    let mut arguments = match identity.role {
+        Role::Router => vec!["router".to_owned()],
+        Role::Worker => vec!["worker".to_owned(), identity.name.clone()],
+    };
+    let generation = identity.generation.to_string();
+    arguments.extend(["--generation".to_owned(), generation, "--log".to_owned(), filter.to_owned()]);
+    arguments.into_iter().map(OsString::from).collect()
+}
+
+/// The supervisor holds every key for a moment: no core dump, and no other process of this user reads its memory.
+pub(super) fn harden() {
+    if let Err(error) = prctl::set_dumpable(false) {
+        tracing::warn!("this process can be dumped: {error}");
+    }
+    if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
+        tracing::warn!("core dumps cannot be switched off: {error}");
+    }
+}
+
+/// As many open files as the system allows. The router inherits it (each client is one, and the usual soft limit
+/// of 1024 is for programs that use select(2)); workers lower it to their own limit.
+pub(super) fn widen() {
+    let widened = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = widened {
+        tracing::warn!("the limit of open files cannot be raised: {error}");
+    }
+}
+
+fn private_directory(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the directory {}", path.display()))?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot make {} private", path.display()))
+}

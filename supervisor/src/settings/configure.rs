@@ -1,0 +1,113 @@
+//! A configuration as its children are told it: the messages of [`protocol::ipc::configure`].
+//!
+//! Owns the translation only; what the fleet alone knows (lanes, states, reasons) is a parameter.
+
+use super::resolved::{Enabled, Provider, Settings};
+use super::secret::hex;
+use protocol::ipc::configure as ipc;
+use protocol::ipc::configure::{Lane, RouterConfig, RouterRuntime, Upstream, WorkerConfig, WorkerState};
+use sha2::{Digest, Sha256};
+
+/// How a provider's worker is doing, as the fleet knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) lane: Option<Lane>,
+    pub(crate) state: WorkerState,
+    /// For people.
+    pub(crate) reason: String,
+}
+
+impl Settings {
+    /// What the router is told in this epoch. Listeners stand in the order of `server.listeners`.
+    pub(crate) fn router_config(&self, epoch: u64, standing: impl Fn(&Provider) -> Standing) -> RouterConfig {
+        let listener = |(index, listener): (usize, &super::resolved::Listener)| ipc::Listener {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            address: listener.address.to_string(),
+            open: listener.open,
+        };
+        let app = |app: &super::resolved::App| ipc::App {
+            name: app.name.clone(),
+            key_hashes: app.key_hashes.clone(),
+            strict: app.strict,
+        };
+        let alias = |alias: &super::resolved::Alias| ipc::Alias {
+            name: alias.name.clone(),
+            candidates: alias.candidates.clone(),
+        };
+        RouterConfig {
+            epoch,
+            listeners: self.server.listeners.iter().enumerate().map(listener).collect(),
+            apps: self.apps.iter().map(app).collect(),
+            providers: self.providers.iter().map(|p| p.router_entry(standing(p))).collect(),
+            aliases: self.aliases.iter().map(alias).collect(),
+            limits: self.server.limits,
+            runtime: match self.server.runtime {
+                super::resolved::Runtime::Multi => RouterRuntime::Multi,
+                super::resolved::Runtime::PerCore => RouterRuntime::PerCore,
+            },
+            threads: self.server.threads.map_or(0, u32::from),
+        }
+    }
+}
+
+impl Provider {
+    /// What its worker is told.
+    pub(crate) fn worker_config(&self, generation: u64, token: &[u8]) -> WorkerConfig {
+        WorkerConfig {
+            provider: self.name.clone(),
+            generation,
+            token: token.to_vec(),
+            upstream: self.upstream.clone(),
+            limits: self.limits,
+            sandbox: self.sandbox,
+            timeouts: self.timeouts,
+        }
+    }
+
+    /// A value that differs exactly when a running worker must be replaced: its key, endpoints, auth, headers,
+    /// proxy, quirks, sandbox, limits or timeouts changed. Models, priority, fallbacks, queue and whether it
+    /// is enabled are not part of it. SHA-256 in hex; nothing can be read out of it.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut config = self.worker_config(0, &[]);
+        if let Upstream::Http(http) = &mut config.upstream {
+            http.models.clear();
+        }
+        let mut digest = Sha256::new();
+        // A type of strings, numbers and string maps always has a JSON form.
+        digest.update(serde_json::to_vec(&config).unwrap_or_default());
+        digest.update([0]);
+        digest.update(self.key.as_ref().map(|key| key.hash()).unwrap_or_default());
+        hex(&digest.finalize())
+    }
+
+    fn router_entry(&self, standing: Standing) -> ipc::Provider {
+        let standing = match self.enabled {
+            Enabled::Yes => standing,
+            Enabled::No => Standing {
+                lane: None,
+                state: WorkerState::Stopped,
+                reason: "disabled in the configuration".to_owned(),
+            },
+        };
+        ipc::Provider {
+            name: self.name.clone(),
+            preset: self.preset.clone(),
+            priority: self.priority,
+            models: self.models.clone(),
+            fallback: self.fallback.clone(),
+            dialects: self.dialects(),
+            lane: standing.lane,
+            state: standing.state,
+            reason: standing.reason,
+            max_concurrent: self.limits.max_streams,
+            max_queue: self.max_queue,
+        }
+    }
+
+    fn dialects(&self) -> Vec<protocol::dialect::Dialect> {
+        match &self.upstream {
+            Upstream::Demo => vec![protocol::dialect::Dialect::OpenAiChat],
+            Upstream::Http(http) => http.endpoints.iter().map(|endpoint| endpoint.dialect).collect(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The configuration: found, read, checked and resolved.
+//!
+//! Owns the TOML file and everything it refers to. This is the only place that reads the environment and
+//! files of its user. Two types carry it: [`raw::Raw`] is what was typed, with places; [`Settings`] is what it
+//! means, with nothing left to interpret. Between them every mistake is collected and reported at once.
+//! Never starts, stops or tells anybody anything: it makes the messages ([`Settings::router_config`],
+//! [`Provider::worker_config`]) that others send.
+//!
+//! ```text
+//! Origin ─read─▶ text ─Cursor─▶ Raw ─(flags)─▶ resolve ─▶ Settings ─▶ RouterConfig, WorkerConfig
+//!                                 └──────── Findings ────────┘  or Mistakes
+//! ```
+
+mod configure;
+mod cursor;
+mod directories;
+mod host;
+mod load;
+mod mistake;
+mod place;
+mod quantity;
+pub(crate) mod raw;
+mod resolve;
+pub(crate) mod resolved;
+mod secret;
+mod suggest;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+pub(crate) mod watch;
+
+pub(crate) use configure::Standing;
+pub(crate) use host::{Account, Host};
+pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
+pub(crate) use mistake::{Findings, Mistakes};
+pub(crate) use place::{Place, Typed};
+pub(crate) use resolved::{App, Enabled, Listener, LogFormat, Provider, Settings};
+pub(crate) use secret::{Secret, Secrets};
+pub(crate) use suggest::did_you_mean;

@@ -1,0 +1,68 @@
+//! The configuration as it was typed: shapes checked, nothing interpreted, every value with its place.
+//!
+//! Owns the list of all keys and an example line for each ([`keys`]). The command line builds the same types
+//! ([`Raw`]) from flags. Meaning is given by [`super::resolve`].
+
+mod app;
+pub(crate) mod keys;
+mod provider;
+mod server;
+
+pub(crate) use app::{RawAlias, RawApp, RawLog};
+pub(crate) use provider::{KeySource, RawBase, RawKey, RawModel, RawProvider, RawTimeouts};
+pub(crate) use server::RawServer;
+
+use super::cursor::Cursor;
+use super::mistake::{Findings, Mistakes};
+use super::place::Place;
+use toml::de::DeTable;
+
+/// A whole configuration.
+#[derive(Clone, Default)]
+pub(crate) struct Raw {
+    pub(crate) server: RawServer,
+    pub(crate) providers: Vec<RawProvider>,
+    pub(crate) apps: Vec<RawApp>,
+    pub(crate) aliases: Vec<RawAlias>,
+    pub(crate) log: RawLog,
+}
+
+impl Raw {
+    /// Reads a TOML text that messages call `source`. What has a wrong shape is in `findings`. A text that is
+    /// no TOML fails with its syntax errors alone: what follows from a broken line is noise.
+    pub(crate) fn read(source: &str, text: &str, findings: &mut Findings) -> Result<Raw, Mistakes> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut syntax = Findings::default();
+        for error in errors {
+            let place = error.span().map_or(Place::Whole, |span| Place::Byte(span.start));
+            syntax.mistake(&place, format!("not valid TOML: {}", error.message()), r#"name = "value""#);
+        }
+        syntax.into_warnings(source, text)?;
+        let mut cursor = Cursor::new(table.get_ref(), "the file", Place::Whole, findings);
+        let raw = read_sections(&mut cursor);
+        cursor.finish();
+        Ok(raw)
+    }
+}
+
+fn read_sections(file: &mut Cursor<'_, '_>) -> Raw {
+    let server = file.table(keys::SERVER, "[server]", server::read).unwrap_or_default();
+    let log = file.table(keys::LOG, "[log]", app::read_log).unwrap_or_default();
+    Raw {
+        server,
+        providers: each(file, keys::PROVIDERS, "[[providers]]", provider::read),
+        apps: each(file, keys::APPS, "[[apps]]", app::read),
+        aliases: each(file, keys::ALIASES, "[[aliases]]", app::read_alias),
+        log,
+    }
+}
+
+fn each<'t, T>(
+    file: &mut Cursor<'t, '_>,
+    key: super::cursor::Key,
+    title: &'static str,
+    read: impl Fn(&mut Cursor<'t, '_>) -> T,
+) -> Vec<T> {
+    let items = file.list(key).unwrap_or_default();
+    items.iter().filter_map(|item| file.table_of(item, key, title, &read)).collect()
+}

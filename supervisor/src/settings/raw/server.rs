@@ -1,0 +1,45 @@
+//! `[server]` as typed.
+
+use super::keys::server as keys;
+use crate::settings::cursor::Cursor;
+use crate::settings::place::Typed;
+
+/// Absent keys are `None`.
+#[derive(Clone, Default)]
+pub(crate) struct RawServer {
+    pub(crate) listen: Option<Vec<Typed<String>>>,
+    pub(crate) open: Option<Typed<bool>>,
+    pub(crate) state_dir: Option<Typed<String>>,
+    pub(crate) runtime_dir: Option<Typed<String>>,
+    pub(crate) body_limit: Option<Typed<String>>,
+    pub(crate) hold_limit: Option<Typed<String>>,
+    pub(crate) header_limit: Option<Typed<String>>,
+    pub(crate) read_timeout: Option<Typed<String>>,
+    pub(crate) connections: Option<Typed<i64>>,
+    pub(crate) deadline: Option<Typed<String>>,
+    pub(crate) drain_timeout: Option<Typed<String>>,
+    pub(crate) max_attempts: Option<Typed<i64>>,
+    pub(crate) attempts_per_provider: Option<Typed<i64>>,
+    pub(crate) threads: Option<Typed<i64>>,
+    pub(crate) runtime: Option<Typed<String>>,
+}
+
+pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawServer {
+    RawServer {
+        listen: table.texts(keys::LISTEN),
+        open: table.flag(keys::OPEN),
+        state_dir: table.text(keys::STATE_DIR),
+        runtime_dir: table.text(keys::RUNTIME_DIR),
+        body_limit: table.text(keys::BODY_LIMIT),
+        hold_limit: table.text(keys::HOLD_LIMIT),
+        header_limit: table.text(keys::HEADER_LIMIT),
+        read_timeout: table.text(keys::READ_TIMEOUT),
+        connections: table.number(keys::CONNECTIONS),
+        deadline: table.text(keys::DEADLINE),
+        drain_timeout: table.text(keys::DRAIN_TIMEOUT),
+        max_attempts: table.number(keys::MAX_ATTEMPTS),
+        attempts_per_provider: table.number(keys::ATTEMPTS_PER_PROVIDER),
+        threads: table.number(keys::THREADS),
+        runtime: table.text(keys::RUNTIME),
+    }
+}

@@ -1,0 +1,105 @@
+//! From what was typed to what is meant. A pure function: the machine is behind [`Secrets`].
+//!
+//! Every resolver reports what is wrong and goes on with something harmless, so that one run finds all
+//! mistakes; a configuration with any mistake is never used.
+
+mod app;
+mod key;
+mod log;
+mod model;
+mod provider;
+mod server;
+mod upstream;
+mod value;
+
+pub(crate) use log::check_filter;
+
+use super::host::Account;
+use super::mistake::Findings;
+use super::place::{Place, Typed};
+use super::raw::{Raw, RawAlias, RawProvider, RawServer, keys};
+use super::resolved::{Directories, Settings};
+use super::secret::Secrets;
+use std::path::{Path, PathBuf};
+
+/// What a configuration is resolved against.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'c> {
+    pub(crate) secrets: &'c dyn Secrets,
+    pub(crate) account: Account,
+    /// Relative paths start here: the directory of the configuration file.
+    pub(crate) base: Option<&'c Path>,
+}
+
+/// A configuration and the files its keys came from.
+pub(crate) struct Resolution {
+    /// Without warnings yet: they are in the findings.
+    pub(crate) settings: Settings,
+    /// Every key file that is referred to, found or not.
+    pub(crate) key_files: Vec<PathBuf>,
+}
+
+/// Resolves everything; what is wrong is in `findings`.
+pub(crate) fn resolve(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
+    let mut keys = key::Keys::new(context);
+    let guard = app::guard(&raw.apps);
+    let apps = app::apps(raw.apps, &mut keys, findings);
+    let server = server::server(raw.server, guard, context, findings);
+    let names = provider_names(&raw.providers, findings);
+    let resolving = provider::Resolving { names: &names, listeners: &server.listeners, context };
+    let resolved: Vec<_> = raw
+        .providers
+        .into_iter()
+        .map(|raw| provider::provider(raw, &resolving, &mut keys, findings))
+        .collect();
+    let aliases = aliases(raw.aliases, &names, findings);
+    let settings = Settings {
+        apps: app::with_default(apps, &server.listeners),
+        server,
+        providers: resolved,
+        aliases,
+        log: log::log(raw.log, findings),
+        warnings: Vec::new(),
+    };
+    Resolution { settings, key_files: keys.into_files() }
+}
+
+/// Only where things are kept: enough to find a running instance, without any key.
+pub(crate) fn directories(raw: &RawServer, context: Context<'_>, findings: &mut Findings) -> Directories {
+    server::directories(raw, context, findings)
+}
+
+fn aliases(raw: Vec<RawAlias>, providers: &[String], findings: &mut Findings) -> Vec<super::resolved::Alias> {
+    let mut aliases = Vec::with_capacity(raw.len());
+    for raw in raw {
+        aliases.extend(model::alias(raw, providers, &aliases, findings));
+    }
+    aliases
+}
+
+/// The usable names of all providers; missing, malformed and repeated ones are mistakes.
+fn provider_names(raw: &[RawProvider], findings: &mut Findings) -> Vec<String> {
+    use keys::provider::NAME;
+    if raw.is_empty() {
+        let example = r#"providers = [{ name = "deepseek", preset = "deepseek" }]"#;
+        findings.mistake(&Place::Whole, "no provider is configured", example);
+    }
+    let mut names: Vec<String> = Vec::with_capacity(raw.len());
+    for provider in raw {
+        let Some(name) = value::name(&provider.name, &provider.place, "provider", NAME, findings) else {
+            continue;
+        };
+        if names.contains(&name.value) {
+            let what = format!("provider `{}` is configured twice", name.value);
+            findings.mistake(&name.place, what, r#"name = "a-name-of-its-own""#);
+            continue;
+        }
+        names.push(name.value.clone());
+    }
+    names
+}
+
+/// The value of an optional key, or a default typed nowhere.
+fn or_default<T>(typed: Option<Typed<T>>, default: T) -> T {
+    typed.map_or(default, |typed| typed.value)
+}

@@ -1,0 +1,151 @@
+//! `[server]`: addresses, directories, bounds.
+
+use super::app::Guard;
+use super::value::{bytes, count, milliseconds, word};
+use super::{Context, or_default};
+use crate::settings::directories as defaults;
+use crate::settings::mistake::Findings;
+use crate::settings::place::{Place, Typed};
+use crate::settings::raw::RawServer;
+use crate::settings::raw::keys::server as keys;
+use crate::settings::resolved::{Directories, Listener, Runtime, Server};
+use protocol::ipc::configure::RouterLimits;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DAY: u64 = 24 * 3_600_000;
+const GIB: u64 = 1 << 30;
+const KIB: u64 = 1 << 10;
+/// Below it the sockets of workers with the longest names still fit the 108 bytes of unix(7).
+const LONGEST_RUNTIME_DIR: usize = 80;
+
+pub(super) fn server(
+    mut raw: RawServer,
+    guard: Guard,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Server {
+    let directories = directories(&raw, context, findings);
+    let listeners = listeners(raw.listen.take(), raw.open.take(), guard, findings);
+    let threads = count(raw.threads.take(), 0, 0..=1024, keys::THREADS, findings);
+    let runtimes = [("multi", Runtime::Multi), ("per-core", Runtime::PerCore)];
+    let runtime = word(raw.runtime.take(), &runtimes, keys::RUNTIME, findings);
+    Server {
+        listeners,
+        directories,
+        limits: limits(raw, findings),
+        threads: (threads > 0).then_some(threads),
+        runtime,
+    }
+}
+
+fn limits(raw: RawServer, found: &mut Findings) -> RouterLimits {
+    let max_attempts = count(raw.max_attempts, 3, 1..=10, keys::MAX_ATTEMPTS, found);
+    let per_provider = count(raw.attempts_per_provider, 2, 1..=10, keys::ATTEMPTS_PER_PROVIDER, found);
+    RouterLimits {
+        body_bytes: bytes(raw.body_limit, 64 << 20, KIB..=4 * GIB, keys::BODY_LIMIT, found),
+        hold_bytes: bytes(raw.hold_limit, 8 << 20, KIB..=GIB, keys::HOLD_LIMIT, found),
+        header_bytes: bytes(raw.header_limit, 64 << 10, 8 * KIB..=1024 * KIB, keys::HEADER_LIMIT, found),
+        read_timeout_ms: milliseconds(raw.read_timeout, 30_000, 100..=DAY, keys::READ_TIMEOUT, found),
+        connections: count(raw.connections, 10_000, 1..=1_000_000, keys::CONNECTIONS, found),
+        max_attempts,
+        attempts_per_provider: per_provider.min(max_attempts),
+        deadline_ms: milliseconds(raw.deadline, 0, 0..=DAY, keys::DEADLINE, found),
+        drain_ms: milliseconds(raw.drain_timeout, 120_000, 0..=DAY, keys::DRAIN_TIMEOUT, found),
+    }
+}
+
+/// State and sockets. Whoever chooses the state directory gets the sockets below it, so that two instances
+/// never meet in one runtime directory.
+pub(super) fn directories(raw: &RawServer, context: Context<'_>, findings: &mut Findings) -> Directories {
+    let state = directory(&raw.state_dir, keys::STATE_DIR.name, context, findings);
+    let own_runtime = directory(&raw.runtime_dir, keys::RUNTIME_DIR.name, context, findings);
+    let runtime = own_runtime.or_else(|| match &state {
+        Some(chosen) => Some(defaults::runtime_below(chosen)),
+        None => defaults::runtime(context.secrets, context.account),
+    });
+    let state = state.or_else(|| defaults::state(context.secrets, context.account)).unwrap_or_else(|| {
+        let what = "there is no directory for state: neither $XDG_STATE_HOME nor $HOME is an absolute path";
+        findings.mistake(&Place::Whole, what, keys::STATE_DIR.example);
+        PathBuf::new()
+    });
+    let runtime = runtime.unwrap_or_else(|| defaults::runtime_below(&state));
+    let length = runtime.as_os_str().len();
+    if length > LONGEST_RUNTIME_DIR {
+        let place =
+            raw.runtime_dir.as_ref().or(raw.state_dir.as_ref()).map_or(Place::Whole, |t| t.place.clone());
+        let what = format!(
+            "the directory for sockets has a path of {length} bytes; more than {LONGEST_RUNTIME_DIR} do not fit a socket's address"
+        );
+        findings.mistake(&place, what, keys::RUNTIME_DIR.example);
+    }
+    Directories { state, runtime }
+}
+
+fn directory(
+    typed: &Option<Typed<String>>,
+    key: &str,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Option<PathBuf> {
+    let typed = typed.as_ref()?;
+    if typed.value.is_empty() || typed.value.contains('\0') {
+        let example = format!(r#"{key} = "/var/lib/llm-link""#);
+        findings.mistake(&typed.place, format!("`{key}` is no path"), example);
+        return None;
+    }
+    Some(match (context.base, &typed.place) {
+        (Some(base), Place::Byte(_)) => base.join(&typed.value),
+        (_, _) => PathBuf::from(&typed.value),
+    })
+}
+
+fn listeners(
+    typed: Option<Vec<Typed<String>>>,
+    open: Option<Typed<bool>>,
+    guard: Guard,
+    findings: &mut Findings,
+) -> Vec<Listener> {
+    let told_open = or_default(open, false);
+    let has_keys = guard == Guard::Keys;
+    let typed = typed.unwrap_or_else(|| vec![Typed::new(DEFAULT_LISTEN.to_string(), Place::Whole)]);
+    if typed.is_empty() {
+        findings.mistake(&Place::Whole, "`listen` is an empty list", keys::LISTEN.example);
+    }
+    let mut listeners: Vec<Listener> = Vec::with_capacity(typed.len());
+    for typed in typed {
+        let Some(address) = address(&typed, findings) else { continue };
+        if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
+            let what = format!("`{address}` is listed twice");
+            findings.mistake(&typed.place, what, keys::LISTEN.example);
+            continue;
+        }
+        let loopback = address.ip().to_canonical().is_loopback();
+        if !loopback && !has_keys && !told_open {
+            let what = format!("`{address}` can be reached from other machines and no app has a key");
+            findings.mistake(&typed.place, what, "open = true   # or give an app a key");
+        }
+        if !loopback && told_open {
+            findings
+                .warn(format!("{address} serves everyone who can reach it, without a key (`open = true`)"));
+        }
+        listeners.push(Listener { address, open: told_open || (loopback && !has_keys) });
+    }
+    listeners
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. Names are not looked up: an address must not depend on DNS.
+fn address(typed: &Typed<String>, findings: &mut Findings) -> Option<SocketAddr> {
+    let text = typed.value.trim();
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    if let Ok(address) = numeric.parse() {
+        return Some(address);
+    }
+    let what = format!("`{}` is no address and port", text.escape_debug());
+    findings.mistake(&typed.place, what, keys::LISTEN.example);
+    None
+}

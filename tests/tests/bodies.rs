@@ -1,0 +1,144 @@
+//! Bodies of every size: the same bytes at the other end, in both directions.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::Method;
+use serde_json::json;
+use std::time::Duration;
+use tests::client::{Client, Connection, ask};
+use tests::request::digest;
+use tests::scene::{Cast, Scene};
+use tests::script::{self, Script, Step};
+use tests::stack::say;
+use tests::stream::End;
+
+const MIB: usize = 1 << 20;
+
+/// A request of exactly that many bytes for `a/m1`, filled with every kind of JSON character.
+fn body_of(len: usize) -> String {
+    let mut body = ask("a/m1");
+    body["filler"] = "".into();
+    let bare = body.to_string().len();
+    let pattern = "abcdefghijklmnopqrstuvwxyz0123456789 {}[],:";
+    let filler: String = pattern.chars().cycle().take(len.saturating_sub(bare)).collect();
+    body["filler"] = filler.into();
+    body.to_string()
+}
+
+/// What the upstream must receive of it.
+fn patched(body: &str) -> String {
+    body.replacen("\"model\":\"a/m1\"", "\"model\":\"m1\"", 1)
+}
+
+async fn assert_echo(client: &Client, scene: &Scene, len: usize) -> Result<()> {
+    let sent = body_of(len);
+    let expected = digest(patched(&sent).as_bytes());
+    let reply = client.post("/v1/chat/completions", sent).await.with_context(|| format!("{len} bytes"))?;
+    assert_eq!(reply.status, 200, "{len} bytes: {}", reply.text().chars().take(300).collect::<String>());
+    assert_eq!(digest(&reply.body), expected, "{len} bytes");
+    assert_eq!(reply.header("x-request-id"), Some(expected.as_str()), "{len} bytes");
+    scene.upstream("a")?.forget();
+    say(&format!("{len} bytes there and back in {:?}", reply.took));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_of_every_size_are_the_same_at_the_other_end() -> Result<()> {
+    let scene = Scene::one().await?;
+    scene.upstream("a")?.on("m1", Script::Echo);
+    let client = scene.client();
+    let edges = [16 * 1024, 64 * 1024, 128 * 1024, MIB, 8 * MIB];
+    assert_echo(&client, &scene, 0).await?;
+    for edge in edges {
+        // Around every frame and credit size; the model's patch makes the upstream's body two bytes shorter.
+        for len in [edge - 1, edge, edge + 1, edge + 2, edge + 3] {
+            assert_echo(&client, &scene, len).await?;
+        }
+    }
+    for len in [20 * MIB, 64 * MIB] {
+        assert_echo(&client, &scene, len).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_without_a_length_is_the_same_too() -> Result<()> {
+    let scene = Scene::one().await?;
+    scene.upstream("a")?.on("m1", Script::Echo);
+    let sent = body_of(300_000);
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+        transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let mut wire = head.as_bytes().to_vec();
+    for piece in sent.as_bytes().chunks(7919) {
+        wire.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+        wire.extend(piece);
+        wire.extend(b"\r\n");
+    }
+    wire.extend(b"0\r\n\r\n");
+    let answer = scene.client().raw(&wire, Duration::from_secs(10)).await?;
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200 "),
+        "{}",
+        String::from_utf8_lossy(&answer[..answer.len().min(300)])
+    );
+    let seen = scene.upstream("a")?.requests().pop().context("a request")?;
+    assert_eq!(digest(&seen.body), digest(patched(&sent).as_bytes()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_is_the_same_at_the_other_end() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let scene = cast.start().await?;
+    let piece = |i: usize| format!("{i}:{} ", "y".repeat(i % 5000));
+    let chunks =
+        (0..6000).map(|i| Step::Chunk(script::event(&script::delta(json!({"content": piece(i)}), None))));
+    let stop = Step::Chunk(script::event(&script::delta(json!({}), Some("stop"))));
+    let end = [stop, Step::Chunk(script::done()), Step::End];
+    scene.upstream("a")?.on("m1", Script::just([script::stream_head()].into_iter().chain(chunks).chain(end)));
+    let story = scene.client().stream("a/m1").await?.finish().await?;
+    assert_eq!(story.end, End::Done);
+    let expected: String = (0..6000).map(piece).collect();
+    assert_eq!(digest(story.text().as_bytes()), digest(expected.as_bytes()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_split_of_the_providers_bytes_gives_the_same_stream() -> Result<()> {
+    let scene = Scene::one().await?;
+    let event = |text: &str| script::event(&script::delta(json!({"content": text}), None));
+    let body =
+        [event("ä你"), event("b"), Bytes::from_static(b": comment\r\n\r\n"), event("c"), script::done()]
+            .concat();
+    for (size, pause) in [(1, Duration::ZERO), (7, Duration::from_millis(1)), (1000, Duration::ZERO)] {
+        let head = Step::Head {
+            status: 200,
+            headers: vec![
+                ("content-type".to_owned(), "text/event-stream".to_owned()),
+                ("content-length".to_owned(), body.len().to_string()),
+            ],
+        };
+        let slices = Step::Slice { bytes: body.clone().into(), size, pause };
+        scene.upstream("a")?.on("m1", Script::just([head, slices]));
+        let story = scene.client().stream("a/m1").await?.finish().await?;
+        assert_eq!(
+            (story.end.clone(), story.text().as_str()),
+            (End::Done, "ä你bc"),
+            "{size} bytes at a time"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_is_no_success() -> Result<()> {
+    let scene = Scene::one().await?;
+    scene.upstream("a")?.on("m1", Script::status(200, "application/json", ""));
+    let reply = scene.client().chat("a/m1").await?;
+    assert_eq!(reply.status, 502, "{}", reply.text());
+    let mut connection = Connection::open(scene.address()).await?;
+    scene.upstream("a")?.on("m1", Script::answer("fine"));
+    let request = scene.client().request(Method::POST, "/v1/chat/completions", ask("a/m1").to_string())?;
+    assert_eq!(connection.exchange(request).await?.content(), "fine");
+    Ok(())
+}

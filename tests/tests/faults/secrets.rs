@@ -1,0 +1,129 @@
+//! F25, F26: where a key may be, and what a worker may do.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use tests::config::Provider;
+use tests::memory;
+use tests::proc;
+use tests::scene::{Cast, Scene, key_of};
+use tests::stack::say;
+
+/// Files below `dir` that hold the needle, except `key`.
+fn files_with(dir: &Path, needle: &[u8], key: &Path, found: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            files_with(&path, needle, key, found)?;
+        } else if entry.file_type()?.is_file() && path != key {
+            let content = fs::read(&path)?;
+            if content.windows(needle.len()).any(|w| w == needle) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes every way of saying something go off: calls, streams, failures, a status, a reload.
+async fn stir(scene: &Scene) -> Result<()> {
+    let client = scene.client();
+    for model in ["a/m1", "b/m1", "none-such"] {
+        client.chat(model).await?;
+        client.stream(model).await?.finish().await?;
+    }
+    scene.upstream("a")?.once("m1", tests::script::Script::error(401, "wrong key"));
+    client.chat("a/m1").await?;
+    scene.status()?;
+    client.get("/metrics").await?;
+    scene.signal(nix::sys::signal::Signal::SIGHUP)?;
+    scene.ready().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f25_a_key_is_in_its_own_workers_memory_only() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?.provider("b").await?;
+    let scene = cast.configure(|c, _| Ok(c.log_level("trace")))?.start().await?;
+    stir(&scene).await?;
+    let canary = key_of("a");
+    let needle = canary.as_bytes();
+    let own = scene.worker("a").await?;
+    let mut looked = 0;
+    for process in scene.processes() {
+        let arguments = proc::arguments(process.pid);
+        assert!(!arguments.iter().any(|a| a.contains(&canary)), "in argv of {process:?}");
+        let environment = proc::environment(process.pid)?;
+        assert!(!environment.windows(needle.len()).any(|w| w == needle), "in environ of {process:?}");
+        let found = memory::count(process.pid, needle).with_context(|| format!("{arguments:?}"))?;
+        say(&format!("F25: {found} times in the memory of {}", arguments.join(" ")));
+        match process.pid == own {
+            true => assert!(found > 0, "the search finds nothing even where the key must be"),
+            false => assert_eq!(found, 0, "in the memory of {arguments:?}"),
+        }
+        looked += 1;
+    }
+    assert!(looked >= 4, "supervisor, router and two workers");
+    assert!(!scene.log().iter().any(|l| l.contains(&canary)), "in the log");
+    let mut files = Vec::new();
+    let place = scene.place().path().to_owned();
+    files_with(&place, needle, &place.join("a.key"), &mut files)?;
+    assert!(files.is_empty(), "in {files:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn f25_a_workers_environment_is_clean() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?.environment("CANARY_VARIABLE", "canary-value");
+    let scene = cast.start().await?;
+    for pid in [scene.worker("a").await?, scene.router().await?] {
+        let environment = String::from_utf8_lossy(&proc::environment(pid)?).into_owned();
+        assert!(!environment.contains("canary-value"), "{environment:?}");
+        let foreign =
+            proc::open_targets(pid).into_iter().filter(|t| t.ends_with(".key") || t.ends_with(".toml"));
+        assert_eq!(foreign.collect::<Vec<_>>(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn f26_a_worker_can_do_nothing_but_its_work() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let scene = cast.configure(|c, _| Ok(c.provider(Provider::demo("d"))))?.start().await?;
+    let status = scene.provider_status("d")?;
+    say(&format!("F26: sandbox {}", status["sandbox"]));
+    let place = scene.place();
+    let file = |path: std::path::PathBuf| path.display().to_string();
+    let upstream = scene.upstream("a")?.address().to_string();
+    let probes = [
+        ("exec", String::new()),
+        ("open-passwd", String::new()),
+        ("open-state", file(place.config())),
+        ("open-state", file(place.path().join("a.key"))),
+        ("write", file(place.state().join("written"))),
+        ("write", "/tmp/llm-link-written".to_owned()),
+        ("connect", upstream),
+        ("bind", String::new()),
+        ("fork", String::new()),
+        ("signal-parent", String::new()),
+        ("unix-socket", String::new()),
+        ("ptrace-parent", String::new()),
+        ("read-parent-mem", String::new()),
+    ];
+    let mut allowed = Vec::new();
+    for (probe, argument) in probes {
+        let model = format!("d/demo-probe={probe}");
+        let ask = json!({"model": model, "messages": [{"role": "user", "content": argument}]});
+        let reply = scene.client().post("/v1/chat/completions", ask.to_string()).await?;
+        assert_eq!(reply.status, 200, "{probe}: {}", reply.text());
+        let said = reply.content();
+        say(&format!("F26: {probe} {argument}: {said}"));
+        if !said.contains("denied") {
+            allowed.push(format!("{probe} {argument}: {said}"));
+        }
+    }
+    assert!(allowed.is_empty() || status["sandbox"].to_string().contains("none"), "{allowed:?}");
+    assert_eq!(scene.client().chat("a/m1").await?.status, 200, "a real provider works in the same sandbox");
+    Ok(())
+}

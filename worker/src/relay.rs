@@ -1,0 +1,319 @@
+//! The answer on its way back: bytes of the upstream to the router unchanged, watched by a tap that says when
+//! they commit the call, whether they ended well and what they cost.
+//!
+//! Whole events only are sent on: a client can use nothing less, and an error event can then always follow.
+//! It never decides about retries; it says what happened.
+
+use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use protocol::dialect::tap::{Observed, Tap};
+use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
+use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
+use protocol::ipc::configure::Timeouts;
+use protocol::model::{Failure, FailureKind, UsageSource};
+use protocol::transport::link::{Commit, Gone, Reply};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+use tokio::time::Sleep;
+
+/// A document up to this size is read for its usage; a larger one passes unread.
+const READ_DOCUMENT: usize = 8 * 1024 * 1024;
+
+/// How an attempt ends without success.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The router does not want it any more: nothing is left to say.
+    Gone,
+    Failed(Box<Failed>),
+}
+
+/// What is said about a failed attempt.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    /// Of the upstream's error answer, for the client.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The upstream's error, verbatim: a whole answer if the failure has a status, else an event of the stream.
+    pub(crate) body: Bytes,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body: Bytes::new() }))
+    }
+}
+
+impl From<Gone> for Broken {
+    fn from(_: Gone) -> Self {
+        Broken::Gone
+    }
+}
+
+impl From<FrameError> for Broken {
+    fn from(error: FrameError) -> Self {
+        Failure::new(FailureKind::BadAnswer, format!("the provider's stream cannot be read: {error}")).into()
+    }
+}
+
+/// How the upstream frames its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Sse,
+    Ndjson,
+    Document,
+}
+
+/// One answer under way.
+pub(crate) struct Relay {
+    reply: Reply,
+    tap: Tap,
+    /// The client sees usage chunks.
+    shows_usage: bool,
+    started: Instant,
+    timings: Timings,
+    deadlines: Deadlines,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Relay {
+    pub(crate) fn new(reply: Reply, head: &CallHead, timeouts: &Timeouts) -> Self {
+        let started = Instant::now();
+        let shape = if head.stream { Shape::Stream } else { Shape::Document };
+        let left = head.deadline_ms.map(Duration::from_millis);
+        Self {
+            reply,
+            tap: Tap::new(head.dialect),
+            shows_usage: head.wants_usage || head.usage_edit.is_none(),
+            started,
+            timings: Timings::default(),
+            deadlines: Deadlines::new(timeouts, shape, left, started),
+            alarm: None,
+        }
+    }
+
+    /// Waits for `what`, but no longer than the deadlines allow.
+    pub(crate) async fn within<T>(&mut self, what: impl Future<Output = T>) -> Result<T, Failure> {
+        let Some((at, which)) = self.deadlines.next() else { return Ok(what.await) };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+        alarm.as_mut().reset(at.into());
+        tokio::select! {
+            biased;
+            done = what => Ok(done),
+            () = alarm.as_mut() => Err(overdue(which)),
+        }
+    }
+
+    /// Which connection the attempt got.
+    pub(crate) fn connected(&mut self, connection: Option<&Established>) {
+        self.timings.connected_us =
+            connection.map(|c| c.at.saturating_duration_since(self.started).as_micros() as u64);
+    }
+
+    /// The upstream's head is there.
+    pub(crate) fn head(&mut self, head: &ReplyHead) {
+        self.timings.first_byte_us = Some(self.elapsed_us());
+        self.reply.head(head);
+    }
+
+    /// Sends on the whole body of a successful answer.
+    pub(crate) async fn body(&mut self, body: AnswerBody, framing: Framing) -> Result<(), Broken> {
+        match framing {
+            Framing::Sse | Framing::Ndjson => self.events(body, framing).await,
+            Framing::Document => self.document(body).await,
+        }
+    }
+
+    async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = match self.within(body.frame()).await? {
+                None => return Ok(None),
+                Some(Ok(frame)) => frame,
+                Some(Err(failure)) => return Err(failure),
+            };
+            // Trailers say nothing that a client of these dialects reads.
+            if let Ok(bytes) = frame.into_data()
+                && !bytes.is_empty()
+            {
+                self.deadlines.bytes(Instant::now());
+                return Ok(Some(bytes));
+            }
+        }
+    }
+
+    async fn events(&mut self, mut body: AnswerBody, framing: Framing) -> Result<(), Broken> {
+        let mut splitter = Splitter::new(framing);
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            self.feed(&mut splitter, &chunk).await?;
+        }
+        self.complete(splitter).await
+    }
+
+    /// Sends on the events that these bytes complete.
+    pub(crate) async fn feed(&mut self, splitter: &mut Splitter, chunk: &[u8]) -> Result<(), Broken> {
+        splitter.push(chunk);
+        let mut out = BytesMut::new();
+        while let Some((observed, raw)) = splitter.next(&mut self.tap)? {
+            self.take(&mut out, observed, &raw)?;
+        }
+        Ok(self.flush(out).await?)
+    }
+
+    /// The stream has no more bytes: did it end well?
+    pub(crate) async fn complete(&mut self, mut splitter: Splitter) -> Result<(), Broken> {
+        let mut out = BytesMut::new();
+        while let Some((observed, raw)) = splitter.finish(&mut self.tap) {
+            self.take(&mut out, observed, &raw)?;
+        }
+        let verdict = self.tap.end();
+        if let (Ok(()), Some(closing)) = (&verdict, self.tap.closing()) {
+            out.extend_from_slice(closing);
+        }
+        self.flush(out).await?;
+        Ok(verdict?)
+    }
+
+    /// One event's fate: sent on, hidden, or the end of it all.
+    fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
+        match observed {
+            Observed::Failure(failure) => {
+                let body = raw.clone();
+                return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
+            }
+            Observed::UsageOnly if !self.shows_usage => return Ok(()),
+            Observed::Content => {
+                if self.timings.first_content_us.is_none() {
+                    self.timings.first_content_us = Some(self.elapsed_us());
+                }
+                self.deadlines.content(Instant::now());
+            }
+            Observed::Prelude | Observed::UsageOnly | Observed::End => {}
+        }
+        out.extend_from_slice(raw);
+        Ok(())
+    }
+
+    async fn flush(&mut self, out: BytesMut) -> Result<(), Gone> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let commit = if self.tap.content_seen() { Commit::Committed } else { Commit::Held };
+        self.deadlines.paused();
+        let sent = self.reply.data(out.freeze(), commit).await;
+        self.deadlines.bytes(Instant::now());
+        sent
+    }
+
+    /// A document passes as it comes; the router holds it until its end.
+    async fn document(&mut self, mut body: AnswerBody) -> Result<(), Broken> {
+        let mut kept = Vec::new();
+        let mut size = 0;
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            size += chunk.len();
+            if size <= READ_DOCUMENT {
+                kept.push(chunk.clone());
+            }
+            self.reply.data(chunk, Commit::Held).await?;
+        }
+        self.timings.first_content_us = self.timings.first_byte_us;
+        if size > READ_DOCUMENT {
+            return Ok(());
+        }
+        let whole = match <[Bytes; 1]>::try_from(kept) {
+            Ok([only]) => only,
+            Err(kept) => kept.concat().into(),
+        };
+        Ok(self.tap.document(&whole)?)
+    }
+
+    /// Sends on a whole document that is here already.
+    pub(crate) async fn whole(&mut self, document: Bytes) -> Result<(), Broken> {
+        self.timings.first_content_us = self.timings.first_byte_us;
+        self.tap.document(&document)?;
+        Ok(self.reply.data(document, Commit::Held).await?)
+    }
+
+    /// Success: the trailer says what it cost.
+    pub(crate) fn end(mut self) {
+        let trailer = self.trailer();
+        self.reply.end(&trailer);
+    }
+
+    /// No success: the reset says why, and what was consumed all the same.
+    pub(crate) fn fail(mut self, broken: Broken) {
+        let Broken::Failed(failed) = broken else { return };
+        let Failed { failure, headers, body } = *failed;
+        let reset = Reset {
+            code: ResetCode::Upstream,
+            failure: Some(failure),
+            headers,
+            trailer: Some(self.trailer()),
+        };
+        self.reply.fail(&reset, body);
+    }
+
+    fn trailer(&mut self) -> Trailer {
+        self.timings.total_us = self.elapsed_us();
+        let usage = self.tap.usage();
+        Trailer {
+            usage,
+            usage_source: (!usage.is_empty()).then_some(UsageSource::Reported),
+            timings: self.timings,
+            stop_reason: self.tap.stop_reason().map(str::to_owned),
+        }
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+}
+
+/// Cuts a stream into its events and shows each to the tap.
+pub(crate) enum Splitter {
+    Sse(SseDecoder),
+    Ndjson(NdjsonDecoder),
+}
+
+impl Splitter {
+    pub(crate) fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Ndjson => Self::Ndjson(NdjsonDecoder::new()),
+            Framing::Sse | Framing::Document => Self::Sse(SseDecoder::new()),
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Sse(decoder) => decoder.push(chunk),
+            Self::Ndjson(decoder) => decoder.push(chunk),
+        }
+    }
+
+    fn next(&mut self, tap: &mut Tap) -> Result<Option<(Observed, Bytes)>, FrameError> {
+        Ok(match self {
+            Self::Sse(decoder) => decoder.next_event()?.map(|event| (tap.event(&event), event.raw)),
+            Self::Ndjson(decoder) => decoder.next_line()?.map(|line| (tap.line(&line), line.raw)),
+        })
+    }
+
+    fn finish(&mut self, tap: &mut Tap) -> Option<(Observed, Bytes)> {
+        match self {
+            Self::Sse(decoder) => decoder.finish().map(|event| (tap.event(&event), event.raw)),
+            Self::Ndjson(decoder) => decoder.finish().map(|line| (tap.line(&line), line.raw)),
+        }
+    }
+}
+
+fn overdue(which: Limit) -> Failure {
+    let message = match which {
+        Limit::FirstToken => "the provider did not begin to answer in time",
+        Limit::Idle => "the provider stopped in the middle of its answer",
+        Limit::Total => "the call took longer than this provider may",
+        Limit::Call => "the call's own deadline passed",
+    };
+    let kind = match which {
+        Limit::Idle => FailureKind::Interrupted,
+        Limit::FirstToken | Limit::Total | Limit::Call => FailureKind::Timeout,
+    };
+    Failure::new(kind, message)
+}
