@@ -6,7 +6,7 @@ use crate::store::calls::{CallFilter, CallId, CallRow, CallTimings};
 use crate::store::page::Page;
 use crate::store::rollups::{RollupFilter, Span};
 use crate::store::{StateDir, UnixMs, UsageStore};
-use protocol::dialect::Dialect;
+use protocol::dialect::{Dialect, Operation};
 use protocol::model::Usage;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -25,10 +25,12 @@ fn call(n: u64) -> CallRow {
         model: "m".to_owned(),
         upstream_model: Some("m".to_owned()),
         dialect: Dialect::OpenAiChat,
+        operation: Operation::Chat,
         status: 200,
         failure: None,
         attempts: 1,
         stream: false,
+        request_bytes: 321,
         usage: Usage { output: Some(1), ..Usage::default() },
         usage_source: None,
         cost: None,

@@ -2,10 +2,10 @@
 
 use super::error::StoreError;
 use super::page::{Clause, Page};
-use super::providers::named;
+use super::providers::{always_named, named};
 use super::usage::UsageView;
 use super::words::{Json, UnixMs, count, uncount};
-use protocol::dialect::Dialect;
+use protocol::dialect::{Dialect, Operation};
 use protocol::model::{FailureKind, Usage, UsageSource};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql, params};
@@ -33,11 +33,13 @@ pub(crate) struct CallRow {
     /// In the provider's own words; `None` = no candidate was chosen.
     pub(crate) upstream_model: Option<String>,
     pub(crate) dialect: Dialect,
+    pub(crate) operation: Operation,
     /// The HTTP status the client saw.
     pub(crate) status: u16,
     pub(crate) failure: Option<FailureKind>,
     pub(crate) attempts: u8,
     pub(crate) stream: bool,
+    pub(crate) request_bytes: u64,
     pub(crate) usage: Usage,
     pub(crate) usage_source: Option<UsageSource>,
     pub(crate) cost: Option<Cost>,
@@ -88,9 +90,9 @@ pub(crate) struct CallFilter {
     pub(crate) until: Option<UnixMs>,
 }
 
-const COLUMNS: &str = "id, at, app, provider, model, upstream_model, dialect, status, failure, attempts, stream,
-    input_fresh, cache_read, cache_write, output, reasoning, usage_source, cost_nano, currency, queue_us, ipc_us,
-    connect_us, first_byte_us, first_token_us, upstream_us, total_us";
+const COLUMNS: &str = "id, at, app, provider, model, upstream_model, dialect, operation, status, failure, attempts, stream,
+    request_bytes, input_fresh, cache_read, cache_write, output, reasoning, usage_source, cost_nano, currency, queue_us,
+    ipc_us, connect_us, first_byte_us, first_token_us, upstream_us, total_us";
 
 impl CallId {
     /// The least id of an instant: calls that came in before it sort below.
@@ -136,7 +138,7 @@ impl UsageView<'_> {
 
     /// Adds a call unless its id is there already. True when it was added.
     pub(super) fn add_call(&self, call: &CallRow) -> Result<bool, StoreError> {
-        let values = (0..26).map(|n| format!("?{}", n + 1)).collect::<Vec<_>>().join(", ");
+        let values = (0..28).map(|n| format!("?{}", n + 1)).collect::<Vec<_>>().join(", ");
         let sql = format!("INSERT INTO calls ({COLUMNS}) VALUES ({values}) ON CONFLICT (id) DO NOTHING");
         let (usage, timings) = (&call.usage, &call.timings);
         let added = self.view.execute(
@@ -149,10 +151,12 @@ impl UsageView<'_> {
                 call.model,
                 call.upstream_model,
                 call.dialect.name(),
+                operation_name(call.operation),
                 call.status,
                 call.failure.map(failure_name),
                 call.attempts,
                 call.stream,
+                count(call.request_bytes),
                 usage.input_fresh.map(count),
                 usage.cache_read.map(count),
                 usage.cache_write.map(count),
@@ -205,6 +209,21 @@ fn failure_named(word: &str) -> Option<FailureKind> {
     FailureKind::deserialize(word).ok()
 }
 
+fn operation_name(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Chat => "chat",
+        Operation::Complete => "complete",
+        Operation::Embed => "embed",
+        Operation::CountTokens => "count-tokens",
+        Operation::Raw => "raw",
+    }
+}
+
+fn operation_named(word: &str) -> Option<Operation> {
+    use Operation as O;
+    [O::Chat, O::Complete, O::Embed, O::CountTokens, O::Raw].into_iter().find(|o| operation_name(*o) == word)
+}
+
 fn source_name(source: UsageSource) -> &'static str {
     match source {
         UsageSource::Reported => "reported",
@@ -218,7 +237,7 @@ fn source_named(word: &str) -> Option<UsageSource> {
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
     let number = |column| row.get::<_, Option<i64>>(column).map(|found| found.map(uncount));
-    let cost = match (row.get(17)?, row.get(18)?) {
+    let cost = match (row.get(19)?, row.get(20)?) {
         (Some(nano), Some(currency)) => Some(Cost { nano, currency }),
         (_, _) => None,
     };
@@ -229,30 +248,37 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         provider: row.get(3)?,
         model: row.get(4)?,
         upstream_model: row.get(5)?,
-        dialect: named(row, 6, Dialect::from_name)?.unwrap_or(Dialect::OpenAiChat),
-        status: row.get(7)?,
-        failure: named(row, 8, failure_named)?,
-        attempts: row.get(9)?,
-        stream: row.get(10)?,
-        usage: Usage {
-            input_fresh: number(11)?,
-            cache_read: number(12)?,
-            cache_write: number(13)?,
-            output: number(14)?,
-            reasoning: number(15)?,
-        },
-        usage_source: named(row, 16, source_named)?,
+        dialect: always_named(row, 6, Dialect::from_name)?,
+        operation: always_named(row, 7, operation_named)?,
+        status: row.get(8)?,
+        failure: named(row, 9, failure_named)?,
+        attempts: row.get(10)?,
+        stream: row.get(11)?,
+        request_bytes: uncount(row.get(12)?),
+        usage: usage_from_row(row)?,
+        usage_source: named(row, 18, source_named)?,
         cost,
         timings: CallTimings {
-            queue_us: number(19)?,
-            ipc_us: number(20)?,
-            connect_us: number(21)?,
-            first_byte_us: number(22)?,
-            first_token_us: number(23)?,
-            upstream_us: number(24)?,
-            total_us: uncount(row.get(25)?),
+            queue_us: number(21)?,
+            ipc_us: number(22)?,
+            connect_us: number(23)?,
+            first_byte_us: number(24)?,
+            first_token_us: number(25)?,
+            upstream_us: number(26)?,
+            total_us: uncount(row.get(27)?),
         },
         trace: None,
+    })
+}
+
+fn usage_from_row(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    let number = |column| row.get::<_, Option<i64>>(column).map(|found| found.map(uncount));
+    Ok(Usage {
+        input_fresh: number(13)?,
+        cache_read: number(14)?,
+        cache_write: number(15)?,
+        output: number(16)?,
+        reasoning: number(17)?,
     })
 }
 

@@ -293,6 +293,16 @@ pub(super) fn named<T>(
     known(&word).map(Some).ok_or_else(unknown)
 }
 
+/// The same in a column that is never null.
+pub(super) fn always_named<T>(
+    row: &Row<'_>,
+    column: usize,
+    known: impl Fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let null = || rusqlite::Error::InvalidColumnType(column, String::new(), Type::Null);
+    named(row, column, known)?.ok_or_else(null)
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Provider> {
     Ok(Provider {
         id: row.get(0)?,

@@ -8,7 +8,7 @@ use crate::store::models::{ModelSource, ModelSpec};
 use crate::store::provider_keys::{KeyReference, ProviderKeySpec};
 use crate::store::providers::{ProviderLimits, ProviderSpec, ProviderTimeouts};
 use crate::store::{ConfigStore, ProviderId, Stamp, StateDir, UnixMs, UsageStore};
-use protocol::dialect::Dialect;
+use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::configure::ModelFacts;
 use protocol::model::{Usage, UsageSource};
 use std::collections::BTreeMap;
@@ -117,10 +117,12 @@ pub(super) fn call(n: u64) -> CallRow {
         model: "fast".to_owned(),
         upstream_model: Some("m1".to_owned()),
         dialect: Dialect::Anthropic,
+        operation: Operation::Chat,
         status: 200,
         failure: None,
         attempts: 1,
         stream: true,
+        request_bytes: 321,
         usage: Usage { input_fresh: Some(100), output: Some(20), ..Usage::default() },
         usage_source: Some(UsageSource::Reported),
         cost: Some(Cost { nano: 5_000, currency: "USD".to_owned() }),

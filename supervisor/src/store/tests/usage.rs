@@ -7,6 +7,7 @@ use crate::store::rollups::{Rollup, RollupFilter, Span};
 use crate::store::usage::{Added, Prune};
 use crate::store::{UnixMs, UsageStore};
 use proptest::prelude::*;
+use protocol::dialect::Operation;
 use protocol::model::{FailureKind, Usage};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ async fn a_call_comes_back_as_it_was() {
     let mut bare = call(2);
     (bare.provider, bare.upstream_model, bare.cost, bare.usage_source) = (None, None, None, None);
     bare.usage = Usage::default();
+    bare.operation = Operation::CountTokens;
     store.add_calls([full.clone(), bare.clone()].into()).await.unwrap();
     let (one, two) = (full.id, bare.id);
     assert_eq!(store.read(move |view| view.call(one)).await.unwrap(), Some(full));
