@@ -1,7 +1,7 @@
 //! The supervisor role, put together: settings become sockets, directories and a fleet; signals, file changes
 //! and operators become orders to it. Holds no state of its own beyond the configuration in force.
 
-mod claim;
+mod directory;
 mod ground;
 mod plan;
 mod reload;

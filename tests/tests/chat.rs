@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tests::client::{Connection, ask};
 use tests::scene::{Cast, Scene, key_of};
-use tests::script::Script;
+use tests::script::{self, Script, Step};
 use tests::stream::End;
 
 #[tokio::test]
@@ -225,6 +225,24 @@ async fn every_operation_finds_its_path() -> Result<()> {
         assert_eq!((reply.status, seen.target.as_str()), (200, path), "{}", reply.text());
         assert_eq!(reply.body, seen.body);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_old_completion_streams_too() -> Result<()> {
+    let scene = Scene::one().await?;
+    let choice = |text: &str, end: Value| {
+        let choices = json!([{"index": 0, "text": text, "logprobs": null, "finish_reason": end}]);
+        script::event(
+            &json!({"id": "c", "object": "text_completion", "created": 1, "model": "m1", "choices": choices}),
+        )
+    };
+    let events = [choice("a ", Value::Null), choice("b", "stop".into()), script::done()];
+    let steps = events.clone().map(Step::Chunk).into_iter().chain([Step::End]);
+    scene.upstream("a")?.on("m1", Script::just([script::stream_head()].into_iter().chain(steps)));
+    let body = json!({"model": "a/m1", "prompt": "x", "stream": true}).to_string();
+    let reply = scene.client().post("/v1/completions", body).await?;
+    assert_eq!((reply.status, reply.body.to_vec()), (200, events.concat()), "{}", reply.text());
     Ok(())
 }
 

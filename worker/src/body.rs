@@ -1,12 +1,48 @@
 //! The client's body on its way to the upstream: streamed through as it arrives, with exact length, and with
 //! byte ranges replaced in passing (the `model` value, `stream_options`).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use protocol::transport::link::{Gone, RequestBody};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// Where a request's bytes come from.
+pub(crate) enum Source {
+    /// The client, as they arrive.
+    Client(RequestBody),
+    /// They are all here.
+    Whole(Option<Bytes>),
+}
+
+impl Source {
+    /// All bytes, waiting for those under way. The router has bounded them.
+    pub(crate) async fn whole(self, len: u64) -> Result<Bytes, Gone> {
+        let mut this = match self {
+            Source::Whole(bytes) => return Ok(bytes.unwrap_or_default()),
+            Source::Client(_) => self,
+        };
+        let mut bytes = BytesMut::with_capacity(usize::try_from(len.min(1 << 22)).unwrap_or(0));
+        while let Some(piece) = this.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// The next bytes; `None` = complete. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {
+        match self {
+            Source::Client(body) => body.poll_next(cx),
+            Source::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
+        }
+    }
+}
 
 /// A replacement: bytes `start..end` of the client's body become `with`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +54,14 @@ pub(crate) struct Patch {
 
 /// See the module. Patches are in ascending order and do not overlap.
 pub(crate) struct PatchedBody {
-    source: RequestBody,
+    source: Source,
     cutter: Cutter,
     /// Bytes still to come out.
     left: u64,
 }
 
 impl PatchedBody {
-    pub(crate) fn new(source: RequestBody, len: u64, patches: Vec<Patch>) -> Self {
+    pub(crate) fn new(source: Source, len: u64, patches: Vec<Patch>) -> Self {
         let removed: u64 = patches.iter().map(|p| p.end - p.start).sum();
         let added: u64 = patches.iter().map(|p| p.with.len() as u64).sum();
         Self { source, cutter: Cutter::new(patches), left: len + added - removed }

@@ -1,15 +1,19 @@
 //! The life of one call in a worker: what kind of answer it gets, and who gives it. One attempt only; the one
 //! retry loop is the router's.
 
-use crate::body::{Patch, PatchedBody};
+use crate::body::{Patch, PatchedBody, Source};
+use crate::count;
 use crate::demo;
+use crate::plan::{Plan, Transport, refuses};
 use crate::relay::{Broken, Failed, Framing, Relay};
 use crate::serve::{Account, Desk, Provider};
+use crate::translate::{self, Asked, Pair};
 use crate::upstream::{AnswerBody, headers, url};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use protocol::dialect::{Dialect, ErrorAnswer};
 use protocol::ipc::call::{CallHead, ReplyHead};
+use protocol::ipc::configure::Endpoint;
 use protocol::model::{Failure, FailureKind};
 use protocol::transport::link::{Call, RequestBody};
 use std::time::{Duration, SystemTime};
@@ -31,9 +35,10 @@ pub(crate) async fn serve(call: Call, desk: &Desk) {
 }
 
 async fn answer(head: &CallHead, body: RequestBody, mut relay: Relay, desk: &Desk) {
-    let outcome = match &desk.provider {
-        Provider::Demo => demo::answer(head, body, &mut relay).await,
-        Provider::Http(account) => pass(head, body, &mut relay, account).await,
+    let body = Source::Client(body);
+    let outcome = match Plan::of(head, &desk.provider.offer()) {
+        Ok(plan) => follow(plan, head, body, &mut relay, &desk.provider).await,
+        Err(failure) => Err(failure.into()),
     };
     match outcome {
         Ok(()) => relay.end(),
@@ -41,21 +46,121 @@ async fn answer(head: &CallHead, body: RequestBody, mut relay: Relay, desk: &Des
     }
 }
 
-/// Same dialect on both sides: the bytes pass, only the named ranges change.
-async fn pass(
+async fn follow(
+    plan: Plan<'_>,
     head: &CallHead,
-    body: RequestBody,
+    body: Source,
+    relay: &mut Relay,
+    provider: &Provider,
+) -> Result<(), Broken> {
+    match plan {
+        Plan::PassThrough(endpoint) => {
+            ask(head, body, relay, provider, endpoint, patches(head, provider)).await
+        }
+        Plan::Inspect(endpoint) => {
+            let body = body.whole(head.body_len).await?;
+            if refuses(&provider.offer().quirks.openai_chat, &body) {
+                let upstream = if head.stream { Transport::Stream } else { Transport::Document };
+                return translated(head, &body, relay, provider, endpoint, upstream).await;
+            }
+            let patches = patches(head, provider);
+            ask(head, Source::Whole(Some(body)), relay, provider, endpoint, patches).await
+        }
+        Plan::Translate { endpoint, upstream } => {
+            let body = body.whole(head.body_len).await?;
+            translated(head, &body, relay, provider, endpoint, upstream).await
+        }
+        Plan::Embed(endpoint) => {
+            let body = body.whole(head.body_len).await?;
+            let asked = translate::embeddings(head, &body, endpoint.dialect)?;
+            as_asked(asked, relay, provider, endpoint).await
+        }
+        Plan::Count(endpoint) => {
+            let body = body.whole(head.body_len).await?;
+            counted(head, body, relay, provider, endpoint).await
+        }
+    }
+}
+
+/// The conversation in the endpoint's dialect, its answer in the client's.
+async fn translated(
+    head: &CallHead,
+    body: &[u8],
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: &Endpoint,
+    upstream: Transport,
+) -> Result<(), Broken> {
+    let facts = provider.facts(&head.model);
+    let (quirks, target, now) = (provider.quirks(), endpoint.dialect, unix_now());
+    let asked = translate::request(head, body, &Pair { target, upstream, quirks, facts: &facts, now })?;
+    as_asked(asked, relay, provider, endpoint).await
+}
+
+async fn as_asked(
+    asked: Asked,
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Result<(), Broken> {
+    let Asked { head, body, back } = asked;
+    relay.translate(back);
+    ask(&head, Source::Whole(Some(body.into())), relay, provider, endpoint, Vec::new()).await
+}
+
+/// Counted where somebody knows how; else, and where the provider only pretends to, estimated.
+async fn counted(
+    head: &CallHead,
+    body: Bytes,
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: Option<&Endpoint>,
+) -> Result<(), Broken> {
+    if let Some(endpoint) = endpoint {
+        let source = Source::Whole(Some(body.clone()));
+        let asked = ask(head, source, relay, provider, endpoint, patches(head, provider)).await;
+        match &asked {
+            Err(Broken::Failed(failed)) if count::is_unknown(&failed.failure) => {}
+            Err(Broken::Failed(_) | Broken::Gone) | Ok(()) => return asked,
+        }
+    }
+    let (headers, document) = count::estimate(head, &body)?;
+    relay.head(&ReplyHead { status: 200, headers, stream: false, losses: Vec::new() });
+    relay.whole(document).await
+}
+
+/// Puts the question, in the endpoint's dialect.
+async fn ask(
+    head: &CallHead,
+    body: Source,
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: &Endpoint,
+    patches: Vec<Patch>,
+) -> Result<(), Broken> {
+    match provider {
+        Provider::Demo(_) => demo::answer(head, body, relay).await,
+        Provider::Http(account) => {
+            let body = PatchedBody::new(body, head.body_len, patches);
+            send(head, body, relay, account, endpoint).await
+        }
+    }
+}
+
+async fn send(
+    head: &CallHead,
+    body: PatchedBody,
     relay: &mut Relay,
     account: &Account,
+    endpoint: &Endpoint,
 ) -> Result<(), Broken> {
-    let Some(endpoint) = account.endpoint(head.dialect) else { return Err(unsupported(head).into()) };
     let mut request = http::Request::builder()
         .method(head.method.as_str())
         .uri(url::for_call(endpoint, head)?)
-        .body(PatchedBody::new(body, head.body_len, patches(head)))
+        .body(body)
         .map_err(|e| Failure::new(FailureKind::InvalidRequest, format!("the request cannot be sent: {e}")))?;
-    let mut fields = headers::to_upstream(&head.headers, &account.upstream.headers, head.dialect);
-    account.credential.apply(head.dialect, &mut fields);
+    let mut fields = headers::to_upstream(&head.headers, &account.upstream.headers, endpoint.dialect);
+    account.credential.apply(endpoint.dialect, &mut fields);
     *request.headers_mut() = fields;
     let response = relay.within(account.client.send(request)).await??;
     let (parts, body) = response.into_parts();
@@ -63,25 +168,27 @@ async fn pass(
     let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
         let status = parts.status.as_u16();
-        return Err(refusal(head.dialect, status, headers, body).await);
+        return Err(refusal(endpoint.dialect, status, headers, body).await);
     }
     let framing = framing(&parts.headers);
-    relay.head(&ReplyHead {
+    let reply = ReplyHead {
         status: parts.status.as_u16(),
         headers,
         stream: framing != Framing::Document,
         losses: Vec::new(),
-    });
+    };
+    relay.head(&reply);
     relay.body(body, framing).await
 }
 
-fn patches(head: &CallHead) -> Vec<Patch> {
+fn patches(head: &CallHead, provider: &Provider) -> Vec<Patch> {
     let model = head.model_span.map(|(start, end)| Patch {
         start,
         end,
         with: serde_json::Value::from(head.model.as_str()).to_string().into(),
     });
-    let usage = head.usage_edit.as_ref().map(|(start, end, text)| Patch {
+    let takes_usage = provider.quirks().openai_chat.stream_options != Some(false);
+    let usage = head.usage_edit.as_ref().filter(|_| takes_usage).map(|(start, end, text)| Patch {
         start: *start,
         end: *end,
         with: Bytes::copy_from_slice(text.as_bytes()),
@@ -104,14 +211,11 @@ fn framing(headers: &http::HeaderMap) -> Framing {
 async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, body: AnswerBody) -> Broken {
     let read = tokio::time::timeout(ERROR_WAIT, Limited::new(body, ERROR_BODY).collect()).await;
     let body = read.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
-    let now_unix_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let answer = ErrorAnswer { status, headers: &headers, body: &body, now_unix_s };
+    let answer = ErrorAnswer { status, headers: &headers, body: &body, now_unix_s: unix_now() };
     let failure = dialect.decode_failure(&answer);
     Broken::Failed(Box::new(Failed { failure, headers, body }))
 }
 
-/// What this build cannot do yet for this pair of dialects, said plainly.
-fn unsupported(head: &CallHead) -> Failure {
-    let message = format!("this provider does not offer the {} dialect", head.dialect);
-    Failure::new(FailureKind::Unsupported, message)
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

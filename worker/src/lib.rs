@@ -6,18 +6,24 @@
 //!
 //! * [`life`]: the control conversation with the supervisor.
 //! * [`serve`]: data connections from routers, one task per call, drain.
-//! * [`call`]: the life of one call; [`relay`]: the answer on its way back; [`body`]: the request on its way out.
+//! * [`call`]: the life of one call; [`plan`]: how it will be answered; [`body`]: the request on its way out;
+//!   [`relay`]: the answer on its way back.
+//! * [`translate`]: both of them in another dialect; [`adapt`]: what must change on the way; [`count`]: tokens.
 //! * [`upstream`]: the way out. [`demo`]: the provider that needs none.
 //! * [`sandbox`]: the walls.
 
+mod adapt;
 mod body;
 mod call;
+mod count;
 mod demo;
 mod life;
+mod plan;
 mod pulse;
 mod relay;
 pub mod sandbox;
 mod serve;
+mod translate;
 pub mod upstream;
 
 pub use life::{Args, run};

@@ -5,6 +5,7 @@ use crate::pulse::Heart;
 use crate::sandbox;
 use crate::serve::{Account, Desk, Provider};
 use crate::upstream::{Client, Credential, CredentialError, Key, UpstreamError};
+use protocol::dialect::QuirksError;
 use protocol::ipc::configure::{Upstream, WorkerConfig};
 use protocol::ipc::control::{FromChild, Role, ToChild};
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
@@ -46,6 +47,8 @@ enum LifeError {
     Upstream(#[from] UpstreamError),
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    #[error(transparent)]
+    Quirks(#[from] QuirksError),
 }
 
 impl LifeError {
@@ -54,7 +57,8 @@ impl LifeError {
             LifeError::Configuration(_)
             | LifeError::Sandbox(_)
             | LifeError::Upstream(_)
-            | LifeError::Credential(_) => EXIT_CONFIG,
+            | LifeError::Credential(_)
+            | LifeError::Quirks(_) => EXIT_CONFIG,
             LifeError::Inherit(_)
             | LifeError::Runtime(_)
             | LifeError::Control(_)
@@ -137,7 +141,7 @@ impl Life<'_> {
     async fn prepare(&mut self, config: &WorkerConfig) -> Result<Option<Provider>, LifeError> {
         let Upstream::Http(http) = &config.upstream else {
             self.wall_in(config, &[]).await?;
-            return Ok(Some(Provider::Demo));
+            return Ok(Some(Provider::demo()));
         };
         let client = Client::new(http, &config.timeouts, config.limits.pool_idle)?;
         self.wall_in(config, &sandbox::ports(http)?).await?;
@@ -149,7 +153,7 @@ impl Life<'_> {
             false => None,
         };
         let credential = Credential::new(&http.auth, http.needs_key, key)?;
-        Ok(Some(Provider::Http(Box::new(Account { client, credential, upstream: http.clone() }))))
+        Ok(Some(Provider::Http(Box::new(Account::new(client, credential, http.clone())?))))
     }
 
     async fn wall_in(&mut self, config: &WorkerConfig, ports: &[u16]) -> Result<(), LifeError> {

@@ -1,17 +1,20 @@
 //! The answer on its way back: bytes of the upstream to the router unchanged, watched by a tap that says when
 //! they commit the call, whether they ended well and what they cost.
 //!
-//! Whole events only are sent on: a client can use nothing less, and an error event can then always follow.
+//! Whole events only are sent on: a client can use nothing less, and an error event can then always follow. An
+//! answer in another dialect than the client's goes through a translator instead of past the tap.
 //! It never decides about retries; it says what happened.
 
+use crate::translate::Translator;
 use crate::upstream::{AnswerBody, Deadlines, Established, Limit, Shape};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use protocol::dialect::Operation;
 use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::configure::Timeouts;
-use protocol::model::{Failure, FailureKind, UsageSource};
+use protocol::model::{Failure, FailureKind, Retry, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -19,6 +22,9 @@ use tokio::time::Sleep;
 
 /// A document up to this size is read for its usage; a larger one passes unread.
 const READ_DOCUMENT: usize = 8 * 1024 * 1024;
+
+/// After its terminator a stream may stay open this long, so that its connection can be used again.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How an attempt ends without success.
 #[derive(Debug)]
@@ -67,7 +73,9 @@ pub(crate) enum Framing {
 /// One answer under way.
 pub(crate) struct Relay {
     reply: Reply,
+    operation: Operation,
     tap: Tap,
+    translator: Option<Box<Translator>>,
     /// The client sees usage chunks.
     shows_usage: bool,
     started: Instant,
@@ -83,13 +91,20 @@ impl Relay {
         let left = head.deadline_ms.map(Duration::from_millis);
         Self {
             reply,
+            operation: head.operation,
             tap: Tap::new(head.dialect),
+            translator: None,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             started,
             timings: Timings::default(),
             deadlines: Deadlines::new(timeouts, shape, left, started),
             alarm: None,
         }
+    }
+
+    /// From here on the answer is one to be translated.
+    pub(crate) fn translate(&mut self, back: Translator) {
+        self.translator = Some(Box::new(back));
     }
 
     /// Waits for `what`, but no longer than the deadlines allow.
@@ -113,15 +128,58 @@ impl Relay {
     /// The upstream's head is there.
     pub(crate) fn head(&mut self, head: &ReplyHead) {
         self.timings.first_byte_us = Some(self.elapsed_us());
-        self.reply.head(head);
+        match &mut self.translator {
+            Some(translator) => self.reply.head(&translator.head(head)),
+            None => self.reply.head(head),
+        }
     }
 
     /// Sends on the whole body of a successful answer.
     pub(crate) async fn body(&mut self, body: AnswerBody, framing: Framing) -> Result<(), Broken> {
-        match framing {
-            Framing::Sse | Framing::Ndjson => self.events(body, framing).await,
-            Framing::Document => self.document(body).await,
+        let translated = self.translator.is_some();
+        match (framing, self.operation) {
+            _ if translated => self.translated(body).await,
+            (framing, Operation::Raw) => self.unread(body, framing).await,
+            (Framing::Sse | Framing::Ndjson, _) => self.events(body, framing).await,
+            (Framing::Document, _) => self.document(body).await,
         }
+    }
+
+    async fn translated(&mut self, mut body: AnswerBody) -> Result<(), Broken> {
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            self.push(&chunk).await?;
+            if self.translator.as_ref().is_some_and(|translator| translator.is_over()) {
+                let rest = async { while self.chunk(&mut body).await.is_ok_and(|chunk| chunk.is_some()) {} };
+                let _ = tokio::time::timeout(LINGER, rest).await;
+                break;
+            }
+        }
+        self.finish().await
+    }
+
+    /// Sends on what these bytes of the upstream mean.
+    async fn push(&mut self, chunk: &[u8]) -> Result<(), Broken> {
+        let Some(translator) = &mut self.translator else { return Ok(()) };
+        let mut out = Vec::new();
+        let pushed = translator.push(chunk, &mut out);
+        self.write(out).await?;
+        Ok(pushed?)
+    }
+
+    /// The upstream has no more bytes.
+    async fn finish(&mut self) -> Result<(), Broken> {
+        let Some(translator) = &mut self.translator else { return Ok(()) };
+        let mut out = Vec::new();
+        let finished = translator.finish(&mut out);
+        self.write(out).await?;
+        Ok(finished?)
+    }
+
+    async fn write(&mut self, out: Vec<u8>) -> Result<(), Gone> {
+        if self.translator.as_ref().is_some_and(|translator| translator.content_seen()) {
+            self.content();
+        }
+        self.flush(BytesMut::from(Bytes::from(out))).await
     }
 
     async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
@@ -151,6 +209,9 @@ impl Relay {
 
     /// Sends on the events that these bytes complete.
     pub(crate) async fn feed(&mut self, splitter: &mut Splitter, chunk: &[u8]) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            return self.push(chunk).await;
+        }
         splitter.push(chunk);
         let mut out = BytesMut::new();
         while let Some((observed, raw)) = splitter.next(&mut self.tap)? {
@@ -161,6 +222,9 @@ impl Relay {
 
     /// The stream has no more bytes: did it end well?
     pub(crate) async fn complete(&mut self, mut splitter: Splitter) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            return self.finish().await;
+        }
         let mut out = BytesMut::new();
         while let Some((observed, raw)) = splitter.finish(&mut self.tap) {
             self.take(&mut out, observed, &raw)?;
@@ -177,27 +241,40 @@ impl Relay {
     fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
         match observed {
             Observed::Failure(failure) => {
-                let body = raw.clone();
+                // What the upstream itself calls an error is shown as it is; garbage is not.
+                let body = match failure.kind {
+                    FailureKind::BadAnswer | FailureKind::Interrupted => Bytes::new(),
+                    _ => raw.clone(),
+                };
                 return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
             }
             Observed::UsageOnly if !self.shows_usage => return Ok(()),
-            Observed::Content => {
-                if self.timings.first_content_us.is_none() {
-                    self.timings.first_content_us = Some(self.elapsed_us());
-                }
-                self.deadlines.content(Instant::now());
-            }
+            Observed::Content => self.content(),
             Observed::Prelude | Observed::UsageOnly | Observed::End => {}
         }
         out.extend_from_slice(raw);
         Ok(())
     }
 
+    fn content(&mut self) {
+        if self.timings.first_content_us.is_none() {
+            self.timings.first_content_us = Some(self.elapsed_us());
+        }
+        self.deadlines.content(Instant::now());
+    }
+
+    fn content_seen(&self) -> bool {
+        match &self.translator {
+            Some(translator) => translator.content_seen(),
+            None => self.tap.content_seen(),
+        }
+    }
+
     async fn flush(&mut self, out: BytesMut) -> Result<(), Gone> {
         if out.is_empty() {
             return Ok(());
         }
-        let commit = if self.tap.content_seen() { Commit::Committed } else { Commit::Held };
+        let commit = if self.content_seen() { Commit::Committed } else { Commit::Held };
         self.deadlines.paused();
         let sent = self.reply.data(out.freeze(), commit).await;
         self.deadlines.bytes(Instant::now());
@@ -223,13 +300,40 @@ impl Relay {
             Ok([only]) => only,
             Err(kept) => kept.concat().into(),
         };
-        Ok(self.tap.document(&whole)?)
+        self.judge(&whole)
+    }
+
+    /// An error under a 200 that no other attempt could mend is the answer: its client gets it as it came.
+    fn judge(&mut self, document: &[u8]) -> Result<(), Broken> {
+        match self.tap.document(document) {
+            Err(failure) if failure.retry != Retry::Never => Err(failure.into()),
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whatever it is: it passes as it comes, unread.
+    async fn unread(&mut self, mut body: AnswerBody, framing: Framing) -> Result<(), Broken> {
+        let commit = match framing {
+            Framing::Sse | Framing::Ndjson => Commit::Committed,
+            Framing::Document => Commit::Held,
+        };
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            self.content();
+            self.deadlines.paused();
+            self.reply.data(chunk, commit).await?;
+            self.deadlines.bytes(Instant::now());
+        }
+        Ok(())
     }
 
     /// Sends on a whole document that is here already.
     pub(crate) async fn whole(&mut self, document: Bytes) -> Result<(), Broken> {
+        if self.translator.is_some() {
+            self.push(&document).await?;
+            return self.finish().await;
+        }
         self.timings.first_content_us = self.timings.first_byte_us;
-        self.tap.document(&document)?;
+        self.judge(&document)?;
         Ok(self.reply.data(document, Commit::Held).await?)
     }
 
@@ -242,7 +346,11 @@ impl Relay {
     /// No success: the reset says why, and what was consumed all the same.
     pub(crate) fn fail(mut self, broken: Broken) {
         let Broken::Failed(failed) = broken else { return };
-        let Failed { failure, headers, body } = *failed;
+        let Failed { failure, headers, mut body } = *failed;
+        // Words in another dialect stay behind; the router says what they mean in the client's.
+        if self.translator.as_ref().is_some_and(|translator| translator.changes_dialect()) {
+            body = Bytes::new();
+        }
         let reset = Reset {
             code: ResetCode::Upstream,
             failure: Some(failure),
@@ -254,12 +362,15 @@ impl Relay {
 
     fn trailer(&mut self) -> Trailer {
         self.timings.total_us = self.elapsed_us();
-        let usage = self.tap.usage();
+        let (usage, stop_reason) = match &self.translator {
+            Some(translator) => (translator.usage(), translator.stop_reason()),
+            None => (self.tap.usage(), self.tap.stop_reason()),
+        };
         Trailer {
             usage,
             usage_source: (!usage.is_empty()).then_some(UsageSource::Reported),
             timings: self.timings,
-            stop_reason: self.tap.stop_reason().map(str::to_owned),
+            stop_reason: stop_reason.map(str::to_owned),
         }
     }
 

@@ -2,9 +2,10 @@
 //! It counts and admits; what a call does is `call.rs`.
 
 use crate::call;
+use crate::plan::{Offer, Range};
 use crate::upstream::{Client, Credential};
-use protocol::dialect::Dialect;
-use protocol::ipc::configure::{Endpoint, HttpUpstream, Timeouts, WorkerConfig};
+use protocol::dialect::{Dialect, Quirks, QuirksError};
+use protocol::ipc::configure::{Endpoint, HttpUpstream, ModelFacts, Timeouts, WorkerConfig};
 use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, welcome};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +20,14 @@ const MAX_CONNECTIONS: u32 = 256;
 
 /// Who answers.
 pub(crate) enum Provider {
-    Demo,
+    Demo(Box<Demo>),
     Http(Box<Account>),
+}
+
+/// The provider that answers by itself.
+pub(crate) struct Demo {
+    endpoint: Endpoint,
+    quirks: Arc<Quirks>,
 }
 
 /// An account reached over HTTP, with all it takes to use it.
@@ -28,12 +35,59 @@ pub(crate) struct Account {
     pub(crate) client: Client,
     pub(crate) credential: Credential,
     pub(crate) upstream: HttpUpstream,
+    quirks: Arc<Quirks>,
 }
 
 impl Account {
-    /// Where this dialect is spoken, if it is.
-    pub(crate) fn endpoint(&self, dialect: Dialect) -> Option<&Endpoint> {
-        self.upstream.endpoints.iter().find(|e| e.dialect == dialect)
+    /// # Errors
+    /// When the configured quirks are none.
+    pub(crate) fn new(
+        client: Client,
+        credential: Credential,
+        upstream: HttpUpstream,
+    ) -> Result<Self, QuirksError> {
+        let quirks = Arc::new(Quirks::from_config(&upstream.quirks)?);
+        Ok(Self { client, credential, upstream, quirks })
+    }
+}
+
+impl Provider {
+    /// The demo provider, which speaks OpenAI's dialect and nothing else.
+    pub(crate) fn demo() -> Self {
+        let endpoint = Endpoint { dialect: Dialect::OpenAiChat, base_url: String::new() };
+        Provider::Demo(Box::new(Demo { endpoint, quirks: Arc::default() }))
+    }
+
+    pub(crate) fn offer(&self) -> Offer<'_> {
+        match self {
+            Provider::Demo(demo) => Offer {
+                endpoints: std::slice::from_ref(&demo.endpoint),
+                range: Range::Conversations,
+                quirks: &demo.quirks,
+            },
+            Provider::Http(account) => Offer {
+                endpoints: &account.upstream.endpoints,
+                range: Range::Everything,
+                quirks: &account.quirks,
+            },
+        }
+    }
+
+    pub(crate) fn quirks(&self) -> &Arc<Quirks> {
+        match self {
+            Provider::Demo(demo) => &demo.quirks,
+            Provider::Http(account) => &account.quirks,
+        }
+    }
+
+    /// What is known of a model: configured, else what any preset knows of a model of that name.
+    pub(crate) fn facts(&self, model: &str) -> ModelFacts {
+        let configured = match self {
+            Provider::Demo(_) => None,
+            Provider::Http(account) => account.upstream.models.get(model).cloned(),
+        };
+        let listed = || protocol::preset::all().iter().find_map(|preset| preset.model(model));
+        configured.or_else(|| listed().map(|known| known.facts())).unwrap_or_default()
     }
 }
 

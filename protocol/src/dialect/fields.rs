@@ -99,6 +99,11 @@ impl<'a> Fields<'a> {
         self.members.is_empty()
     }
 
+    /// The names of the members not taken, without those that say nothing.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.members.iter().filter(|(_, raw)| raw.get() != "null").map(|(key, _)| key.clone().into_owned())
+    }
+
     /// Writes the members of a kept object, except those in `said`, which the writer has said already.
     pub(crate) fn copy(kept: &RawJson, said: &[&str], o: &mut Object<'_>) {
         let Ok(members) = serde_json::from_str::<Members<'_>>(kept.as_str()) else { return };

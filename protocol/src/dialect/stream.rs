@@ -1,4 +1,4 @@
-//! A whole translated stream: upstream bytes in, client bytes out.
+//! Streams across dialects: upstream bytes to sequenced events, and those to client bytes.
 //!
 //! Owns: the order framing → decoder → sequencer → encoder, and the verdict at the end. Never: touches a network.
 
@@ -7,14 +7,13 @@ use super::{Dialect, Quirks};
 use crate::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use crate::model::{Event, Failure, FailureKind, Sequencer, Usage};
 
-pub struct StreamTranslation {
+/// Upstream bytes to sequenced events. What it yields follows the grammar of [`Event`]; a stream that breaks off
+/// ends with [`Event::Fail`].
+pub struct EventReader {
     frames: Frames,
     decoder: Box<dyn DecodeEvents>,
     sequencer: Sequencer,
-    encoder: Box<dyn EncodeEvents>,
-    content: bool,
-    events: Vec<Event>,
-    ordered: Vec<Event>,
+    loose: Vec<Event>,
 }
 
 enum Frames {
@@ -22,9 +21,11 @@ enum Frames {
     Ndjson(NdjsonDecoder),
 }
 
-impl StreamTranslation {
-    /// From the upstream's dialect to the client's.
-    pub fn new(from: Dialect, to: Dialect, stamp: &Stamp, quirks: &Quirks, style: &ReplyStyle) -> Self {
+type RawFrame = (Option<bytes::Bytes>, bytes::Bytes);
+
+impl EventReader {
+    /// A reader of the upstream's dialect.
+    pub fn new(from: Dialect, stamp: &Stamp, quirks: &Quirks) -> Self {
         let frames = match from {
             Dialect::Ollama => Frames::Ndjson(NdjsonDecoder::new()),
             Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
@@ -35,27 +36,27 @@ impl StreamTranslation {
             frames,
             decoder: from.event_decoder(stamp, quirks),
             sequencer: Sequencer::new(),
-            encoder: to.event_encoder(stamp, style),
-            content: false,
-            events: Vec::new(),
-            ordered: Vec::new(),
+            loose: Vec::new(),
         }
     }
 
-    /// Takes upstream bytes and appends client bytes. An error is the end: what was appended before it stands.
-    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Takes upstream bytes and appends what they complete.
+    ///
+    /// # Errors
+    /// When the bytes are no stream at all; what was appended before stands.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<Event>) -> Result<(), Failure> {
         match &mut self.frames {
             Frames::Sse(frames) => frames.push(chunk),
             Frames::Ndjson(frames) => frames.push(chunk),
         }
         while let Some((event, data)) = self.next_frame()? {
-            self.frame(event.as_deref(), &data, out)?;
+            self.frame(event.as_deref(), &data, out);
         }
         Ok(())
     }
 
     /// After the last upstream byte.
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
         let rest = match &mut self.frames {
             Frames::Sse(frames) => {
                 let mut rest = Vec::new();
@@ -72,21 +73,14 @@ impl StreamTranslation {
             }
         };
         for (event, data, terminated) in rest {
-            let whole = terminated || data.starts_with(b"[DONE]") || is_json(&data);
-            if whole {
-                self.frame(event.as_deref(), &data, out)?;
+            if terminated || data.starts_with(b"[DONE]") || is_json(&data) {
+                self.frame(event.as_deref(), &data, out);
             }
         }
-        self.sequencer.end(&mut self.ordered);
-        self.write(out)
+        self.sequencer.end(out);
     }
 
-    /// A content-bearing event has been written: the call is committed.
-    pub fn content_seen(&self) -> bool {
-        self.content
-    }
-
-    /// The stream has ended well; what the upstream still sends is of no interest.
+    /// The stream has ended; what the upstream still sends is of no interest.
     pub fn is_over(&self) -> bool {
         self.sequencer.is_over()
     }
@@ -100,7 +94,7 @@ impl StreamTranslation {
         self.sequencer.stop().and_then(|stop| stop.raw.as_deref())
     }
 
-    fn next_frame(&mut self) -> Result<Option<(Option<bytes::Bytes>, bytes::Bytes)>, Failure> {
+    fn next_frame(&mut self) -> Result<Option<RawFrame>, Failure> {
         loop {
             let (event, data) = match &mut self.frames {
                 Frames::Sse(frames) => match frames.next_event().map_err(too_large)? {
@@ -118,16 +112,67 @@ impl StreamTranslation {
         }
     }
 
-    fn frame(&mut self, event: Option<&[u8]>, data: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.decoder.frame(Frame { event, data }, &mut self.events);
-        for event in self.events.drain(..) {
-            self.sequencer.event(event, &mut self.ordered);
+    fn frame(&mut self, event: Option<&[u8]>, data: &[u8], out: &mut Vec<Event>) {
+        self.decoder.frame(Frame { event, data }, &mut self.loose);
+        for event in self.loose.drain(..) {
+            self.sequencer.event(event, out);
         }
+    }
+}
+
+/// A whole translated stream: upstream bytes in, client bytes out.
+pub struct StreamTranslation {
+    reader: EventReader,
+    encoder: Box<dyn EncodeEvents>,
+    content: bool,
+    events: Vec<Event>,
+}
+
+impl StreamTranslation {
+    /// From the upstream's dialect to the client's.
+    pub fn new(from: Dialect, to: Dialect, stamp: &Stamp, quirks: &Quirks, style: &ReplyStyle) -> Self {
+        Self {
+            reader: EventReader::new(from, stamp, quirks),
+            encoder: to.event_encoder(stamp, style),
+            content: false,
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes upstream bytes and appends client bytes. An error is the end: what was appended before it stands.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        let read = self.reader.push(chunk, &mut self.events);
+        self.write(out)?;
+        read
+    }
+
+    /// After the last upstream byte.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.reader.finish(&mut self.events);
         self.write(out)
     }
 
+    /// A content-bearing event has been written: the call is committed.
+    pub fn content_seen(&self) -> bool {
+        self.content
+    }
+
+    /// The stream has ended well; what the upstream still sends is of no interest.
+    pub fn is_over(&self) -> bool {
+        self.reader.is_over()
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.reader.usage()
+    }
+
+    /// The upstream's stop reason, verbatim.
+    pub fn stop_reason(&self) -> Option<&str> {
+        self.reader.stop_reason()
+    }
+
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        for event in self.ordered.drain(..) {
+        for event in self.events.drain(..) {
             match event {
                 Event::Fail(failure) => return Err(failure),
                 Event::Delta { .. } => self.content = true,

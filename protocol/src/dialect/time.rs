@@ -1,7 +1,7 @@
 //! Calendar time from seconds since 1970, both ways, without a clock.
 
 /// `2024-05-01T12:00:00Z` (RFC 3339).
-pub(crate) fn rfc3339(seconds: u64) -> String {
+pub fn rfc3339(seconds: u64) -> String {
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3600, clock / 60 % 60, clock % 60)

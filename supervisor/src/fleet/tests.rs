@@ -5,3 +5,4 @@ mod fake;
 mod life;
 mod replacement;
 mod rig;
+mod storm;

@@ -1,19 +1,16 @@
 //! What stands under everything and outlives every child: directories, listening sockets, and the hardening of
 //! the supervisor itself.
 
-use super::claim::Claim;
+use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
 use crate::fleet::{Grounds, Identity, Invocation};
 use crate::settings::{Host, Secrets, Settings};
-use anyhow::Context;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
-use std::fs::{DirBuilder, Permissions};
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
@@ -29,8 +26,8 @@ impl Ground {
     /// Makes the directories and opens the sockets; `activated` came with the process.
     pub(super) fn lay(settings: &Settings, activated: Vec<TcpListener>) -> anyhow::Result<Self> {
         let directories = &settings.server.directories;
-        private_directory(&directories.state)?;
-        private_directory(&directories.runtime)?;
+        make_private(&directories.state)?;
+        make_private(&directories.runtime)?;
         let claim = Claim::take(&directories.runtime)?;
         let mut sockets = Sockets::new(activated);
         sockets.open(&settings.server.listeners)?;
@@ -84,11 +81,4 @@ pub(super) fn widen() {
     if let Err(error) = widened {
         tracing::warn!("the limit of open files cannot be raised: {error}");
     }
-}
-
-fn private_directory(path: &Path) -> anyhow::Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.with_context(|| format!("cannot make the directory {}", path.display()))?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o700))
-        .with_context(|| format!("cannot make {} private", path.display()))
 }

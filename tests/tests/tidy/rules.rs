@@ -175,6 +175,7 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "hyper_rustls",
             "hyper::client",
             "*::TcpStream::connect",
+            "*::TcpStream::connect_timeout",
             "*::UdpSocket::bind",
             "tokio::net::lookup_host",
         ],
@@ -194,12 +195,14 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         paths: &["std::env::var", "std::env::vars", "std::env::var_os", "std::env::vars_os"],
     },
     Boundary {
-        // Apart from the settings: what a process says of itself (/proc/self), and the sandbox.
+        // Apart from the settings: what a process says of itself (/proc/self), the sandbox, and the directories
+        // that the supervisor makes.
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
+            "supervisor/src/serve/directory.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",

@@ -7,20 +7,20 @@ use super::knobs::{Attempt, Knobs};
 use super::plan::{self, Body, Stamp, Step, Steps};
 use super::request::StreamUsage;
 use super::{mischief, wire};
+use crate::body::Source;
 use crate::relay::{Broken, Framing, Relay, Splitter};
 use crate::sandbox;
 use bytes::{Bytes, BytesMut};
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::CallHead;
 use protocol::model::{Failure, FailureKind};
-use protocol::transport::link::RequestBody;
 use std::time::SystemTime;
 
 /// Larger requests are refused.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// Answers one call.
-pub(crate) async fn answer(head: &CallHead, body: RequestBody, relay: &mut Relay) -> Result<(), Broken> {
+pub(crate) async fn answer(head: &CallHead, body: Source, relay: &mut Relay) -> Result<(), Broken> {
     match (head.operation, head.dialect) {
         (Operation::Chat, Dialect::OpenAiChat) => chat(head, body, relay).await,
         (Operation::Raw, Dialect::OpenAiChat) if head.path.split('?').next() == Some("models") => {
@@ -31,7 +31,7 @@ pub(crate) async fn answer(head: &CallHead, body: RequestBody, relay: &mut Relay
     }
 }
 
-async fn chat(head: &CallHead, body: RequestBody, relay: &mut Relay) -> Result<(), Broken> {
+async fn chat(head: &CallHead, body: Source, relay: &mut Relay) -> Result<(), Broken> {
     let knobs = Knobs::parse(&head.model)?;
     let body = read(head, body, relay).await?;
     let found = match &knobs.probe {
@@ -46,7 +46,7 @@ async fn chat(head: &CallHead, body: RequestBody, relay: &mut Relay) -> Result<(
     perform(steps, relay).await
 }
 
-async fn read(head: &CallHead, mut body: RequestBody, relay: &mut Relay) -> Result<Bytes, Broken> {
+async fn read(head: &CallHead, mut body: Source, relay: &mut Relay) -> Result<Bytes, Broken> {
     if head.body_len > MAX_BODY as u64 {
         return Err(too_large().into());
     }

@@ -2,7 +2,7 @@
 
 use super::UpstreamError;
 use http::Uri;
-use protocol::dialect::{Dialect, Operation};
+use protocol::dialect::{Dialect, Operation, embed};
 use protocol::ipc::call::CallHead;
 use protocol::ipc::configure::Endpoint;
 use protocol::model::{Failure, FailureKind};
@@ -74,10 +74,11 @@ fn other_path(dialect: Dialect, call: &CallHead) -> Option<String> {
         (Dialect::Anthropic, Operation::Complete) => "complete",
         (Dialect::Anthropic, Operation::CountTokens) => "messages/count_tokens",
         (Dialect::Ollama, Operation::Complete) => "api/generate",
+        (Dialect::Ollama, Operation::Embed) if call.path.contains(embed::OLD) => "api/embeddings",
         (Dialect::Ollama, Operation::Embed) => "api/embed",
         (Dialect::Gemini, Operation::CountTokens) => return Some(gemini(&call.model, "countTokens")),
         (Dialect::Gemini, Operation::Embed) => {
-            let batch = call.path.contains(":batchEmbedContents");
+            let batch = call.path.contains(embed::BATCH);
             let verb = if batch { "batchEmbedContents" } else { "embedContent" };
             return Some(gemini(&call.model, verb));
         }

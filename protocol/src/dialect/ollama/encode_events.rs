@@ -135,7 +135,13 @@ fn call(o: &mut Object<'_>, id: &str, index: u64, name: &str, arguments: &str) {
 /// What the last line adds. Durations are not known here; strict clients want the members.
 fn done(o: &mut Object<'_>, kind: StopKind, usage: &Usage) {
     o.put("done", &true);
-    o.put("done_reason", if kind == StopKind::Length { "length" } else { "stop" });
+    let reason = match kind {
+        StopKind::Length => "length",
+        // No word of the API's own, but clients show it: an answer that a filter cut is not a complete one.
+        StopKind::Filter => "content_filter",
+        StopKind::Stop | StopKind::Sequence | StopKind::Tool | StopKind::Pause => "stop",
+    };
+    o.put("done_reason", reason);
     for name in ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"] {
         o.put(name, &0);
     }

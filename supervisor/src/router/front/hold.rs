@@ -68,6 +68,8 @@ impl Hold {
                 Some(held) => Verdict::Complete(held, trailer),
                 None => Verdict::Nonsense("an end without a head"),
             },
+            // Once the answer has begun, the bytes are an event of its stream: no body for an error of its own.
+            Answer::Reset(reset, _) if self.head.is_some() => Verdict::Broken(reset, Bytes::new()),
             Answer::Reset(reset, body) => Verdict::Broken(reset, body),
             Answer::Lost => Verdict::Lost,
         }
@@ -129,8 +131,13 @@ mod tests {
         hold.take(Answer::Head(head()));
         hold.take(data("x", false));
         assert_eq!(
-            hold.take(Answer::Reset(reset.clone(), Bytes::new())),
-            Verdict::Broken(reset, Bytes::new())
+            hold.take(Answer::Reset(reset.clone(), Bytes::from_static(b"data: {}"))),
+            Verdict::Broken(reset.clone(), Bytes::new())
+        );
+        let document = Bytes::from_static(b"{}");
+        assert_eq!(
+            Hold::new(1).take(Answer::Reset(reset.clone(), document.clone())),
+            Verdict::Broken(reset, document)
         );
         assert_eq!(Hold::new(1).take(Answer::Lost), Verdict::Lost);
     }

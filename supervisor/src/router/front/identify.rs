@@ -72,9 +72,14 @@ impl Callers {
     }
 
     /// The caller with these headers. On an open door every key that is none of ours passes as the default
-    /// app, because client libraries always send one.
-    pub(crate) fn identify(&self, headers: &HeaderMap, door: Door) -> Result<Caller, Box<Failure>> {
-        let key = presented(headers);
+    /// app, because client libraries always send one. `in_query` is the key of a query, where one was.
+    pub(crate) fn identify(
+        &self,
+        headers: &HeaderMap,
+        in_query: Option<&str>,
+        door: Door,
+    ) -> Result<Caller, Box<Failure>> {
+        let key = presented(headers).or(in_query.map(str::as_bytes));
         if let Some(caller) = key.and_then(|key| self.holder(key)) {
             return Ok(caller.clone());
         }
@@ -145,7 +150,7 @@ mod tests {
         if !header.is_empty() {
             headers.insert(http::HeaderName::try_from(header).unwrap(), value.parse().unwrap());
         }
-        callers().identify(&headers, door).map(|c| c.app.to_string()).map_err(|f| f.message)
+        callers().identify(&headers, None, door).map(|c| c.app.to_string()).map_err(|f| f.message)
     }
 
     #[test]

@@ -1,14 +1,12 @@
-//! What is not a call: model lists, liveness, readiness, and the page at `/`.
+//! What is not a call: liveness, readiness, and the page at `/`.
 
 use super::reply::Reply;
-use super::respond::{self, whole};
-use crate::router::routing::{Standing, Table};
+use super::respond::whole;
+use crate::router::routing::Standing;
 use crate::router::shard::Shard;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, RETRY_AFTER};
-use protocol::dialect::Dialect;
-use protocol::model::{Failure, FailureKind};
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
@@ -58,34 +56,7 @@ pub(crate) fn ready(shard: &Shard) -> Reply {
     reply
 }
 
-/// One model by its public name.
-pub(crate) fn model(dialect: Dialect, table: &Table, name: &str, started: u64) -> Reply {
-    if let Some(known) = table.public_models().iter().find(|m| m.id == name) {
-        return json_reply(200, &model_object(&known.id, &known.owner, started));
-    }
-    let failure = match table.resolve(name) {
-        Err(failure) => *failure,
-        // Callable, but listed nowhere: nothing is known of it.
-        Ok(_) => Failure::new(FailureKind::ModelNotFound, format!("the model `{name}` is not listed")),
-    };
-    respond::failure(dialect, &failure.with_param("model"))
-}
-
-/// Every model, prepared.
-pub(crate) fn models(list: Bytes) -> Reply {
-    whole(200, JSON, list)
-}
-
-/// The body of the model list in OpenAI's shape.
-pub(crate) fn model_list(table: &Table, started: u64) -> Bytes {
-    let models = table.public_models().iter().map(|m| model_object(&m.id, &m.owner, started));
-    json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string().into()
-}
-
-fn model_object(id: &str, owner: &str, created: u64) -> Value {
-    json!({"id": id, "object": "model", "created": created, "owned_by": owner})
-}
-
-fn json_reply(status: u16, value: &Value) -> Reply {
+/// A JSON document.
+pub(crate) fn json_reply(status: u16, value: &Value) -> Reply {
     whole(status, JSON, value.to_string().into())
 }

@@ -80,23 +80,26 @@ impl Relay {
                 None
             }
             Answer::Head(_) => {
-                self.break_off(Failure::new(FailureKind::Internal, "the worker began a second answer"), None)
+                let failure = Failure::new(FailureKind::Internal, "the worker began a second answer");
+                self.break_off(failure, None, Bytes::new())
             }
-            Answer::Reset(reset, _) => {
+            Answer::Reset(reset, event) => {
                 let trailer = reset.trailer.clone();
-                self.break_off(failure_of(reset), trailer)
+                self.break_off(failure_of(reset), trailer, event)
             }
             Answer::Lost => {
                 let failure = if rest.record.is_cut() { stopping() } else { worker_lost() };
-                self.break_off(failure, None)
+                self.break_off(failure, None, Bytes::new())
             }
         })
     }
 
+    /// Ends with the upstream's own error event in the client's dialect, if there is one, else with ours.
     fn break_off(
         &mut self,
         failure: Failure,
         trailer: Option<protocol::ipc::call::Trailer>,
+        own: Bytes,
     ) -> Option<Result<Bytes, Cut>> {
         if let Some(rest) = self.rest.take() {
             rest.record.finish(End::Interrupted(failure.kind), trailer);
@@ -105,7 +108,10 @@ impl Relay {
             Shape::Document => Some(Err(Cut)),
             Shape::Events => {
                 let mut event = self.edge.closing().to_vec();
-                event.extend_from_slice(&self.dialect.encode_stream_failure(&failure));
+                match own.is_empty() {
+                    true => event.extend_from_slice(&self.dialect.encode_stream_failure(&failure)),
+                    false => event.extend_from_slice(&own),
+                }
                 Some(Ok(event.into()))
             }
         }

@@ -1,25 +1,53 @@
 //! Which path does what: a table. A new dialect's paths are new rows.
 //!
-//! Prefixes that client libraries and people put in front by habit are tolerated: `/openai/v1/...`, a doubled
-//! `/v1/v1/...`, doubled and trailing slashes.
+//! Prefixes that client libraries and people put in front by habit are tolerated: `/openai/v1/...`,
+//! `/anthropic/v1/...`, `/ollama/api/...`, a doubled `/v1/v1/...`, doubled and trailing slashes.
 
 use http::Method;
-use protocol::dialect::{Dialect, Operation};
-use std::borrow::Cow;
+use protocol::dialect::{Dialect, Operation, embed};
 
 /// What a request asks of the router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A call to be dispatched.
-    Call(Dialect, Operation),
-    /// Every model, in this dialect.
-    Models(Dialect),
+    Call(Entry),
+    /// Every model.
+    Models(Voice),
     /// One model by its name, decoded from the path.
-    Model(Dialect, String),
+    Model(Voice, String),
+    /// What Ollama's clients ask about the server and its models.
+    Ollama(OllamaPage),
     Page(Page),
     /// The path exists, for these methods.
     OtherMethod(Dialect, &'static str),
-    Nothing,
+    /// Nothing here; the dialect is the prefix's, if it had one.
+    Nothing(Option<Dialect>),
+}
+
+/// The dialect of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Fixed(Dialect),
+    /// Several dialects have this path: the headers of their clients tell them apart.
+    ByHeaders,
+}
+
+/// What the path of a call says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) dialect: Dialect,
+    pub(crate) operation: Operation,
+    /// The model and whether to stream, where the path says it and not the body.
+    pub(crate) named: Option<(String, Delivery)>,
+    /// For the worker, see `CallHead::path`.
+    pub(crate) path: String,
+}
+
+/// How an answer is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Stream,
+    Whole,
 }
 
 /// A page that needs no key.
@@ -28,6 +56,17 @@ pub(crate) enum Page {
     Home,
     Health,
     Ready,
+}
+
+/// Ollama's own pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OllamaPage {
+    Tags,
+    Show,
+    Running,
+    Version,
+    /// Pulling, creating and deleting models: nothing of the kind happens here.
+    Store,
 }
 
 /// One row: a method, a path (a last segment `*` takes the whole rest) and what it does.
@@ -42,13 +81,19 @@ enum Verb {
     /// GET, and HEAD with it.
     Get,
     Post,
+    Any,
 }
 
 #[derive(Clone, Copy)]
 enum Action {
     Call(Dialect, Operation),
-    Models(Dialect),
-    Model(Dialect),
+    /// A path of the provider's own.
+    Raw(Voice),
+    /// `{model}:{verb}`, in Gemini's dialect.
+    Gemini,
+    Models(Voice),
+    Model(Voice),
+    Ollama(OllamaPage),
     Page(Page),
 }
 
@@ -56,38 +101,116 @@ const fn row(verb: Verb, path: &'static str, action: Action) -> Row {
     Row { verb, path, action }
 }
 
-static ROWS: [Row; 8] = [
-    row(Verb::Post, "/v1/chat/completions", Action::Call(Dialect::OpenAiChat, Operation::Chat)),
-    row(Verb::Post, "/v1/completions", Action::Call(Dialect::OpenAiChat, Operation::Complete)),
-    row(Verb::Post, "/v1/embeddings", Action::Call(Dialect::OpenAiChat, Operation::Embed)),
-    row(Verb::Get, "/v1/models", Action::Models(Dialect::OpenAiChat)),
-    row(Verb::Get, "/v1/models/*", Action::Model(Dialect::OpenAiChat)),
+const fn call(path: &'static str, dialect: Dialect, operation: Operation) -> Row {
+    row(Verb::Post, path, Action::Call(dialect, operation))
+}
+
+const fn ollama(verb: Verb, path: &'static str, page: OllamaPage) -> Row {
+    row(verb, path, Action::Ollama(page))
+}
+
+const GEMINI: Voice = Voice::Fixed(Dialect::Gemini);
+const RESPONSES: Voice = Voice::Fixed(Dialect::OpenAiResponses);
+const ANTHROPIC: Voice = Voice::Fixed(Dialect::Anthropic);
+
+static ROWS: [Row; 36] = [
+    call("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
+    call("/v1/completions", Dialect::OpenAiChat, Operation::Complete),
+    call("/v1/embeddings", Dialect::OpenAiChat, Operation::Embed),
+    call("/v1/responses", Dialect::OpenAiResponses, Operation::Chat),
+    call("/v1/responses/input_tokens", Dialect::OpenAiResponses, Operation::CountTokens),
+    row(Verb::Any, "/v1/responses/*", Action::Raw(RESPONSES)),
+    call("/v1/messages", Dialect::Anthropic, Operation::Chat),
+    call("/v1/messages/count_tokens", Dialect::Anthropic, Operation::CountTokens),
+    row(Verb::Any, "/v1/messages/batches", Action::Raw(ANTHROPIC)),
+    row(Verb::Any, "/v1/messages/batches/*", Action::Raw(ANTHROPIC)),
+    call("/api/chat", Dialect::Ollama, Operation::Chat),
+    call("/api/generate", Dialect::Ollama, Operation::Complete),
+    call("/api/embed", Dialect::Ollama, Operation::Embed),
+    call("/api/embeddings", Dialect::Ollama, Operation::Embed),
+    ollama(Verb::Get, "/api/tags", OllamaPage::Tags),
+    ollama(Verb::Post, "/api/show", OllamaPage::Show),
+    ollama(Verb::Get, "/api/ps", OllamaPage::Running),
+    ollama(Verb::Get, "/api/version", OllamaPage::Version),
+    ollama(Verb::Post, "/api/pull", OllamaPage::Store),
+    ollama(Verb::Post, "/api/push", OllamaPage::Store),
+    ollama(Verb::Post, "/api/create", OllamaPage::Store),
+    ollama(Verb::Post, "/api/copy", OllamaPage::Store),
+    ollama(Verb::Any, "/api/delete", OllamaPage::Store),
+    ollama(Verb::Any, "/api/blobs/*", OllamaPage::Store),
+    row(Verb::Get, "/v1/models", Action::Models(Voice::ByHeaders)),
+    row(Verb::Post, "/v1/models/*", Action::Gemini),
+    row(Verb::Get, "/v1/models/*", Action::Model(Voice::ByHeaders)),
+    row(Verb::Get, "/v1beta/models", Action::Models(GEMINI)),
+    row(Verb::Post, "/v1beta/models/*", Action::Gemini),
+    row(Verb::Get, "/v1beta/models/*", Action::Model(GEMINI)),
+    row(Verb::Post, "/v1beta/tunedModels/*", Action::Gemini),
     row(Verb::Get, "/health", Action::Page(Page::Health)),
     row(Verb::Get, "/ready", Action::Page(Page::Ready)),
     row(Verb::Get, "/", Action::Page(Page::Home)),
+    row(Verb::Any, "/v1/files", Action::Raw(Voice::ByHeaders)),
+    row(Verb::Any, "/v1/files/*", Action::Raw(Voice::ByHeaders)),
+];
+
+/// What providers of OpenAI's dialect have below `/v1` besides conversations; passed through unread.
+const RAW: [&str; 20] = [
+    "audio",
+    "batches",
+    "containers",
+    "conversations",
+    "detokenize",
+    "evals",
+    "fim",
+    "fine_tuning",
+    "images",
+    "moderations",
+    "ocr",
+    "pooling",
+    "rerank",
+    "score",
+    "threads",
+    "assistants",
+    "tokenize",
+    "uploads",
+    "vector_stores",
+    "videos",
 ];
 
 /// Looks a request up. `path` is the request target's path, without its query.
 pub(crate) fn find(method: &Method, path: &str) -> Found {
     match lookup(method, path) {
-        Found::Nothing => match tolerated(path) {
-            Cow::Owned(path) => lookup(method, &path),
-            Cow::Borrowed(_) => Found::Nothing,
+        Found::Nothing(_) => match Meant::of(path) {
+            Some(meant) => meant.voiced(lookup(method, &meant.path)),
+            None => Found::Nothing(None),
         },
         found => found,
     }
 }
 
 fn lookup(method: &Method, path: &str) -> Found {
-    let mut other = Found::Nothing;
+    let mut other = Found::Nothing(None);
     for row in &ROWS {
         let Some(rest) = matches(row.path, path) else { continue };
         if row.verb.takes(method) {
-            return row.action.found(rest);
+            match row.action.found(row.path, rest) {
+                Found::Nothing(_) => continue,
+                found => return found,
+            }
         }
-        other = Found::OtherMethod(row.action.dialect(), row.verb.allow());
+        if let Found::Nothing(_) = other {
+            other = Found::OtherMethod(row.action.dialect(), row.verb.allow());
+        }
     }
-    other
+    match (other, path.strip_prefix("/v1/")) {
+        (Found::Nothing(_), Some(rest)) if RAW.contains(&rest.split('/').next().unwrap_or_default()) => {
+            raw(Dialect::OpenAiChat, rest)
+        }
+        (other, _) => other,
+    }
+}
+
+fn raw(dialect: Dialect, path: &str) -> Found {
+    Found::Call(Entry { dialect, operation: Operation::Raw, named: None, path: path.to_owned() })
 }
 
 /// The part of `path` that stands for the `*`, if the row is for this path.
@@ -98,17 +221,43 @@ fn matches<'a>(row: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// The path as it was meant, if that is another.
-fn tolerated(path: &str) -> Cow<'_, str> {
-    let mut segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
-    if segments.first() == Some(&"openai") {
-        segments.remove(0);
+/// A path as it was meant, where that is another than was written.
+struct Meant {
+    path: String,
+    prefix: Option<Dialect>,
+}
+
+impl Meant {
+    fn of(path: &str) -> Option<Self> {
+        let mut segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
+        let prefix = match segments.first().copied() {
+            Some("openai") => Some(Dialect::OpenAiChat),
+            Some("anthropic") => Some(Dialect::Anthropic),
+            Some("ollama") => Some(Dialect::Ollama),
+            Some("gemini") => Some(Dialect::Gemini),
+            _ => None,
+        };
+        if prefix.is_some() {
+            segments.remove(0);
+        }
+        while segments.len() > 1 && segments[0] == "v1" && segments[1] == "v1" {
+            segments.remove(0);
+        }
+        let meant = format!("/{}", segments.join("/"));
+        (meant != path).then_some(Self { path: meant, prefix })
     }
-    while segments.len() > 1 && segments[0] == "v1" && segments[1] == "v1" {
-        segments.remove(0);
+
+    /// A prefix decides what the path alone does not.
+    fn voiced(&self, found: Found) -> Found {
+        match (found, self.prefix) {
+            (Found::Models(Voice::ByHeaders), Some(dialect)) => Found::Models(Voice::Fixed(dialect)),
+            (Found::Model(Voice::ByHeaders, name), Some(dialect)) => {
+                Found::Model(Voice::Fixed(dialect), name)
+            }
+            (Found::Nothing(_), prefix) => Found::Nothing(prefix),
+            (found, _) => found,
+        }
     }
-    let meant = format!("/{}", segments.join("/"));
-    if meant == path { Cow::Borrowed(path) } else { Cow::Owned(meant) }
 }
 
 impl Verb {
@@ -116,6 +265,7 @@ impl Verb {
         match self {
             Verb::Get => method == Method::GET || method == Method::HEAD,
             Verb::Post => method == Method::POST,
+            Verb::Any => method != Method::OPTIONS,
         }
     }
 
@@ -124,30 +274,69 @@ impl Verb {
         match self {
             Verb::Get => "GET, HEAD",
             Verb::Post => "POST",
+            Verb::Any => "GET, HEAD, POST, PUT, PATCH, DELETE",
+        }
+    }
+}
+
+impl Voice {
+    /// The dialect most clients of this path read.
+    fn usual(self) -> Dialect {
+        match self {
+            Voice::Fixed(dialect) => dialect,
+            Voice::ByHeaders => Dialect::OpenAiChat,
         }
     }
 }
 
 impl Action {
-    fn found(self, rest: &str) -> Found {
+    fn found(self, row: &str, rest: &str) -> Found {
         match self {
-            Action::Call(dialect, operation) => Found::Call(dialect, operation),
-            Action::Models(dialect) => Found::Models(dialect),
-            Action::Model(dialect) => Found::Model(dialect, decoded(rest)),
+            Action::Call(dialect, operation) => {
+                let path = if row == "/api/embeddings" { embed::OLD } else { "" };
+                Found::Call(Entry { dialect, operation, named: None, path: path.to_owned() })
+            }
+            Action::Raw(voice) => {
+                let below = row.trim_start_matches("/v1/").trim_end_matches('*');
+                raw(voice.usual(), &format!("{below}{rest}"))
+            }
+            Action::Gemini => gemini(rest),
+            Action::Models(voice) => Found::Models(voice),
+            Action::Model(voice) => Found::Model(voice, decoded(rest)),
+            Action::Ollama(page) => Found::Ollama(page),
             Action::Page(page) => Found::Page(page),
         }
     }
 
     fn dialect(self) -> Dialect {
         match self {
-            Action::Call(dialect, _) | Action::Models(dialect) | Action::Model(dialect) => dialect,
+            Action::Call(dialect, _) => dialect,
+            Action::Raw(voice) | Action::Models(voice) | Action::Model(voice) => voice.usual(),
+            Action::Gemini => Dialect::Gemini,
+            Action::Ollama(_) => Dialect::Ollama,
             Action::Page(_) => Dialect::OpenAiChat,
         }
     }
 }
 
+/// `{model}:{verb}`; names of models may hold colons and slashes themselves.
+fn gemini(rest: &str) -> Found {
+    let rest = decoded(rest);
+    let Some((model, verb)) = rest.rsplit_once(':') else { return Found::Nothing(Some(Dialect::Gemini)) };
+    let (operation, delivery, path) = match verb {
+        "generateContent" => (Operation::Chat, Delivery::Whole, ""),
+        "streamGenerateContent" => (Operation::Chat, Delivery::Stream, ""),
+        "countTokens" => (Operation::CountTokens, Delivery::Whole, ""),
+        "embedContent" => (Operation::Embed, Delivery::Whole, ""),
+        "batchEmbedContents" => (Operation::Embed, Delivery::Whole, embed::BATCH),
+        _ => return Found::Nothing(Some(Dialect::Gemini)),
+    };
+    let named = Some((model.to_owned(), delivery));
+    Found::Call(Entry { dialect: Dialect::Gemini, operation, named, path: path.to_owned() })
+}
+
 /// Percent-decoded (RFC 3986); what does not decode stays as it is.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let hex = |b: u8| char::from(b).to_digit(16);
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -172,45 +361,5 @@ fn decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHAT: Found = Found::Call(Dialect::OpenAiChat, Operation::Chat);
-
-    #[test]
-    fn paths_and_their_tolerated_forms() {
-        for path in [
-            "/v1/chat/completions",
-            "/openai/v1/chat/completions",
-            "/v1/v1/chat/completions",
-            "/v1/v1/v1/chat/completions",
-            "//v1/chat/completions/",
-            "/openai/v1/v1/chat/completions",
-        ] {
-            assert_eq!(find(&Method::POST, path), CHAT, "{path}");
-        }
-        for path in ["", "/v2/chat/completions", "/v1/chat", "/chat/completions", "/openai", "/v1"] {
-            let found = find(&Method::POST, path);
-            assert!(matches!(found, Found::Nothing | Found::OtherMethod(..)), "{path}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn model_names_keep_their_slashes() {
-        let model = |name: &str| Found::Model(Dialect::OpenAiChat, name.to_owned());
-        assert_eq!(find(&Method::GET, "/v1/models/a/b:c"), model("a/b:c"));
-        assert_eq!(find(&Method::GET, "/v1/models/a%2Fb%20c%zz%"), model("a/b c%zz%"));
-        assert_eq!(find(&Method::GET, "/v1/models/"), Found::Models(Dialect::OpenAiChat));
-    }
-
-    #[test]
-    fn the_wrong_method_learns_the_right_one() {
-        assert_eq!(
-            find(&Method::GET, "/v1/chat/completions"),
-            Found::OtherMethod(Dialect::OpenAiChat, "POST")
-        );
-        assert_eq!(find(&Method::DELETE, "/health"), Found::OtherMethod(Dialect::OpenAiChat, "GET, HEAD"));
-        assert_eq!(find(&Method::HEAD, "/"), Found::Page(Page::Home));
-        assert_eq!(find(&Method::OPTIONS, "/nowhere"), Found::Nothing);
-    }
-}
+#[path = "routes/tests.rs"]
+mod tests;

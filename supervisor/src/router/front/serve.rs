@@ -1,25 +1,29 @@
 //! One HTTP request: which row of the table, who asks, what with, and the response.
 
 use super::body::{self, Bounds};
-use super::call::{Asked, Call};
+use super::call::{Asked, Call, is_json};
 use super::course::Course;
 use super::dispatch::{Running, dispatch};
 use super::hosts;
 use super::identify::{Caller, Door, Proof};
 use super::late::{Late, SILENCE, has_comments};
+use super::models::{self, Shelf};
+use super::ollama;
 use super::pages;
 use super::reply::{Reply, ReplyBody};
 use super::respond;
-use super::routes::{Found, Page, find};
+use super::routes::{Entry, Found, OllamaPage, Page, Voice, find};
+use crate::router::routing::Route;
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
 use crate::router::trace::{Beginning, Record};
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
+use protocol::ipc::configure::RouterLimits;
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +32,12 @@ use uuid::Uuid;
 
 /// A path nobody knows is answered in the dialect most clients read.
 const LINGUA_FRANCA: Dialect = Dialect::OpenAiChat;
+/// Where Gemini's clients may put their key.
+const KEY_PARAMETER: &str = "key";
+/// Raw paths that Anthropic's API has too.
+const SHARED_RAW: &str = "files";
+/// Chooses the provider of a raw path that names no model.
+const PROVIDER: &str = "x-llm-link-provider";
 
 /// A failure on the way to a dispatch, in the dialect of its path.
 struct Rejected {
@@ -99,13 +109,15 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let waits = if parts.headers.contains_key(EXPECT) { Waits::Yes } else { Waits::No };
-    let found = find(&parts.method, parts.uri.path());
+    let found = voiced(find(&parts.method, parts.uri.path()), &parts.headers);
     let dialect = found.dialect();
     let reject = |failure, extra| (Rejected { dialect, failure, extra }, waits);
     check_head(&parts, snapshot.limits.header_bytes).map_err(|(failure, extra)| reject(failure, extra))?;
+    let shelf = Shelf { table: &snapshot.table, started: shard.started };
     let door = snapshot.door(listener);
     let identify = || {
-        let identified = match snapshot.callers.identify(&parts.headers, door) {
+        let in_query = models::parameter(parts.uri.query().unwrap_or_default(), KEY_PARAMETER);
+        let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door) {
             Ok(caller) if door == Door::Local && caller.proof == Proof::None => {
                 hosts::check(&parts.uri, &parts.headers).map(|()| caller)
             }
@@ -117,13 +129,20 @@ where
         Found::Page(Page::Home) => Ok(pages::home(&parts.headers)),
         Found::Page(Page::Health) => Ok(pages::health()),
         Found::Page(Page::Ready) => Ok(pages::ready(shard)),
-        Found::Models(_) => identify().map(|_| pages::models(snapshot.models.clone())),
-        Found::Model(dialect, name) => {
-            identify().map(|_| pages::model(dialect, &snapshot.table, &name, shard.started))
+        Found::Models(_) => {
+            let query = parts.uri.query().unwrap_or_default();
+            identify().map(|_| models::list(dialect, shelf, &snapshot.models, query))
         }
-        Found::Call(dialect, operation) => {
+        Found::Model(_, name) => identify().map(|_| models::one(dialect, shelf, &name)),
+        Found::Ollama(OllamaPage::Show) => {
+            identify()?;
+            let body = read(&snapshot.limits, body).await.map_err(|f| reject(f, Extra::Nothing))?;
+            Ok(ollama::show(shelf, &body))
+        }
+        Found::Ollama(page) => identify().map(|_| ollama::page(page, shelf)),
+        Found::Call(entry) => {
             let caller = identify()?;
-            let call = prepare(snapshot, caller, dialect, operation, parts, body).await;
+            let call = prepare(snapshot, caller, entry, parts, body).await;
             let call =
                 call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
             start(shard, snapshot, call)
@@ -135,7 +154,7 @@ where
                 format!("{} is not a method of {}; it has: {allow}", parts.method, parts.uri.path());
             Err(reject(Box::new(Failure::new(FailureKind::MethodNotAllowed, message)), Extra::Allow(allow)))
         }
-        Found::Nothing => {
+        Found::Nothing(_) => {
             let path: String = parts.uri.path().chars().take(200).collect();
             let message = format!("there is no {path} here; an OpenAI client wants .../v1 as its base URL");
             Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
@@ -143,14 +162,35 @@ where
     }
 }
 
+/// Settles the dialect where only a client's headers say it.
+fn voiced(found: Found, headers: &HeaderMap) -> Found {
+    match found {
+        Found::Models(Voice::ByHeaders) => Found::Models(Voice::Fixed(models::voice(headers))),
+        Found::Model(Voice::ByHeaders, name) => Found::Model(Voice::Fixed(models::voice(headers)), name),
+        Found::Call(entry) if entry.operation == Operation::Raw && entry.path.starts_with(SHARED_RAW) => {
+            let dialect = match models::voice(headers) {
+                Dialect::Anthropic => Dialect::Anthropic,
+                _ => entry.dialect,
+            };
+            Found::Call(Entry { dialect, ..entry })
+        }
+        found => found,
+    }
+}
+
 impl Found {
     fn dialect(&self) -> Dialect {
         match self {
-            Found::Call(dialect, _)
-            | Found::Models(dialect)
-            | Found::Model(dialect, _)
-            | Found::OtherMethod(dialect, _) => *dialect,
-            Found::Page(_) | Found::Nothing => LINGUA_FRANCA,
+            Found::Call(entry) => entry.dialect,
+            Found::Models(Voice::Fixed(dialect))
+            | Found::Model(Voice::Fixed(dialect), _)
+            | Found::OtherMethod(dialect, _)
+            | Found::Nothing(Some(dialect)) => *dialect,
+            Found::Ollama(_) => Dialect::Ollama,
+            Found::Page(_)
+            | Found::Nothing(None)
+            | Found::Models(Voice::ByHeaders)
+            | Found::Model(Voice::ByHeaders, _) => LINGUA_FRANCA,
         }
     }
 }
@@ -171,24 +211,30 @@ fn check_head(parts: &Parts, limit: u64) -> Result<(), (Box<Failure>, Extra)> {
 async fn prepare<B>(
     snapshot: &Snapshot,
     caller: Caller,
-    dialect: Dialect,
-    operation: Operation,
+    entry: Entry,
     parts: Parts,
     body: &mut B,
 ) -> Result<Call, Box<Failure>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    check_type(&parts.headers)?;
+    check_type(&entry, &parts.headers)?;
     let limits = &snapshot.limits;
-    let per_read = Duration::from_millis(limits.read_timeout_ms);
-    let body = body::read(body, Bounds { bytes: limits.body_bytes, per_read }).await?;
-    let asked = Asked::read(dialect, &body)?;
+    let body = read(limits, body).await?;
+    let mut asked = Asked::read(&entry, &parts.headers, &body)?;
+    if entry.dialect == Dialect::Ollama {
+        asked.model = ollama::plain(&snapshot.table, &asked.model).to_owned();
+    }
+    let path = match (entry.operation, parts.uri.query()) {
+        (Operation::Raw, Some(query)) => format!("{}?{query}", entry.path),
+        _ => entry.path,
+    };
     Ok(Call {
         id: Uuid::now_v7(),
         caller,
-        dialect,
-        operation,
+        dialect: entry.dialect,
+        operation: entry.operation,
+        path,
         method: parts.method,
         rules: Call::rules(limits, &parts.headers, &body),
         deadline: Call::deadline(limits, &parts.headers, Instant::now()),
@@ -198,27 +244,42 @@ where
     })
 }
 
-/// JSON by its name, or unnamed. Anything else is refused: a web page can send forms and plain text to an
-/// open listener without the browser asking us first, but not JSON.
-fn check_type(headers: &HeaderMap) -> Result<(), Box<Failure>> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let json = essence.eq_ignore_ascii_case("application/json")
-        || essence.eq_ignore_ascii_case("text/json")
-        || (essence.len() > 5
-            && essence.is_char_boundary(essence.len() - 5)
-            && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
-    if json {
+async fn read<B>(limits: &RouterLimits, body: &mut B) -> Result<Bytes, Box<Failure>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let per_read = Duration::from_millis(limits.read_timeout_ms);
+    body::read(body, Bounds { bytes: limits.body_bytes, per_read }).await
+}
+
+/// JSON by its name, or unnamed. Anything else is refused from browsers: a web page can send forms and plain text
+/// to an open listener without the browser asking us first, but not JSON, and never without saying where the page
+/// is from. Ollama reads any type, and its users' commands name a wrong one; raw paths have forms.
+fn check_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Box<Failure>> {
+    let of_a_page = headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site");
+    let lenient = entry.dialect == Dialect::Ollama || entry.operation == Operation::Raw;
+    if is_json(headers) || lenient && !of_a_page {
         return Ok(());
     }
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
     let message =
         format!("a body of type `{essence}` is not read here; send `content-type: application/json`");
     Err(Box::new(Failure::new(FailureKind::UnsupportedMediaType, message)))
 }
 
+/// The candidates of a call: by its model, or for raw paths without one by their dialect.
+fn route(snapshot: &Snapshot, call: &Call) -> Result<Route, Box<Failure>> {
+    if call.operation == Operation::Raw && call.asked.model.is_empty() {
+        let provider = call.headers.get(PROVIDER).and_then(|name| name.to_str().ok());
+        return snapshot.table.speaking(call.dialect, provider);
+    }
+    snapshot.table.resolve(&call.asked.model)
+}
+
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
-    let route = snapshot.table.resolve(&call.asked.model)?;
+    let route = route(snapshot, &call)?;
     let record = Record::begin(
         Arc::clone(&shard.shared),
         Beginning {
@@ -248,19 +309,19 @@ async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Re
 mod tests {
     use super::*;
 
-    fn accepts(content_type: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
-        check_type(&headers).is_ok()
+    fn accepts(dialect: Dialect, pairs: &[(http::HeaderName, &str)]) -> bool {
+        let entry = Entry { dialect, operation: Operation::Chat, named: None, path: String::new() };
+        let headers = pairs.iter().map(|(n, v)| (n.clone(), HeaderValue::from_str(v).unwrap())).collect();
+        check_type(&entry, &headers).is_ok()
     }
 
     #[test]
     fn json_under_its_names_and_nothing_else() {
-        assert!(check_type(&HeaderMap::new()).is_ok());
+        assert!(accepts(Dialect::OpenAiChat, &[]));
         for json in
             ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"]
         {
-            assert!(accepts(json), "{json}");
+            assert!(accepts(Dialect::OpenAiChat, &[(CONTENT_TYPE, json)]), "{json}");
         }
         for other in [
             "text/plain",
@@ -269,7 +330,14 @@ mod tests {
             "",
             "+json",
         ] {
-            assert!(!accepts(other), "{other}");
+            assert!(!accepts(Dialect::OpenAiChat, &[(CONTENT_TYPE, other)]), "{other}");
         }
+    }
+
+    #[test]
+    fn ollama_reads_any_type_but_not_from_a_web_page() {
+        let form = (CONTENT_TYPE, "application/x-www-form-urlencoded");
+        assert!(accepts(Dialect::Ollama, std::slice::from_ref(&form)));
+        assert!(!accepts(Dialect::Ollama, &[form, (ORIGIN, "https://example.com")]));
     }
 }

@@ -8,4 +8,4 @@ mod standing;
 mod table;
 
 pub(crate) use standing::Standing;
-pub(crate) use table::{Candidate, Route, Table};
+pub(crate) use table::{Candidate, PublicModel, Route, Table};

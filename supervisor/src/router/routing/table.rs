@@ -8,7 +8,8 @@
 use super::nearest::nearest;
 use super::standing::Standing;
 use http::HeaderValue;
-use protocol::ipc::configure::{Provider, RouterConfig};
+use protocol::dialect::Dialect;
+use protocol::ipc::configure::{ModelFacts, Provider, RouterConfig};
 use protocol::model::{Failure, FailureKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -130,6 +131,35 @@ impl Table {
             return Ok(self.expand(&demo));
         }
         self.catch_all.clone().ok_or_else(|| Box::new(self.unknown(name)))
+    }
+
+    /// Every provider that speaks a dialect itself, or the one of that name: for calls that name no model.
+    pub(crate) fn speaking(&self, dialect: Dialect, provider: Option<&str>) -> Result<Route, Box<Failure>> {
+        let speaks =
+            |p: &&Provider| p.dialects.contains(&dialect) && provider.is_none_or(|name| p.name == name);
+        let route: Route =
+            self.providers.iter().filter(speaks).map(|p| Candidate::new(&p.name, "")).collect();
+        if route.is_empty() {
+            let message = match provider {
+                Some(name) => format!("no provider `{name}` speaks the {dialect} dialect"),
+                None => format!("no provider speaks the {dialect} dialect, which this path belongs to"),
+            };
+            return Err(Box::new(Failure::new(FailureKind::NotFound, message)));
+        }
+        Ok(route)
+    }
+
+    /// What is known of the model that a public name reaches first: configured, else what any preset knows of a
+    /// model of that name.
+    pub(crate) fn facts(&self, name: &str) -> Option<ModelFacts> {
+        let route = self.resolve(name).ok()?;
+        let first = route.first()?;
+        let provider = self.provider(&first.provider)?;
+        let configured = provider.models.iter().find(|m| *m.id == *first.model).map(|m| m.facts.clone());
+        let known =
+            || protocol::preset::all().iter().find_map(|row| row.model(&first.model)).map(|m| m.facts());
+        let said = configured.filter(|facts| *facts != ModelFacts::default());
+        Some(said.or_else(known).unwrap_or_default())
     }
 
     /// The provider of that name.

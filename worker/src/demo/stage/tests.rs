@@ -40,7 +40,7 @@ fn config() -> WorkerConfig {
 async fn rig() -> Rig {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data.sock");
-    let desk = Arc::new(Desk::new(config(), Provider::Demo));
+    let desk = Arc::new(Desk::new(config(), Provider::demo()));
     let mut tasks = JoinSet::new();
     let accepting = desk.open(UnixListener::bind(&path).unwrap());
     tasks.spawn(async move { drop(accepting.await) });
@@ -206,15 +206,36 @@ async fn what_is_not_offered_is_refused_by_name() {
     );
     let embed = CallHead { operation: Operation::Embed, ..head("demo", "{}") };
     assert_eq!(gather(rig.begin(&embed, "{}")).await.failure().kind, FailureKind::Unsupported);
-    let messages = CallHead { dialect: Dialect::Anthropic, ..head("demo", "{}") };
-    let failure = gather(rig.begin(&messages, "{}")).await.failure().clone();
-    assert!(failure.kind == FailureKind::Unsupported && failure.message.contains("anthropic"), "{failure:?}");
+    let raw = CallHead { dialect: Dialect::Anthropic, operation: Operation::Raw, ..head("demo", "{}") };
+    assert_eq!(gather(rig.begin(&raw, "{}")).await.failure().kind, FailureKind::Unsupported);
     let large = CallHead { body_len: u64::MAX, ..head("demo", "{}") };
     assert_eq!(gather(rig.begin(&large, "{}")).await.failure().kind, FailureKind::TooLarge);
     let models = CallHead { operation: Operation::Raw, path: "models?limit=5".into(), ..head("", "") };
     let listed: serde_json::Value =
         serde_json::from_slice(&gather(rig.begin(&models, "")).await.body).unwrap();
     assert_eq!(listed["data"][0]["id"], "demo");
+}
+
+/// Every dialect's clients get an answer of their own, by translation.
+#[tokio::test]
+async fn every_dialect_is_answered() {
+    let rig = rig().await;
+    for (dialect, body) in [
+        (Dialect::Anthropic, r#"{"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#),
+        (Dialect::OpenAiResponses, r#"{"input":"hi"}"#),
+        (Dialect::Gemini, r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#),
+        (Dialect::Ollama, r#"{"messages":[{"role":"user","content":"hi"}]}"#),
+    ] {
+        for stream in [false, true] {
+            let call = CallHead { dialect, stream, ..head("demo", body) };
+            let answer = gather(rig.begin(&call, body)).await;
+            assert!(answer.trailer.as_ref().is_some_and(|t| t.usage.output.is_some()), "{dialect} {stream}");
+            let mut tap = protocol::dialect::Tap::new(dialect);
+            if !stream {
+                assert_eq!(tap.document(&answer.body), Ok(()), "{dialect}: {}", answer.text());
+            }
+        }
+    }
 }
 
 /// A flood and a leak leave the event loop to others; the probe's verdict is the answer.

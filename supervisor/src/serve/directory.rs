@@ -1,12 +1,26 @@
+//! The directories: made, private, and the one for sockets claimed.
+//!
 //! The runtime directory belongs to one supervisor at a time: a second one would take over the sockets of the
-//! first. Held by a lock that the kernel releases with the process, so a crash leaves nothing to clean up but
-//! socket files, which the next owner removes.
+//! first. It is held by a lock that the kernel releases with the process, so a crash leaves nothing to clean up
+//! but socket files, which the next owner removes.
 
 use anyhow::{Context, bail};
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 const LOCK: &str = "supervisor.lock";
+
+/// Makes a directory and its parents; it is for us alone.
+///
+/// # Errors
+/// The system's, naming the directory.
+pub(super) fn make_private(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the directory {}", path.display()))?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot make {} private", path.display()))
+}
 
 /// Ownership of a runtime directory, as long as this lives.
 #[derive(Debug)]
@@ -52,6 +66,16 @@ fn sweep(runtime_dir: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_are_for_us_alone_even_when_they_were_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        make_private(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
 
     #[test]
     fn a_directory_has_one_owner_and_is_swept_by_the_next() {

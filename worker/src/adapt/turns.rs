@@ -1,0 +1,134 @@
+//! Calls of tools and their results: every dialect but Ollama's refuses one without the other.
+
+use protocol::model::{
+    ChatRequest, Extras, LossReason, Losses, Message, Part, Role, Shape, ToolResult, joined_text,
+};
+use std::collections::HashSet;
+
+/// What is said in the place of a result that never came (an agent was interrupted).
+const NO_RESULT: &str = "(no result)";
+
+/// A result without its call becomes the user's text; a call without a result gets one. Neither happens at the
+/// end of the conversation, where a call may still be open.
+pub(super) fn pass(request: &mut ChatRequest, losses: &mut Losses) {
+    orphans(request, losses);
+    unanswered(request, losses);
+}
+
+fn orphans(request: &mut ChatRequest, losses: &mut Losses) {
+    let mut asked: HashSet<String> = HashSet::new();
+    for (i, message) in request.messages.iter_mut().enumerate() {
+        let mut orphaned = false;
+        for part in &mut message.parts {
+            match part {
+                Part::ToolCall(call) => {
+                    asked.insert(call.id.clone());
+                }
+                Part::ToolResult(result) if !asked.contains(&result.call_id) => {
+                    orphaned = true;
+                    *part = Part::text(joined_text(&result.parts));
+                }
+                Part::Text(_)
+                | Part::Media(_)
+                | Part::Reasoning(_)
+                | Part::ToolResult(_)
+                | Part::Refusal(_)
+                | Part::Opaque(_) => {}
+            }
+        }
+        if orphaned {
+            losses.add(format!("messages[{i}]"), LossReason::Adjusted);
+            if message.role == Role::Tool {
+                message.role = Role::User;
+            }
+        }
+    }
+}
+
+fn unanswered(request: &mut ChatRequest, losses: &mut Losses) {
+    let results = request.messages.iter().flat_map(|message| &message.parts);
+    let answered: HashSet<String> = results
+        .filter_map(|part| match part {
+            Part::ToolResult(result) => Some(result.call_id.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut at = 0;
+    while at + 1 < request.messages.len() {
+        let open: Vec<Part> = request.messages[at]
+            .parts
+            .iter()
+            .filter_map(Part::as_call)
+            .filter(|call| !answered.contains(&call.id))
+            .map(|call| no_result(&call.id, &call.name))
+            .collect();
+        // Further items of the same answer may stand between a call and its result.
+        let next = &request.messages[at + 1];
+        if !open.is_empty() && next.role != Role::Assistant {
+            losses.add(format!("messages[{at}].tool_calls"), LossReason::Invented);
+            request.messages.insert(at + 1, Message::new(Role::Tool, open));
+            at += 1;
+        }
+        at += 1;
+    }
+}
+
+fn no_result(call_id: &str, name: &str) -> Part {
+    Part::ToolResult(ToolResult {
+        call_id: call_id.to_owned(),
+        name: Some(name.to_owned()),
+        parts: vec![Part::text(NO_RESULT)],
+        shape: Shape::Text,
+        is_error: None,
+        extras: Extras::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{chat, lost};
+    use super::*;
+    use serde_json::json;
+
+    fn passed(messages: serde_json::Value) -> (Vec<(Role, Vec<Part>)>, Vec<String>) {
+        let mut request = chat(&json!({ "messages": messages }));
+        let mut losses = Losses::default();
+        pass(&mut request, &mut losses);
+        (request.messages.into_iter().map(|m| (m.role, m.parts)).collect(), lost(losses))
+    }
+
+    fn call(id: &str) -> serde_json::Value {
+        json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}})
+    }
+
+    #[test]
+    fn a_pair_stays_as_it_is() {
+        let (messages, losses) = passed(json!([
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "tool_calls": [call("a"), call("b")]},
+            {"role": "tool", "tool_call_id": "b", "content": "2"},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+            {"role": "assistant", "tool_calls": [call("open")]},
+        ]));
+        assert_eq!((messages.len(), losses), (5, vec![]));
+    }
+
+    #[test]
+    fn a_call_that_was_never_answered_gets_a_result() {
+        let (messages, losses) = passed(json!([
+            {"role": "assistant", "tool_calls": [call("a"), call("b")]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+            {"role": "user", "content": "never mind"},
+        ]));
+        assert_eq!(losses, ["messages[0].tool_calls:Invented"]);
+        assert_eq!(messages[1], (Role::Tool, vec![no_result("b", "f")]));
+        assert_eq!(messages.len(), 4);
+    }
+
+    #[test]
+    fn a_result_of_nothing_is_the_users_text() {
+        let (messages, losses) = passed(json!([{"role": "tool", "tool_call_id": "x", "content": "1"}]));
+        assert_eq!(losses, ["messages[0]:Adjusted"]);
+        assert_eq!(messages, [(Role::User, vec![Part::text("1")])]);
+    }
+}

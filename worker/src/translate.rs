@@ -1,0 +1,339 @@
+//! From the client's dialect to the endpoint's and back: the request decoded, adapted and encoded; the answer read
+//! as events and written anew, whichever of the two sides streams.
+//!
+//! Owns: what is lost on the way. Never: touches a network, decides which endpoint.
+
+use crate::adapt::{self, Profile};
+use crate::plan::Transport;
+use protocol::dialect::{
+    Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation,
+    UsageInStream, embed,
+};
+use protocol::ipc::call::{CallHead, ReplyHead};
+use protocol::ipc::configure::ModelFacts;
+use protocol::model::{
+    Event, Failure, FailureKind, Loss, LossReason, Losses, Start, StopKind, StopReason, Usage, fold,
+};
+use std::sync::Arc;
+
+/// A document up to this size is translated.
+const MAX_DOCUMENT: usize = 128 * 1024 * 1024;
+
+/// Client headers that mean something to whatever dialect is spoken upstream.
+const TRAVEL: [&str; 4] = ["user-agent", "idempotency-key", "traceparent", "tracestate"];
+/// Headers of an answer that speak of the bytes it came in.
+const OF_THE_BYTES: [&str; 4] =
+    ["content-type", "content-encoding", "content-disposition", "content-language"];
+
+/// Both sides of one translation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair<'a> {
+    pub(crate) target: Dialect,
+    pub(crate) upstream: Transport,
+    pub(crate) quirks: &'a Arc<Quirks>,
+    pub(crate) facts: &'a ModelFacts,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+}
+
+/// A request in the endpoint's dialect, and the way back.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The client's head as if it had asked in the endpoint's dialect.
+    pub(crate) head: CallHead,
+    pub(crate) body: Vec<u8>,
+    pub(crate) back: Translator,
+}
+
+/// Says a conversation's request in the endpoint's dialect.
+///
+/// # Errors
+/// [`FailureKind::InvalidRequest`] when the body cannot be read; [`FailureKind::Unsupported`] when it asks for
+/// what cannot be left out, or, in strict mode, for anything that would be lost.
+pub(crate) fn request(head: &CallHead, body: &[u8], pair: &Pair<'_>) -> Result<Asked, Failure> {
+    let stream = pair.upstream == Transport::Stream;
+    let asked = RequestHead { operation: head.operation, model: &head.model, stream };
+    let mut request = head.dialect.decode_request(body, &asked)?;
+    let shown = if head.wants_usage { UsageInStream::Shown } else { UsageInStream::Hidden };
+    let mut losses = Losses::default();
+    let profile = Profile { target: pair.target, quirks: pair.quirks, facts: pair.facts };
+    adapt::adapt(&mut request, &profile, &mut losses)?;
+    let style = ReplyStyle::of(&request, head.operation, shown);
+    let encoded = pair.target.encode_request(&request, pair.quirks)?;
+    for loss in encoded.losses {
+        losses.add(loss.field, loss.reason);
+    }
+    let losses = losses.into_vec();
+    if head.strict {
+        refuse_losses(&losses)?;
+    }
+    let stamp = Stamp {
+        id: head.call_id.chars().filter(char::is_ascii_alphanumeric).collect(),
+        created: pair.now,
+        model: head.model.clone(),
+    };
+    let way = Way { from: pair.target, to: head.dialect, stamp, quirks: Arc::clone(pair.quirks) };
+    let reply = if head.stream { Transport::Stream } else { Transport::Document };
+    Ok(Asked {
+        head: upstream_head(head, pair.target, Operation::Chat, stream, encoded.body.len()),
+        body: encoded.body,
+        back: Translator::new(Job::Talk { way, style, reply }, losses),
+    })
+}
+
+/// Says a request for embeddings in the endpoint's dialect.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) fn embeddings(head: &CallHead, body: &[u8], target: Dialect) -> Result<Asked, Failure> {
+    let request = embed::decode_request(head.dialect, &head.path, body)?;
+    let encoded = embed::encode_request(target, &head.model, &request)?;
+    if head.strict {
+        refuse_losses(&encoded.losses)?;
+    }
+    let mut upstream = upstream_head(head, target, Operation::Embed, false, encoded.body.len());
+    encoded.path.clone_into(&mut upstream.path);
+    let job = Job::Embed {
+        from: target,
+        to: head.dialect,
+        style: request.style(head.dialect, &head.path, &head.model),
+    };
+    Ok(Asked { head: upstream, body: encoded.body, back: Translator::new(job, encoded.losses) })
+}
+
+/// What had to be invented is no loss of anything that was said.
+fn refuse_losses(losses: &[Loss]) -> Result<(), Failure> {
+    let Some(loss) = losses.iter().find(|loss| loss.reason != LossReason::Invented) else { return Ok(()) };
+    let message = format!("`{}` cannot be said to this provider, and this app is strict", loss.field);
+    Err(Failure::new(FailureKind::Unsupported, message).with_param(loss.field.clone()))
+}
+
+fn upstream_head(
+    head: &CallHead,
+    dialect: Dialect,
+    operation: Operation,
+    stream: bool,
+    body_len: usize,
+) -> CallHead {
+    let travels = |name: &str| TRAVEL.contains(&name) || dialect == head.dialect && name != "content-type";
+    let mut headers: Vec<(String, String)> =
+        head.headers.iter().filter(|(name, _)| travels(name)).cloned().collect();
+    headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    CallHead {
+        dialect,
+        operation,
+        method: "POST".to_owned(),
+        path: String::new(),
+        headers,
+        model_span: None,
+        usage_edit: None,
+        stream,
+        body_len: body_len as u64,
+        ..head.clone()
+    }
+}
+
+/// From where to where, and with what names.
+#[derive(Debug)]
+struct Way {
+    from: Dialect,
+    to: Dialect,
+    stamp: Stamp,
+    quirks: Arc<Quirks>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Talk { way: Way, style: ReplyStyle, reply: Transport },
+    Embed { from: Dialect, to: Dialect, style: embed::Style },
+}
+
+/// The answer's way back.
+pub(crate) struct Translator {
+    job: Job,
+    losses: Vec<Loss>,
+    state: State,
+    usage: Usage,
+    stop: Option<String>,
+    content: bool,
+}
+
+impl std::fmt::Debug for Translator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Translator").field("job", &self.job).field("losses", &self.losses).finish()
+    }
+}
+
+enum State {
+    /// Stream in, stream out.
+    Stream(Box<StreamTranslation>),
+    /// Stream in, document out: its fold.
+    Fold(Box<EventReader>, Vec<Event>),
+    /// Document in.
+    Document(Vec<u8>),
+}
+
+impl Translator {
+    fn new(job: Job, losses: Vec<Loss>) -> Self {
+        let state = State::Document(Vec::new());
+        Self { job, losses, state, usage: Usage::default(), stop: None, content: false }
+    }
+
+    /// The head for the client, from the upstream's. Settles what the upstream's framing makes of the rest.
+    pub(crate) fn head(&mut self, upstream: &ReplyHead) -> ReplyHead {
+        let streams = upstream.stream;
+        let mut headers = upstream.headers.clone();
+        headers.retain(|(name, _)| !OF_THE_BYTES.contains(&name.as_str()));
+        let mut stream = false;
+        let mut content_type = "application/json";
+        if let Job::Talk { way, style, reply } = &self.job {
+            stream = *reply == Transport::Stream;
+            if stream {
+                content_type = way.to.stream_content_type();
+            }
+            self.state = match (streams, stream) {
+                (true, true) => State::Stream(Box::new(StreamTranslation::new(
+                    way.from,
+                    way.to,
+                    &way.stamp,
+                    &way.quirks,
+                    style,
+                ))),
+                (true, false) => {
+                    State::Fold(Box::new(EventReader::new(way.from, &way.stamp, &way.quirks)), Vec::new())
+                }
+                (false, _) => State::Document(Vec::new()),
+            };
+        }
+        headers.push(("content-type".to_owned(), content_type.to_owned()));
+        ReplyHead { status: 200, headers, stream, losses: std::mem::take(&mut self.losses) }
+    }
+
+    /// Takes upstream bytes and appends client bytes. An error is the end: what was appended before it stands.
+    pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        match &mut self.state {
+            State::Stream(stream) => {
+                let pushed = stream.push(chunk, out);
+                self.content = stream.content_seen();
+                pushed
+            }
+            State::Fold(reader, events) => reader.push(chunk, events),
+            State::Document(document) => {
+                if document.len() + chunk.len() > MAX_DOCUMENT {
+                    let message = "the provider's answer is larger than what is translated";
+                    return Err(Failure::new(FailureKind::BadAnswer, message));
+                }
+                document.extend_from_slice(chunk);
+                Ok(())
+            }
+        }
+    }
+
+    /// After the last upstream byte.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        if let State::Stream(stream) = &mut self.state {
+            let finished = stream.finish(out);
+            self.content = stream.content_seen();
+            return finished;
+        }
+        let state = std::mem::replace(&mut self.state, State::Document(Vec::new()));
+        let written = match (&self.job, state) {
+            (Job::Embed { from, to, style }, State::Document(document)) => {
+                let answer = embed::decode_response(*from, &document)?;
+                self.usage = answer.usage;
+                embed::encode_response(*to, &answer, style)?
+            }
+            (Job::Talk { way, .. }, State::Document(document)) => {
+                let read = way.from.decode_document(&document, &way.stamp, &way.quirks);
+                self.written(read.or_else(filtered)?)?
+            }
+            (Job::Talk { .. }, State::Fold(mut reader, mut events)) => {
+                reader.finish(&mut events);
+                self.usage = reader.usage();
+                self.written(events)?
+            }
+            (_, State::Stream(_) | State::Fold(..)) => Vec::new(),
+        };
+        self.content = true;
+        out.extend_from_slice(&written);
+        Ok(())
+    }
+
+    /// A whole answer as the client wants it.
+    fn written(&mut self, events: Vec<Event>) -> Result<Vec<u8>, Failure> {
+        let Job::Talk { way, style, reply } = &self.job else { return Ok(Vec::new()) };
+        for event in &events {
+            match event {
+                Event::Fail(failure) => return Err(failure.clone()),
+                Event::Finish { stop, usage } => {
+                    (self.usage, self.stop) = (*usage, stop.raw.clone());
+                }
+                Event::Start(_)
+                | Event::PartStart { .. }
+                | Event::Delta { .. }
+                | Event::PartEnd { .. }
+                | Event::Usage(_)
+                | Event::End => {}
+            }
+        }
+        if *reply == Transport::Document {
+            return Ok(way.to.encode_response(&fold(events)?, &way.stamp, style));
+        }
+        let mut out = Vec::new();
+        let mut encoder = way.to.event_encoder(&way.stamp, style);
+        events.iter().for_each(|event| encoder.event(event, &mut out));
+        Ok(out)
+    }
+
+    /// The client speaks another dialect than the upstream.
+    pub(crate) fn changes_dialect(&self) -> bool {
+        match &self.job {
+            Job::Talk { way, .. } => way.from != way.to,
+            Job::Embed { from, to, .. } => from != to,
+        }
+    }
+
+    /// Content has been written: the call is committed. A document commits when it is complete.
+    pub(crate) fn content_seen(&self) -> bool {
+        self.content
+    }
+
+    /// What was pushed is complete; what follows is of no interest.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.state {
+            State::Stream(stream) => stream.is_over(),
+            State::Fold(reader, _) => reader.is_over(),
+            State::Document(_) => false,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        match &self.state {
+            State::Stream(stream) => stream.usage(),
+            State::Fold(reader, _) => reader.usage(),
+            State::Document(_) => self.usage,
+        }
+    }
+
+    /// The upstream's stop reason, verbatim.
+    pub(crate) fn stop_reason(&self) -> Option<&str> {
+        match &self.state {
+            State::Stream(stream) => stream.stop_reason(),
+            State::Fold(reader, _) => reader.stop_reason(),
+            State::Document(_) => self.stop.as_deref(),
+        }
+    }
+}
+
+/// A filter's refusal that comes as a success (status 200) is an answer: every dialect has a stop reason for it.
+fn filtered(failure: Failure) -> Result<Vec<Event>, Failure> {
+    if failure.kind != FailureKind::ContentFiltered {
+        return Err(failure);
+    }
+    let stop = StopReason::new(StopKind::Filter, failure.code.as_deref());
+    Ok(vec![Event::Start(Start::default()), Event::Finish { stop, usage: Usage::default() }])
+}
+
+#[cfg(test)]
+#[path = "translate/tests.rs"]
+mod tests;
