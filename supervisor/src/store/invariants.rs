@@ -1,0 +1,40 @@
+//! What must hold across tables when a change ends, whatever its parts were. Checked once per change, so that a
+//! change may go through states that do not hold (two new providers that name each other as fallback).
+
+use super::check::Check;
+use super::edit::View;
+use super::error::{Object, StoreError};
+
+/// Refuses a configuration that points at what is not there.
+pub(super) fn check(view: &View<'_>) -> Result<(), StoreError> {
+    fallbacks_exist(view)?;
+    keys_have_values(view)
+}
+
+fn fallbacks_exist(view: &View<'_>) -> Result<(), StoreError> {
+    let dangling: Vec<(String, String)> = view.all(
+        "SELECT p.name, f.value FROM providers p, json_each(p.fallback) f
+         WHERE NOT EXISTS (SELECT 1 FROM providers q WHERE q.name = f.value)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut check = Check::new(Object::Provider);
+    for (provider, missing) in dangling {
+        check.mistake("fallback", format!("of `{provider}` names `{missing}`, which does not exist"));
+    }
+    check.finish()
+}
+
+fn keys_have_values(view: &View<'_>) -> Result<(), StoreError> {
+    let empty: Vec<String> = view.all(
+        "SELECT k.label FROM provider_keys k WHERE k.reference IS NULL AND NOT EXISTS
+         (SELECT 1 FROM secrets s WHERE s.owner = 'provider_keys' AND s.owner_id = k.id AND s.field = 'key')",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut check = Check::new(Object::ProviderKey);
+    for label in empty {
+        check.mistake("key", format!("`{label}` has neither a value nor a reference"));
+    }
+    check.finish()
+}
