@@ -25,7 +25,7 @@ pub fn decode_request(dialect: Dialect, path: &str, body: &[u8]) -> Result<Embed
                 gemini(&mut one, &mut request)?;
             }
         }
-        Dialect::Gemini => gemini(&mut fields, &mut request)?,
+        Dialect::Gemini => return gemini(&mut fields, &mut request).map(|()| request),
         Dialect::Ollama if path.contains(OLD) => request.inputs.push(fields.need("prompt")?),
         Dialect::Ollama => request.inputs = texts(&mut fields)?,
         Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic => {
