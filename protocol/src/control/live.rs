@@ -9,15 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum LiveFrame {
-    Tick {
-        seq: u64,
-        at: i64,
-        epoch: u64,
-        total: LiveMeter,
-        providers: BTreeMap<String, LiveProvider>,
-        router: LiveProcess,
-        supervisor: LiveProcess,
-    },
+    Tick(Box<LiveTick>),
     Event {
         seq: u64,
         at: i64,
@@ -34,6 +26,19 @@ pub enum LiveFrame {
         seq: u64,
         at: i64,
     },
+}
+
+/// How everything is, now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveTick {
+    pub seq: u64,
+    pub at: i64,
+    /// The configuration in force.
+    pub epoch: u64,
+    pub total: LiveMeter,
+    pub providers: BTreeMap<String, LiveProvider>,
+    pub router: LiveProcess,
+    pub supervisor: LiveProcess,
 }
 
 /// Rates over the last ten seconds and percentiles over the last minute.
