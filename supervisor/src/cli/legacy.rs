@@ -28,7 +28,7 @@ pub(super) struct Flags {
     /// Listen on port 11434 for openai, ollama, anthropic (a comma-separated list).
     #[arg(long)]
     protocols: Option<String>,
-    /// A preset; see `llm-link providers list`.
+    /// A preset; see `llm-link presets`.
     #[arg(long)]
     provider: Option<String>,
     /// The model for calls that name none, or one that nobody knows.

@@ -2,7 +2,6 @@
 //! command line uses. It forwards; the supervisor's owner executes.
 
 pub(crate) mod client;
-pub(crate) mod render;
 pub(crate) mod socket;
 
 /// Name of the socket in the runtime directory.

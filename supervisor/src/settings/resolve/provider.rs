@@ -90,7 +90,7 @@ fn find_preset(raw: &RawProvider, name: &str, findings: &mut Findings) -> Option
         let shown = typed.value.escape_debug().to_string();
         let hint = did_you_mean(&shown, preset::names());
         let hint =
-            if hint.is_empty() { "; `llm-link providers list` shows them all".to_owned() } else { hint };
+            if hint.is_empty() { "; `llm-link presets` shows them all".to_owned() } else { hint };
         findings.mistake(&typed.place, format!("there is no preset `{shown}`{hint}"), keys::PRESET.example);
     }
     found
