@@ -14,7 +14,7 @@ use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
 use crate::settings::{Account, Host, Settings, load};
 use crate::{BUILD, logging};
 use ground::Ground;
-use protocol::control::{ControlReply, ControlRequest, SystemStatus};
+use protocol::control::{ControlReply, ControlRequest, RefusalKind, SystemStatus};
 use protocol::transport::local::LocalListener;
 use reload::Reload;
 use sd_notify::NotifyState;
@@ -88,7 +88,7 @@ async fn serve(mut reload: Reload) -> anyhow::Result<Outcome> {
             signal = signals.next() => desk.signal(signal, &mut reload).await,
             Some((request, reply)) = asks.recv() => {
                 // Whoever asked may be gone by now; that changes nothing.
-                let _ = reply.send(desk.answer(request, &mut reload).await);
+                let _ = reply.send(desk.answer(request.request, &mut reload).await);
             }
             _ = look.tick() => if reload.changed() { desk.reload(&mut reload).await },
             () = watchdog.feed() => {}
@@ -155,7 +155,7 @@ impl Desk {
                 self.reload(reload).await;
                 return match &reload.error {
                     None => ControlReply::Done(format!("configuration {} is in force", reload.epoch)),
-                    Some(why) => ControlReply::Refused(why.clone()),
+                    Some(why) => ControlReply::refused(RefusalKind::Invalid, why.clone()),
                 };
             }
             ControlRequest::Shutdown => {
@@ -167,16 +167,22 @@ impl Desk {
                 Ask::Drain { provider, within: within_ms.map(Duration::from_millis) }
             }
             ControlRequest::Resume { provider } => Ask::Resume { provider },
+            _other => {
+                return ControlReply::refused(
+                    RefusalKind::Unavailable,
+                    "this needs the store, which is not open",
+                );
+            }
         };
         match self.fleet.ask(ask).await {
             Ok(text) => ControlReply::Done(text),
-            Err(text) => ControlReply::Refused(text),
+            Err(text) => ControlReply::refused(RefusalKind::Conflict, text),
         }
     }
 
     async fn status(&self, reload: &Reload) -> ControlReply {
         let Some(fleet) = self.fleet.status().await else {
-            return ControlReply::Refused("llm-link is stopping".to_owned());
+            return ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping");
         };
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         ControlReply::Status(Box::new(SystemStatus {

@@ -30,6 +30,15 @@ pub enum ToChild {
     Resume,
     /// End now, cutting what is in flight.
     Shutdown,
+    /// To the router: the reply to its [`FromChild::Ask`] of that number.
+    /// Body: JSON of [`crate::control::ControlReply`].
+    Answer {
+        seq: u64,
+    },
+    /// A question to the child. Body: JSON of [`super::question::Question`].
+    Ask {
+        seq: u64,
+    },
 }
 
 /// Child → supervisor.
@@ -57,6 +66,14 @@ pub enum FromChild {
     },
     Pong(Pulse),
     Drained,
+    /// From the router: an operator asks. Body: JSON of [`crate::control::Ask`]. Many may be under way.
+    Ask {
+        seq: u64,
+    },
+    /// The reply to [`ToChild::Ask`] of that number. Body: JSON of [`super::question::Reply`].
+    Answer {
+        seq: u64,
+    },
 }
 
 /// How a child is doing, once a second.

@@ -1,7 +1,7 @@
 //! The serving end of the control socket: one JSON request a line, one JSON reply a line. Mode 0600, and the
 //! peer must run as our own user (or be root).
 
-use protocol::control::{ControlReply, ControlRequest, MAX_LINE};
+use protocol::control::{Ask, ControlReply, MAX_LINE, RefusalKind};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A request and where its reply goes.
-pub(crate) type Asked = (ControlRequest, oneshot::Sender<ControlReply>);
+pub(crate) type Asked = (Ask, oneshot::Sender<ControlReply>);
 
 /// Peers at once; more wait in the socket's backlog.
 const MAX_PEERS: usize = 32;
@@ -70,7 +70,9 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
         }
         let reply = match serde_json::from_slice(&line) {
             Ok(request) => ask(&asked, request).await,
-            Err(error) => ControlReply::Refused(format!("the request cannot be read: {error}")),
+            Err(error) => {
+                ControlReply::refused(RefusalKind::Invalid, format!("the request cannot be read: {error}"))
+            }
         };
         let mut text = serde_json::to_vec(&reply)?;
         text.push(b'\n');
@@ -78,9 +80,9 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
     }
 }
 
-async fn ask(asked: &mpsc::Sender<Asked>, request: ControlRequest) -> ControlReply {
+async fn ask(asked: &mpsc::Sender<Asked>, request: Ask) -> ControlReply {
     let (reply, answer) = oneshot::channel();
-    let gone = || ControlReply::Refused("llm-link is stopping".to_owned());
+    let gone = || ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping");
     if asked.send((request, reply)).await.is_err() {
         return gone();
     }

@@ -154,7 +154,7 @@ impl Life {
                 }
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(pulse::read(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
-                ToChild::Secret | ToChild::Resume => {}
+                ToChild::Secret | ToChild::Resume | ToChild::Answer { .. } | ToChild::Ask { .. } => {}
             }
         }
     }
@@ -192,6 +192,7 @@ impl Life {
                     shared.enter(Stage::Serving);
                 }
                 ToChild::Shutdown => return Ok(()),
+                ToChild::Answer { .. } | ToChild::Ask { .. } => {}
                 // A router has no key; whoever sent one is mistaken, and it is forgotten here.
                 ToChild::Secret => tracing::warn!("the supervisor sent a key to the router"),
             }
