@@ -123,7 +123,12 @@ struct ServeFlags {
 
 impl Arguments {
     /// What these arguments ask for.
-    pub(super) fn command(self, secrets: &dyn Secrets, account: Account, now_ms: i64) -> Result<Command, Stop> {
+    pub(super) fn command(
+        self,
+        secrets: &dyn Secrets,
+        account: Account,
+        now_ms: i64,
+    ) -> Result<Command, Stop> {
         let Some(task) = self.task else {
             return Ok(without_task(self.serve, self.legacy, secrets, account)?);
         };
@@ -146,7 +151,9 @@ impl Arguments {
             Task::Word(word) | Task::Ctl(CtlFlags { task: CtlTask::Word(word) }) => {
                 operate(word.spoken(now_ms).map_err(Stop::usage)?)
             }
-            Task::Ctl(CtlFlags { task: CtlTask::Ask { request, at } }) => operate((Deed::AskJson(request), at)),
+            Task::Ctl(CtlFlags { task: CtlTask::Ask { request, at } }) => {
+                operate((Deed::AskJson(request), at))
+            }
             Task::Completions { shell } => Command::Report(Report::Completions(shell)),
             Task::Man { directory } => Command::Man(directory),
             Task::Router(flags) => Command::Router(flags),

@@ -313,6 +313,8 @@ fn aliases(preset: &Preset, model: &str) -> Vec<RawAlias> {
     let alias = |name: &str| RawAlias {
         place: Place::Named("--model"),
         name: Some(Typed::named(name.to_owned(), "--model")),
+        enabled: None,
+        note: None,
         rule: None,
         candidates: vec![RawStep::text(Typed::named(format!("{}/{model}", preset.id), "--model"))],
     };

@@ -7,10 +7,11 @@ mod apps;
 mod arguments;
 mod check;
 pub(crate) mod deed;
+pub(crate) mod exit;
 mod legacy;
 pub(crate) mod manual;
 pub(crate) mod out;
-mod patch;
+pub(crate) mod patch;
 mod presets;
 pub(crate) mod show;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The configuration cannot be used; also sysexits.h `EX_CONFIG`.
+/// The configuration cannot be used.
 pub(crate) const EXIT_CONFIGURATION: u8 = 78;
 
 /// What to do.

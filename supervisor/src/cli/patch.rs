@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn fields_are_set_made_and_taken_away() {
-        let sets = ["a.b=1", "c=text", "d=[1, 2]", "e.f.g=true", "h=", "limits.memory_bytes=1GiB", "x.idle_ms=2m"];
+        let sets =
+            ["a.b=1", "c=text", "d=[1, 2]", "e.f.g=true", "h=", "limits.memory_bytes=1GiB", "x.idle_ms=2m"];
         let thing = json!({ "a": { "b": 0, "z": 9 }, "e": null, "gone": 1 });
         let expected = json!({
             "a": { "b": 1, "z": 9 }, "e": { "f": { "g": true } }, "c": "text", "d": [1, 2], "h": "",

@@ -4,7 +4,7 @@
 use crate::settings::quantity;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 
 const DAY: i64 = 24 * 3_600_000;
 
@@ -55,11 +55,11 @@ fn span(text: &str) -> Option<i64> {
 
 fn local(text: &str) -> Option<Timestamp> {
     let civil = text.parse::<DateTime>().ok().or_else(|| text.parse::<Date>().ok().map(DateTime::from))?;
-    civil.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp())
+    TimeZone::system().to_timestamp(civil).ok()
 }
 
-fn zoned(ms: i64, zone: &TimeZone) -> Option<Zoned> {
-    Timestamp::from_millisecond(ms).ok().map(|at| at.to_zoned(zone.clone()))
+fn zoned(ms: i64, zone: &TimeZone) -> Option<ZonedDateTime> {
+    Timestamp::from_millisecond(ms).ok().map(|at| at.to_zoned_datetime(zone.clone()))
 }
 
 /// `2026-11-28 09:30:15`
@@ -107,7 +107,10 @@ mod tests {
         for wrong in ["", "yesterday", "12", "-3d", "2026-13-01"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!((When::Span(5).before(100), When::Span(5).after(100), When::At(7).before(100)), (95, 105, 7));
+        assert_eq!(
+            (When::Span(5).before(100), When::Span(5).after(100), When::At(7).before(100)),
+            (95, 105, 7)
+        );
     }
 
     #[test]

@@ -16,10 +16,14 @@ pub(super) fn config(under: Option<&str>, line: &Line, printer: &Printer) -> Out
         return Err(Failure::Unexpected);
     };
     if let Some(under) = under {
-        let below = |path: &str| path.strip_prefix(under).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let below = |path: &str| {
+            path.strip_prefix(under).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
         values.retain(|value| below(&value.path));
         if values.is_empty() {
-            return Err(Failure::NotFound(format!("there is no value `{under}`; `llm-link config show` has them all")));
+            return Err(Failure::NotFound(format!(
+                "there is no value `{under}`; `llm-link config show` has them all"
+            )));
         }
     }
     printer.reply(&ControlReply::Config(values))
@@ -55,7 +59,9 @@ fn read(file: &Path) -> Result<Document, Failure> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(&text).map_err(|error| Failure::Field(format!("{name}: {error}")));
     }
-    document::read(&name, &text).map_err(Failure::Mistakes)
+    let whole = std::path::absolute(file).map_err(Failure::io("no path"))?;
+    let context = document::Context { secrets: &Host, base: whole.parent().unwrap_or(Path::new("/")) };
+    document::read(&name, &text, context).map_err(Failure::Mistakes)
 }
 
 pub(super) fn export(to: Option<&Path>, line: &Line, printer: &Printer) -> Outcome {

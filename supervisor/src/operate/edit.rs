@@ -24,7 +24,8 @@ pub(super) fn add_provider(
     printer: &Printer,
 ) -> Outcome {
     let spec: ProviderSpec = patched(fields, json!({ "name": name }))?;
-    let takes_one = protocol::preset::find(&spec.preset).is_none_or(|p| p.key != protocol::preset::KeyNeed::None);
+    let takes_one =
+        protocol::preset::find(&spec.preset).is_none_or(|p| p.key != protocol::preset::KeyNeed::None);
     let offer = key.filter(|from| takes_one || *from != KeyFrom::Offered);
     let key = offer.as_ref().map(secret::offered).transpose()?.flatten();
     ask(ControlRequest::CreateProvider { spec: Box::new(spec), key }, line, printer)
@@ -102,7 +103,8 @@ fn route(name: String, fields: &Patch, line: &Line) -> Result<ControlRequest, Fa
 }
 
 fn model(provider: String, model: String, fields: &Patch, line: &Line) -> Result<ControlRequest, Failure> {
-    let ControlReply::Models(models) = line.ask(ControlRequest::Models { provider: Some(provider.clone()) })?
+    let ControlReply::Models(models) =
+        line.ask(ControlRequest::Models { provider: Some(provider.clone()) })?
     else {
         return Err(Failure::Unexpected);
     };

@@ -73,7 +73,13 @@ pub(super) fn logs(filter: LogFilter, last: u32, follow: bool, line: &Line, prin
     run(&Lines(filter), last, follow, line, printer)
 }
 
-pub(super) fn events(filter: EventFilter, last: u32, follow: bool, line: &Line, printer: &Printer) -> Outcome {
+pub(super) fn events(
+    filter: EventFilter,
+    last: u32,
+    follow: bool,
+    line: &Line,
+    printer: &Printer,
+) -> Outcome {
     run(&Happenings(filter), last, follow, line, printer)
 }
 

@@ -13,7 +13,8 @@ pub(super) fn of_provider(
     act: ProviderKeyAct,
     line: &Line,
 ) -> Result<ControlRequest, Failure> {
-    let ControlReply::Provider(view) = line.ask(ControlRequest::Provider { provider: provider.clone() })? else {
+    let ControlReply::Provider(view) = line.ask(ControlRequest::Provider { provider: provider.clone() })?
+    else {
         return Err(Failure::Unexpected);
     };
     let fits = |one: &KeyView| one.id.to_string() == key || one.label == key;
@@ -31,12 +32,7 @@ pub(super) fn of_provider(
     })
 }
 
-pub(super) fn of_app(
-    app: String,
-    key: &str,
-    act: AppKeyAct,
-    line: &Line,
-) -> Result<ControlRequest, Failure> {
+pub(super) fn of_app(app: String, key: &str, act: AppKeyAct, line: &Line) -> Result<ControlRequest, Failure> {
     let ControlReply::App(view) = line.ask(ControlRequest::App { app: app.clone() })? else {
         return Err(Failure::Unexpected);
     };

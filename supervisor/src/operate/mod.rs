@@ -12,6 +12,7 @@ mod secret;
 mod watch;
 mod write;
 
+pub(crate) use print::now_ms;
 pub(crate) use write::man;
 
 use crate::cli::Operation;

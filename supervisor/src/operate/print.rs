@@ -1,7 +1,7 @@
 //! Where answers go: text or JSON on standard output, reasons on standard error, and the exit code of each.
 
-use super::line::Failure;
 use super::Outcome;
+use super::line::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::show::{self, Sheet, View};
 use crate::cli::{Format, out};
@@ -65,7 +65,11 @@ impl Printer {
     }
 
     /// One of many lines: JSON on one line, or what `write` makes of it.
-    pub(super) fn line(&self, json: &impl Serialize, write: impl FnOnce(&mut Sheet<'_>)) -> Result<(), Failure> {
+    pub(super) fn line(
+        &self,
+        json: &impl Serialize,
+        write: impl FnOnce(&mut Sheet<'_>),
+    ) -> Result<(), Failure> {
         let text = match self.format {
             Format::Json => format!("{}\n", serde_json::to_string(json).unwrap_or_default()),
             Format::Text => {

@@ -50,7 +50,8 @@ fn read(from: SecretFrom, ask: &str) -> Result<Zeroizing<String>, Failure> {
     match from {
         SecretFrom::Prompt if is_attended() => prompt(ask),
         SecretFrom::Prompt => {
-            let how = "there is no terminal to ask on; give it on standard input (--key-stdin, --password-stdin)";
+            let how =
+                "there is no terminal to ask on; give it on standard input (--key-stdin, --password-stdin)";
             Err(Failure::Usage(how.to_owned()))
         }
         SecretFrom::Stdin => first_line(),
@@ -69,7 +70,11 @@ fn prompt(ask: &str) -> Result<Zeroizing<String>, Failure> {
 fn first_line() -> Result<Zeroizing<String>, Failure> {
     // The whole at once: a secret must not be left behind in buffers that were outgrown.
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
-    io::stdin().lock().take(LONGEST).read_line(&mut line).map_err(Failure::io("cannot read standard input"))?;
+    io::stdin()
+        .lock()
+        .take(LONGEST)
+        .read_line(&mut line)
+        .map_err(Failure::io("cannot read standard input"))?;
     let trimmed = line.trim().to_owned();
     Ok(Zeroizing::new(trimmed))
 }

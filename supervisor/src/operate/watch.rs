@@ -77,7 +77,9 @@ fn children<'s>(system: &'s SystemStatus, process: &str) -> (Option<&'s ChildSta
     if process == "router" {
         return (Some(&system.router), Vec::new());
     }
-    let Some(provider) = system.providers.iter().find(|p| p.name == process) else { return (None, Vec::new()) };
+    let Some(provider) = system.providers.iter().find(|p| p.name == process) else {
+        return (None, Vec::new());
+    };
     (provider.current.as_ref(), provider.retiring.iter().collect())
 }
 

@@ -18,7 +18,10 @@ pub(super) fn file(path: &Path, text: &[u8]) -> Result<(), Failure> {
 /// `man DIRECTORY`: every page of the manual.
 pub(crate) fn man(directory: &Path) -> ExitCode {
     let written = std::fs::create_dir_all(directory).and_then(|()| manual::pages()).and_then(|pages| {
-        pages.iter().try_for_each(|(name, page)| std::fs::write(directory.join(name), page)).map(|()| pages.len())
+        pages
+            .iter()
+            .try_for_each(|(name, page)| std::fs::write(directory.join(name), page))
+            .map(|()| pages.len())
     });
     match written {
         Ok(count) => {

@@ -13,7 +13,11 @@ pub(super) fn list(apps: &[AppView], sheet: &mut Sheet<'_>) {
         let alive = view.keys.iter().filter(|key| key_state(key, now).1 != Tone::Faint).count();
         let used = view.keys.iter().filter_map(|key| key.last_used_ms).max();
         let route = view.route.as_ref().map(|route| word(&route.rule));
-        let state = if view.spec.enabled { Cell::in_tone("on", Tone::Good) } else { Cell::in_tone("off", Tone::Faint) };
+        let state = if view.spec.enabled {
+            Cell::in_tone("on", Tone::Good)
+        } else {
+            Cell::in_tone("off", Tone::Faint)
+        };
         vec![
             Cell::from(&view.spec.name),
             state,
@@ -46,7 +50,11 @@ pub(super) fn one(view: &AppView, sheet: &mut Sheet<'_>) {
         let rows = view.levels.iter().map(|level| {
             let tone = if level.used >= level.of { Tone::Bad } else { Tone::Plain };
             let used = Cell::in_tone(format!("{} of {}", count(level.used), count(level.of)), tone);
-            vec![Cell::from(&level.limit), used, format!("empty in {}", time(level.resets_in_ms * 1000)).into()]
+            vec![
+                Cell::from(&level.limit),
+                used,
+                format!("empty in {}", time(level.resets_in_ms * 1000)).into(),
+            ]
         });
         sheet.table(&["LIMIT", "USED", ""], rows.collect(), "");
     }
@@ -85,7 +93,12 @@ fn route(spec: &RouteSpec, sheet: &mut Sheet<'_>) {
         let row = |(at, step): (usize, &Step)| {
             let model = step.model.clone().unwrap_or_else(|| "the model asked for".to_owned());
             let target = format!("{} / {model}", step.provider);
-            vec![format!("{what} {}", at + 1).into(), target.into(), step.weight.into(), conditions(step).into()]
+            vec![
+                format!("{what} {}", at + 1).into(),
+                target.into(),
+                step.weight.into(),
+                conditions(step).into(),
+            ]
         };
         steps.iter().enumerate().map(row).collect()
     };
@@ -105,7 +118,8 @@ fn route(spec: &RouteSpec, sheet: &mut Sheet<'_>) {
 
 fn conditions(step: &Step) -> Option<String> {
     let fields = serde_json::to_value(&step.when).ok()?;
-    let said = |(name, value): (&String, &serde_json::Value)| (!value.is_null()).then(|| format!("{name}={value}"));
+    let said =
+        |(name, value): (&String, &serde_json::Value)| (!value.is_null()).then(|| format!("{name}={value}"));
     let said: Vec<String> = fields.as_object()?.iter().filter_map(said).collect();
     (!said.is_empty()).then(|| said.join(" "))
 }
@@ -139,10 +153,7 @@ fn keys(keys: &[AppKeyView], sheet: &mut Sheet<'_>) {
 
 /// A new key: the only time it is shown.
 pub(super) fn made(made: &AppKeyMade, sheet: &mut Sheet<'_>) {
-    sheet.pairs([
-        ("app", Cell::from(&made.app)),
-        ("key", Cell::in_tone(made.key.expose(), Tone::Head)),
-    ]);
+    sheet.pairs([("app", Cell::from(&made.app)), ("key", Cell::in_tone(made.key.expose(), Tone::Head))]);
     sheet.say("This is the only time it is shown: put it where the app finds it.");
 }
 
@@ -164,7 +175,10 @@ pub(super) fn dry_run(report: &DryRunReport, sheet: &mut Sheet<'_>) {
     if !report.excluded.is_empty() {
         sheet.gap();
         let rows = report.excluded.iter().map(|step| {
-            vec![Cell::from(format!("{}/{}", step.provider, step.model)), Cell::in_tone(&step.reason, Tone::Warn)]
+            vec![
+                Cell::from(format!("{}/{}", step.provider, step.model)),
+                Cell::in_tone(&step.reason, Tone::Warn),
+            ]
         });
         sheet.table(&["EXCLUDED", "WHY"], rows.collect(), "");
     }

@@ -21,7 +21,9 @@ pub(super) fn refusal(refusal: &Refusal, sheet: &mut Sheet<'_>) {
     }
     match refusal.kind {
         RefusalKind::ReadOnly => sheet.say("  it is defined in the configuration file; change it there"),
-        RefusalKind::Stale => sheet.say("  somebody changed it meanwhile; look again, then repeat the command"),
+        RefusalKind::Stale => {
+            sheet.say("  somebody changed it meanwhile; look again, then repeat the command")
+        }
         _ => {}
     }
 }
@@ -68,7 +70,8 @@ pub(super) fn differences(differences: &[Difference], sheet: &mut Sheet<'_>) {
 
 pub(super) fn effective(values: &[EffectiveValue], sheet: &mut Sheet<'_>) {
     let row = |value: &EffectiveValue| {
-        let hidden = value.hidden.as_ref().map(|hidden| format!("hides {}", short(hidden))).unwrap_or_default();
+        let hidden =
+            value.hidden.as_ref().map(|hidden| format!("hides {}", short(hidden))).unwrap_or_default();
         let from = Cell::in_tone(source(&value.source), Tone::Faint);
         vec![Cell::from(&value.path), short(&value.value).into(), from, Cell::in_tone(hidden, Tone::Warn)]
     };

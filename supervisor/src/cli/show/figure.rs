@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn figures() {
-        assert_eq!([time(950), time(1_500), time(12_345), time(3_400_000)], ["950 µs", "1.5 ms", "12 ms", "3.4 s"]);
+        assert_eq!(
+            [time(950), time(1_500), time(12_345), time(3_400_000)],
+            ["950 µs", "1.5 ms", "12 ms", "3.4 s"]
+        );
         assert_eq!([count(9_999), count(12_345), count(4_500_000)], ["9999", "12.3k", "4.5M"]);
         assert_eq!([bytes(12), bytes(3 << 19)], ["12 B", "1.5 MiB"]);
         assert_eq!([money(12_300_000, "USD"), money(-250_000_000_000, "CNY")], ["0.0123 USD", "-250.00 CNY"]);

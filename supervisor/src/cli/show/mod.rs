@@ -15,7 +15,7 @@ mod tests;
 
 pub(crate) use record::{event_line, log_line};
 pub(in crate::cli) use sheet::columns_of;
-pub(crate) use sheet::{Sheet, View, clean};
+pub(crate) use sheet::{Sheet, View};
 
 use protocol::control::{ControlReply, Refusal};
 

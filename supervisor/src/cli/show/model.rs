@@ -28,7 +28,8 @@ pub(super) fn list(models: &[ModelView], sheet: &mut Sheet<'_>) {
 fn abilities(spec: &ModelSpec) -> Option<String> {
     let facts = &spec.facts;
     let can = [("tools", facts.tools), ("vision", facts.vision), ("reasoning", facts.reasoning)];
-    let can: Vec<&str> = can.into_iter().filter(|(_, can)| *can == Some(true)).map(|(name, _)| name).collect();
+    let can: Vec<&str> =
+        can.into_iter().filter(|(_, can)| *can == Some(true)).map(|(name, _)| name).collect();
     (!can.is_empty()).then(|| can.join(" "))
 }
 
@@ -51,8 +52,11 @@ pub(super) fn aliases(aliases: &[AliasView], sheet: &mut Sheet<'_>) {
     let row = |view: &AliasView| {
         let spec = &view.spec;
         let share = |weight: u32| if weight == 1 { String::new() } else { format!("={weight}") };
-        let to: Vec<String> =
-            spec.candidates.iter().map(|c| format!("{}/{}{}", c.provider, c.model, share(c.weight))).collect();
+        let to: Vec<String> = spec
+            .candidates
+            .iter()
+            .map(|c| format!("{}/{}{}", c.provider, c.model, share(c.weight)))
+            .collect();
         let state = if spec.enabled { Cell::from("") } else { Cell::in_tone("disabled", Tone::Faint) };
         let from = Cell::in_tone(source(&view.source), Tone::Faint);
         vec![Cell::from(&spec.name), to.join(", ").into(), state, from, Cell::from(&spec.note)]

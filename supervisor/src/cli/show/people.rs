@@ -10,7 +10,9 @@ pub(super) fn users(users: &[UserView], sheet: &mut Sheet<'_>) {
     let row = |user: &UserView| {
         let state = match (user.spec.enabled, user.locked_until_ms) {
             (false, _) => Cell::in_tone("locked out", Tone::Faint),
-            (true, Some(at)) if at > now => Cell::in_tone(format!("locked, free {}", relative(at, now)), Tone::Warn),
+            (true, Some(at)) if at > now => {
+                Cell::in_tone(format!("locked, free {}", relative(at, now)), Tone::Warn)
+            }
             (true, _) => Cell::in_tone("active", Tone::Good),
         };
         let last = user.last_login_ms.map(|at| relative(at, now));

@@ -129,7 +129,12 @@ fn key_row(key: &KeyView, now_ms: i64) -> Vec<Cell> {
 pub(super) fn presets(presets: &[PresetView], sheet: &mut Sheet<'_>) {
     let row = |preset: &PresetView| {
         let dialects: Vec<&str> = preset.endpoints.iter().map(|(dialect, _)| dialect.name()).collect();
-        vec![Cell::from(&preset.id), preset.key_env.as_ref().into(), dialects.join(" ").into(), Cell::from(&preset.title)]
+        vec![
+            Cell::from(&preset.id),
+            preset.key_env.as_ref().into(),
+            dialects.join(" ").into(),
+            Cell::from(&preset.title),
+        ]
     };
     sheet.table(&["PRESET", "KEY", "DIALECTS", "PROVIDER"], presets.iter().map(row).collect(), "no presets");
 }
@@ -149,6 +154,10 @@ pub(super) fn tested(report: &TestReport, sheet: &mut Sheet<'_>) {
     if !report.models.is_empty() {
         sheet.say(format!("{} models: {}", report.models.len(), report.models.join(", ")));
     }
-    let verdict = if report.ok { ("the provider works", Tone::Good) } else { ("the provider does not work", Tone::Bad) };
+    let verdict = if report.ok {
+        ("the provider works", Tone::Good)
+    } else {
+        ("the provider does not work", Tone::Bad)
+    };
     sheet.line([Cell::in_tone(verdict.0, verdict.1)]);
 }

@@ -4,7 +4,9 @@ use super::change::short;
 use super::figure::{count, money, time, word};
 use super::sheet::{Cell, Sheet, Tone};
 use crate::cli::when::{clock, date_time};
-use protocol::control::record::{AuditEntry, CallDetail, CallSummary, CallTrace, EventView, LogLine, TraceAttempt};
+use protocol::control::record::{
+    AuditEntry, CallDetail, CallSummary, CallTrace, EventView, LogLine, TraceAttempt,
+};
 
 pub(super) fn calls(calls: &[CallSummary], sheet: &mut Sheet<'_>) {
     let row = |call: &CallSummary| {
@@ -29,7 +31,8 @@ pub(super) fn calls(calls: &[CallSummary], sheet: &mut Sheet<'_>) {
             Cell::in_tone(&call.id, Tone::Faint),
         ]
     };
-    let head = ["TIME", "APP", "MODEL", "PROVIDER", "STATUS", "TRIES", "TOOK", "FIRST", "TOKENS", "COST", "CALL"];
+    let head =
+        ["TIME", "APP", "MODEL", "PROVIDER", "STATUS", "TRIES", "TOOK", "FIRST", "TOKENS", "COST", "CALL"];
     sheet.table(&head, calls.iter().map(row).collect(), "no such calls");
 }
 
@@ -56,7 +59,8 @@ pub(super) fn call(detail: &CallDetail, sheet: &mut Sheet<'_>) {
         named("of it reasoning", usage.reasoning),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let overhead = call.timings.upstream_us.map(|upstream| time(call.timings.total_us.saturating_sub(upstream)));
+    let overhead =
+        call.timings.upstream_us.map(|upstream| time(call.timings.total_us.saturating_sub(upstream)));
     sheet.pairs([
         ("call", Cell::from(&call.id)),
         ("time", date_time(call.at, &sheet.view.zone).into()),
@@ -179,5 +183,9 @@ pub(super) fn audit(entries: &[AuditEntry], sheet: &mut Sheet<'_>) {
             change.into(),
         ]
     };
-    sheet.table(&["TIME", "WHO", "FROM", "DID", "TO", "CHANGE"], entries.iter().map(row).collect(), "nothing");
+    sheet.table(
+        &["TIME", "WHO", "FROM", "DID", "TO", "CHANGE"],
+        entries.iter().map(row).collect(),
+        "nothing",
+    );
 }

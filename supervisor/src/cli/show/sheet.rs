@@ -86,7 +86,7 @@ pub(super) fn yes(flag: bool) -> Cell {
 }
 
 /// Spells out what a terminal would act on.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);
     }
@@ -152,7 +152,11 @@ impl<'v> Sheet<'v> {
     fn rows(&mut self, rows: Vec<Vec<Cell>>) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| columns_of(&cell.text)).max().unwrap_or(0)
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| columns_of(&cell.text))
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &rows {
@@ -199,7 +203,9 @@ mod tests {
 
     #[test]
     fn columns_line_up_with_and_without_colour() {
-        let rows = || vec![vec![Cell::from("智谱"), Cell::in_tone("bad", Tone::Bad)], vec!["long".into(), 7u64.into()]];
+        let rows = || {
+            vec![vec![Cell::from("智谱"), Cell::in_tone("bad", Tone::Bad)], vec!["long".into(), 7u64.into()]]
+        };
         let plain = view(false);
         let mut sheet = Sheet::new(&plain);
         sheet.table(&["A", "B"], rows(), "none");

@@ -111,7 +111,9 @@ fn last_exit(name: &str, exit: &ExitReport, sheet: &mut Sheet<'_>) {
 pub(super) fn state(state: WorkerState) -> Cell {
     let tone = match state {
         WorkerState::Ready => Tone::Good,
-        WorkerState::Starting | WorkerState::Degraded | WorkerState::Draining | WorkerState::Backoff => Tone::Warn,
+        WorkerState::Starting | WorkerState::Degraded | WorkerState::Draining | WorkerState::Backoff => {
+            Tone::Warn
+        }
         WorkerState::Failed => Tone::Bad,
         WorkerState::Stopped => Tone::Faint,
     };

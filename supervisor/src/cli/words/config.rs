@@ -84,7 +84,8 @@ impl Task {
 
 impl ConfigTask {
     fn deed(self) -> Deed {
-        let set = |name, value| Deed::Ask(Box::new(ControlRequest::SetSetting { name, value, version: None }));
+        let set =
+            |name, value| Deed::Ask(Box::new(ControlRequest::SetSetting { name, value, version: None }));
         match self {
             ConfigTask::Show => Deed::Config { under: None },
             ConfigTask::Get { path } => Deed::Config { under: Some(path) },

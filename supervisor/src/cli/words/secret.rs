@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where a provider's key is.
 #[derive(Args)]
 #[group(multiple = false)]
-pub(super) struct KeyFlags {
+pub(in crate::cli) struct KeyFlags {
     /// Read the key from standard input; it is sealed in the store.
     #[arg(long)]
     key_stdin: bool,
@@ -21,7 +21,7 @@ pub(super) struct KeyFlags {
 
 /// Where a password comes from.
 #[derive(Args)]
-pub(super) struct PasswordFlags {
+pub(in crate::cli) struct PasswordFlags {
     /// Read the password from standard input instead of asking for it.
     #[arg(long)]
     password_stdin: bool,

@@ -8,7 +8,7 @@ use super::{or_default, value};
 use crate::settings::mistake::Findings;
 use crate::settings::place::Typed;
 use crate::settings::raw::keys::{self as all_keys, app as keys};
-use crate::settings::raw::{RawApp, RawAppKey, RawHold, RawRetry};
+use crate::settings::raw::{KeySource, RawApp, RawAppKey, RawHold, RawKey, RawRetry};
 use crate::settings::resolved::Listener;
 use protocol::ipc::configure::{App, AppKey, AppRoute, Hold, Retry};
 
@@ -71,6 +71,10 @@ fn app(
     findings: &mut Findings,
 ) -> App {
     let providers = resolving.providers;
+    if let Some(typed) = &raw.hedge_after {
+        let what = "`hedge_after` belongs to `llm-link apply`; in the configuration file a call is late after its usual time";
+        findings.mistake(&typed.place, what, keys::HEDGE.example);
+    }
     let route = AppRoute {
         rule: raw.rule.map(|typed| word(Some(typed), &RULES, keys::RULE, findings)),
         candidates: steps(raw.candidates, keys::CANDIDATES, providers, findings),
@@ -152,9 +156,7 @@ fn app_keys(
         let label = label(raw.label, at, &found, findings);
         let limits = limits(raw.limits, findings);
         let expires_ms = raw.expires.map(|typed| typed.value);
-        let Some(hash) = secrets.follow(raw.key, keys::KEYS, findings).map(|key| key.hash()) else {
-            continue;
-        };
+        let Some(hash) = hash(raw.key, secrets, findings) else { continue };
         let has = |keys: &[AppKey]| keys.iter().any(|key| key.hash == hash);
         if let Some(other) = others.iter().find(|other| has(&other.keys)) {
             let what = format!("apps `{}` and `{app}` have the same key", other.name);
@@ -166,6 +168,23 @@ fn app_keys(
         }
     }
     found
+}
+
+/// The hash of a key, or the one that was given instead of it.
+fn hash(raw: RawKey, secrets: &mut Keys<'_>, findings: &mut Findings) -> Option<String> {
+    let KeySource::Hash(given) = &raw.source else {
+        return secrets.follow(raw, keys::KEYS, findings).map(|key| key.hash());
+    };
+    let usable = is_sha256(given);
+    if !usable {
+        let what = "`sha256` must be 64 hexadecimal digits";
+        findings.mistake(&raw.place, what, all_keys::app_key::SHA256.example);
+    }
+    usable.then(|| given.to_ascii_lowercase())
+}
+
+pub(crate) fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// How the key is called; by its place in the list if nothing is said.
