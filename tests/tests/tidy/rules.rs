@@ -203,6 +203,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
+            // What the user asked the command line to write.
+            "supervisor/src/operate/write.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",

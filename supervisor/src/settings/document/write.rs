@@ -105,7 +105,8 @@ impl Inline {
 
 fn quoted(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if bare { name.to_owned() } else { Value::from(name).to_string() }
+    // A key may not be a string of several lines; JSON's strings never are, and TOML reads them.
+    if bare { name.to_owned() } else { Json::from(name).to_string() }
 }
 
 fn number_of(number: u64) -> i64 {
