@@ -7,15 +7,11 @@
 //! * [`socket`] and [`client`]: the two ends of the control socket
 
 pub(crate) mod client;
-<<<<<<< HEAD
-=======
 mod clock;
 mod desk;
 mod force;
 mod probes;
 mod processes;
-pub(crate) mod render;
->>>>>>> main
 pub(crate) mod socket;
 
 pub(crate) use clock::now;
