@@ -4,6 +4,7 @@
 mod cli;
 mod control;
 mod fleet;
+mod import;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;

@@ -88,7 +88,7 @@ struct CtlFlags {
 #[derive(Subcommand)]
 enum CtlTask {
     #[command(flatten)]
-    Word(Word),
+    Word(Box<Word>),
     /// Send a request of the control vocabulary as JSON and print the reply as JSON.
     Ask {
         /// Such as '{"do":"status"}'; without it, from standard input.
@@ -148,7 +148,8 @@ impl Arguments {
             Task::Presets(PresetFlags { name: Some(name), json }) => {
                 Command::Report(Report::ShowPreset { name, format: format(json) })
             }
-            Task::Word(word) | Task::Ctl(CtlFlags { task: CtlTask::Word(word) }) => {
+            Task::Word(word) => operate(word.spoken(now_ms).map_err(Stop::usage)?),
+            Task::Ctl(CtlFlags { task: CtlTask::Word(word) }) => {
                 operate(word.spoken(now_ms).map_err(Stop::usage)?)
             }
             Task::Ctl(CtlFlags { task: CtlTask::Ask { request, at } }) => {

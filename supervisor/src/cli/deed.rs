@@ -80,6 +80,12 @@ pub(crate) enum Deed {
         dry_run: bool,
         epoch: Option<u64>,
     },
+    Import {
+        files: Vec<PathBuf>,
+        dry_run: bool,
+        replace: bool,
+        output: Option<PathBuf>,
+    },
     Export {
         to: Option<PathBuf>,
     },

@@ -46,13 +46,27 @@ pub(super) fn apply(
     printer.reply(&ControlReply::Differences(differences))
 }
 
+/// The names of all providers there are.
+pub(super) fn stored_providers(line: &Line) -> Result<Vec<String>, Failure> {
+    match line.ask(ControlRequest::Providers)? {
+        ControlReply::Providers(all) => Ok(all.into_iter().map(|one| one.spec.name).collect()),
+        _other => Err(Failure::Unexpected),
+    }
+}
+
+/// What messages call a file, and what is in it.
+pub(super) fn read_bytes(file: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let name = file.display().to_string();
+    let bytes = Host.file(file).map_err(Failure::io(format!("cannot read {name}")))?;
+    Ok((name, bytes))
+}
+
 /// The document in a file: JSON if it looks like it, else TOML.
 fn read(file: &Path) -> Result<Document, Failure> {
     let (name, text) = if file == Path::new("-") {
         ("standard input".to_owned(), secret::text_or_stdin(None)?)
     } else {
-        let name = file.display().to_string();
-        let bytes = Host.file(file).map_err(Failure::io(format!("cannot read {name}")))?;
+        let (name, bytes) = read_bytes(file)?;
         let text = String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{name} is no text")))?;
         (name, text)
     };

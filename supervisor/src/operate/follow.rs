@@ -89,7 +89,10 @@ fn run<S: Stream>(stream: &S, last: u32, follow: bool, line: &Line, printer: &Pr
         seen = seen.max(S::key(row));
         S::print(row, printer)?;
     }
-    while follow {
+    if !follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         let page = Page { after: Some(seen.to_string()), limit: MOST, wait_ms: WAIT_MS, ..Page::default() };
         match line.ask(stream.request(page)) {
             Ok(reply) => {
@@ -102,7 +105,6 @@ fn run<S: Stream>(stream: &S, last: u32, follow: bool, line: &Line, printer: &Pr
             Err(other) => return Err(other),
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Newest first, over as many pages as it takes.

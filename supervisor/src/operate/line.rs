@@ -34,6 +34,8 @@ pub(super) enum Failure {
     Field(String),
     #[error("{0}")]
     NotFound(String),
+    #[error("{0}")]
+    Conflict(String),
     #[error("the answer makes no sense here; is the running llm-link of another version?")]
     Unexpected,
     #[error("{what}: {error}")]
@@ -49,6 +51,7 @@ impl Failure {
             Failure::Usage(_) => Exit::Usage,
             Failure::Field(_) => Exit::Invalid,
             Failure::NotFound(_) => Exit::NotFound,
+            Failure::Conflict(_) => Exit::Conflict,
             Failure::Unexpected | Failure::Io { .. } => Exit::Failed,
         }
     }

@@ -4,6 +4,7 @@
 mod document;
 mod edit;
 mod follow;
+mod import;
 mod keys;
 mod line;
 mod print;
@@ -70,6 +71,9 @@ fn done(deed: Deed, line: &Line, printer: &Printer) -> Outcome {
         Deed::Config { under } => document::config(under.as_deref(), line, printer),
         Deed::Apply { file, prune, dry_run, epoch } => {
             document::apply(&file, prune, dry_run, epoch, line, printer)
+        }
+        Deed::Import { files, dry_run, replace, output } => {
+            import::run(import::Wish { files, dry_run, replace, output }, line, printer)
         }
         Deed::Export { to } => document::export(to.as_deref(), line, printer),
         Deed::Await { request, process } => watch::to_its_end(*request, &process, line, printer),

@@ -110,6 +110,15 @@ impl Printer {
         exit
     }
 
+    /// How the answer ends the program.
+    pub(super) fn exit(&self, reply: &ControlReply) -> Exit {
+        exit(reply)
+    }
+
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
     /// The terminal shows colours.
     pub(super) fn is_terminal(&self) -> bool {
         out::terminals().0

@@ -3,6 +3,7 @@
 mod app;
 mod change;
 mod figure;
+mod import;
 mod meter;
 mod model;
 mod people;
@@ -13,6 +14,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use import::import;
 pub(crate) use record::{event_line, log_line};
 pub(in crate::cli) use sheet::columns_of;
 pub(crate) use sheet::{Sheet, View};

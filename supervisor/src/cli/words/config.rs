@@ -16,6 +16,9 @@ pub(in crate::cli) enum Task {
     Apply(Plain<ApplyFlags>),
     /// Say what `apply` would change. Exit code 9 if there is anything.
     Diff(Plain<DiffFlags>),
+    /// Take over files of earlier versions (YAML, TOML, model-overrides.yaml, llm_link.db) or of LiteLLM, with a
+    /// report of every setting. All of it in one change, or none.
+    Import(Plain<ImportFlags>),
     /// Write what is stored in the form that `apply` takes. No secrets.
     Export(Plain<ExportFlags>),
 }
@@ -65,6 +68,22 @@ pub(in crate::cli) struct ExportFlags {
     output: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub(in crate::cli) struct ImportFlags {
+    /// Several files are taken over together.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only say what would become of every setting.
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace what is stored already under the same names.
+    #[arg(long)]
+    replace: bool,
+    /// Write a document for `llm-link apply` there, without provider keys, instead of applying it.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 impl Task {
     pub(super) fn spoken(self) -> Spoken {
         match self {
@@ -76,6 +95,10 @@ impl Task {
             Task::Diff(it) => {
                 let DiffFlags { file, prune } = it.flags;
                 (Deed::Apply { file, prune, dry_run: true, epoch: None }, it.at)
+            }
+            Task::Import(it) => {
+                let ImportFlags { files, dry_run, replace, output } = it.flags;
+                (Deed::Import { files, dry_run, replace, output }, it.at)
             }
             Task::Export(it) => (Deed::Export { to: it.flags.output }, it.at),
         }
