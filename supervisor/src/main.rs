@@ -5,6 +5,7 @@ mod cli;
 mod control;
 mod fleet;
 mod import;
+mod install;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;
@@ -38,6 +39,12 @@ fn main() -> ExitCode {
         Command::Serve(source) => serve::run(source, account),
         Command::Report(report) => report.print(&mut out::stdout(), &Host, account),
         Command::Operate(operation) => operate::run(operation, account),
+        Command::Install(wish) => match install::install(&wish, account) {
+            Ok(true) => operate::greet(account),
+            Ok(false) => ExitCode::SUCCESS,
+            Err(code) => code,
+        },
+        Command::Uninstall(wish) => install::uninstall(&wish, account),
         Command::Man(directory) => operate::man(&directory),
         Command::Router(flags) => {
             logging::start_child(&flags.log);

@@ -4,6 +4,7 @@ use super::deed::Deed;
 use super::legacy::Flags;
 use super::words::{Instance, Word};
 use super::{Command, Format, Operation, Report, Source, Stop};
+use crate::install::Wish;
 use crate::settings::{Account, Mistakes, Origin, Overrides, Secrets};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -41,6 +42,10 @@ enum Task {
     Word(Word),
     /// The same commands under one name, for scripts; and any request as JSON.
     Ctl(CtlFlags),
+    /// Make a service of this executable: copy it, add units, account and configuration, start it.
+    Install(InstallFlags),
+    /// Undo `install`. Configuration and everything stored stay.
+    Uninstall(PlaceFlags),
     /// Print completions for a shell: source <(llm-link completions bash).
     Completions { shell: Shell },
     /// Write the manual pages into a directory.
@@ -68,6 +73,25 @@ pub(crate) struct WorkerFlags {
     pub(crate) generation: u64,
     #[arg(long)]
     pub(crate) log: String,
+}
+
+#[derive(Args)]
+struct PlaceFlags {
+    /// Your own service, without root.
+    #[arg(long)]
+    user: bool,
+    /// Below this directory instead of /; nothing is started or stopped.
+    #[arg(long, value_name = "DIRECTORY")]
+    root: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct InstallFlags {
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// Put everything in place, but do not start it.
+    #[arg(long)]
+    no_start: bool,
 }
 
 #[derive(Args)]
@@ -154,6 +178,12 @@ impl Arguments {
             }
             Task::Ctl(CtlFlags { task: CtlTask::Ask { request, at } }) => {
                 operate((Deed::AskJson(request), at))
+            }
+            Task::Install(InstallFlags { place: PlaceFlags { user, root }, no_start }) => {
+                Command::Install(Wish { user, root, no_start })
+            }
+            Task::Uninstall(PlaceFlags { user, root }) => {
+                Command::Uninstall(Wish { user, root, no_start: true })
             }
             Task::Completions { shell } => Command::Report(Report::Completions(shell)),
             Task::Man { directory } => Command::Man(directory),

@@ -21,6 +21,7 @@ mod words;
 
 pub(crate) use arguments::{RouterFlags, WorkerFlags};
 
+use crate::install::Wish;
 use crate::settings::{Account, Mistakes, Origin, Overrides, Secrets};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -41,6 +42,10 @@ pub(crate) enum Command {
     Operate(Operation),
     /// Only print.
     Report(Report),
+    /// Make a service of this executable.
+    Install(Wish),
+    /// Undo that.
+    Uninstall(Wish),
     /// Write the manual pages into this directory.
     Man(PathBuf),
     /// A child: serve HTTP.

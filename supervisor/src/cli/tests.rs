@@ -31,6 +31,8 @@ fn described(command: &Command) -> String {
         Command::Operate(Operation { source, format, deed }) => {
             format!("{deed:?} {format:?} {}", about(source))
         }
+        Command::Install(wish) => format!("install {wish:?}"),
+        Command::Uninstall(wish) => format!("uninstall {wish:?}"),
         Command::Man(directory) => format!("man {}", directory.display()),
         Command::Router(flags) => format!("router {}", flags.generation),
         Command::Worker(flags) => format!("worker {} {}", flags.provider, flags.generation),
@@ -74,6 +76,11 @@ fn every_command() {
         ("presets", "list Text".to_owned()),
         ("presets --json", "list Json".to_owned()),
         ("presets zhipu --json", "show zhipu Json".to_owned()),
+        ("install --user --no-start", "install Wish { user: true, root: None, no_start: true }".to_owned()),
+        (
+            "uninstall --root /r",
+            r#"uninstall Wish { user: false, root: Some("/r"), no_start: true }"#.to_owned(),
+        ),
         ("completions bash", "completions bash".to_owned()),
         ("man /tmp/m", "man /tmp/m".to_owned()),
         ("router --generation 3 --log info", "router 3".to_owned()),

@@ -16,10 +16,10 @@ mod write;
 pub(crate) use print::now_ms;
 pub(crate) use write::man;
 
-use crate::cli::Operation;
 use crate::cli::deed::Deed;
 use crate::cli::exit::Exit;
-use crate::settings::{Account, Host, find_directories};
+use crate::cli::{Format, Operation};
+use crate::settings::{Account, Host, Origin, Overrides, find_directories};
 use line::{Failure, Line};
 use print::Printer;
 use protocol::control::ControlRequest;
@@ -36,6 +36,25 @@ pub(crate) fn run(operation: Operation, account: Account) -> ExitCode {
         .map_err(Failure::Mistakes)
         .and_then(|directories| done(deed, &Line::new(directories.runtime), &printer));
     done.unwrap_or_else(|failure| printer.failure(&failure)).into()
+}
+
+/// After an installation: where to go on. A console that has its first user already needs no link.
+pub(crate) fn greet(account: Account) -> ExitCode {
+    let origin = Origin::find(None, &Host, account);
+    let printer = Printer::new(Format::Text);
+    let asked =
+        find_directories(&origin, &Overrides::default(), &Host, account).map_err(Failure::Mistakes).and_then(
+            |directories| watch::patiently(&Line::new(directories.runtime), &ControlRequest::SetupLink),
+        );
+    match asked {
+        Ok(reply) => printer.reply(&reply).unwrap_or_else(|failure| printer.failure(&failure)).into(),
+        // It runs, and that was asked for.
+        Err(Failure::Refused(refusal)) => {
+            drop(printer.text(&format!("{}\n", refusal.message)));
+            Exit::Done.into()
+        }
+        Err(failure) => printer.failure(&failure).into(),
+    }
 }
 
 fn done(deed: Deed, line: &Line, printer: &Printer) -> Outcome {

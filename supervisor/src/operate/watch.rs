@@ -7,9 +7,11 @@ use super::progress::Progress;
 use crate::cli::exit::Exit;
 use protocol::control::{ChildStatus, ControlReply, ControlRequest, SystemStatus};
 use protocol::ipc::configure::WorkerState;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LOOK: Duration = Duration::from_millis(300);
+/// A start takes a part of a second; a store to be migrated more.
+const START: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Until interrupted.
@@ -22,6 +24,17 @@ pub(super) fn status(line: &Line, printer: &Printer) -> Outcome {
         }
         printer.reply(&reply)?;
         std::thread::sleep(SECOND);
+    }
+}
+
+/// Asks until somebody answers: a service that was just started may still open its store.
+pub(super) fn patiently(line: &Line, request: &ControlRequest) -> Result<ControlReply, Failure> {
+    let begin = Instant::now();
+    loop {
+        match line.ask(request.clone()) {
+            Err(Failure::Line(_)) if begin.elapsed() < START => std::thread::sleep(LOOK),
+            other => return other,
+        }
     }
 }
 

@@ -163,6 +163,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/fleet/child.rs",
             "protocol/src/transport/inherit.rs",
             "worker/src/sandbox/probe.rs",
+            // An installation tells the service manager.
+            "supervisor/src/install/shell.rs",
         ],
         paths: &["std::process::Command", "tokio::process", "*::Command::new"],
     },
@@ -205,6 +207,7 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/serve/directory.rs",
             // What the user asked the command line to write.
             "supervisor/src/operate/write.rs",
+            "supervisor/src/install/shell.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",
