@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the Debian package: packaging/deb.sh [EXECUTABLE]   (without it: cargo build --release)
-# Prints the path of the package. Needs dpkg-deb and gzip.
+# Prints the path of the package. Needs dpkg-deb and gzip. COMPRESSION=none builds it fast, for tests.
 set -eu
 cd "$(dirname "$0")/.."
 ROOT=$PWD
@@ -66,5 +66,5 @@ for script in postinst prerm postrm; do install -m 755 "packaging/debian/$script
 
 mkdir -p "$TARGET/debian"
 PACKAGE=$TARGET/debian/llm-link_${VERSION}_$ARCH.deb
-dpkg-deb --root-owner-group --build -Zxz "$DIR" "$PACKAGE" >&2
+dpkg-deb --root-owner-group --build "-Z${COMPRESSION:-xz}" "$DIR" "$PACKAGE" >&2
 echo "$PACKAGE"

@@ -6,6 +6,7 @@ mod control;
 mod fleet;
 mod import;
 mod install;
+mod journal;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;

@@ -153,7 +153,7 @@ fn overrides_need_their_provider() {
         ("volcengine", "ep-thinking")
     );
     assert_eq!(taken.grade("volcengine.doubao-seed-1.6-thinking"), Grade::Exact);
-    let alone = super::tests::taken(&[("model-overrides.yaml", OVERRIDES)], &Pretend::default());
+    let alone = tests::taken(&[("model-overrides.yaml", OVERRIDES)], &Pretend::default());
     assert!(alone.document.aliases.is_empty());
     assert_eq!(alone.grade("volcengine.doubao-seed-1.6-thinking"), Grade::Manual);
 }
