@@ -39,7 +39,7 @@ enum Task {
     /// Show the vendors that can be configured by one line.
     Presets(PresetFlags),
     #[command(flatten)]
-    Word(Word),
+    Word(Box<Word>),
     /// The same commands under one name, for scripts; and any request as JSON.
     Ctl(CtlFlags),
     /// Make a service of this executable: copy it, add units, account and configuration, start it.
