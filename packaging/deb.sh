@@ -27,7 +27,7 @@ put 644 systemd/llm-link.sysusers.conf usr/lib/sysusers.d/llm-link.conf
 put 644 systemd/llm-link.tmpfiles.conf usr/lib/tmpfiles.d/llm-link.conf
 put 640 systemd/llm-link.toml etc/llm-link/llm-link.toml
 put 644 README.md usr/share/doc/llm-link/README.md
-for page in docs/*.md; do put 644 "$page" "usr/share/doc/llm-link/$page"; done
+find docs -name '*.md' | while read -r page; do put 644 "$page" "usr/share/doc/llm-link/$page"; done
 sed 's,/usr/local/bin/,/usr/bin/,' systemd/llm-link.service > "$DIR/usr/lib/systemd/system/llm-link.service"
 gzip -9n < CHANGELOG.md > "$DIR/usr/share/doc/llm-link/changelog.gz"
 cat > "$DIR/usr/share/doc/llm-link/copyright" <<EOF

@@ -38,7 +38,7 @@ enum InstallError {
     RootsOwn,
     #[error("$HOME is no absolute path")]
     NoHome,
-    #[error("this executable belongs to a package: systemctl enable --now llm-link.socket llm-link.service")]
+    #[error("this executable belongs to a package, which brings the service and takes it away again")]
     Packaged,
     #[error("cannot {what}: {error}")]
     Step { what: String, error: std::io::Error },
@@ -51,9 +51,7 @@ pub(crate) fn install(wish: &Wish, account: Account) -> Result<bool, ExitCode> {
     let installed = || -> Result<bool, InstallError> {
         let place = place(wish, account)?;
         let executable = own_executable()?;
-        if !wish.user && executable == Path::new("/usr/bin/llm-link") {
-            return Err(InstallError::Packaged);
-        }
+        refuse_package(wish, &executable)?;
         let shell = Shell::new(wish.root.clone());
         let files = plan::files(&place, &executable);
         files.iter().try_for_each(|step| shell.take(step))?;
@@ -73,6 +71,7 @@ pub(crate) fn install(wish: &Wish, account: Account) -> Result<bool, ExitCode> {
 pub(crate) fn uninstall(wish: &Wish, account: Account) -> ExitCode {
     let undone = || -> Result<(), InstallError> {
         let place = place(wish, account)?;
+        refuse_package(wish, &own_executable()?)?;
         let shell = Shell::new(wish.root.clone());
         if wish.root.is_none() && place.manager_runs() {
             plan::stop(&place).iter().try_for_each(|step| shell.take(step))?;
@@ -96,6 +95,11 @@ fn place(wish: &Wish, account: Account) -> Result<Place, InstallError> {
         (false, Account::User) if wish.root.is_none() => Err(InstallError::NotRoot),
         (false, _) => Ok(Place::of_machine()),
     }
+}
+
+fn refuse_package(wish: &Wish, executable: &Path) -> Result<(), InstallError> {
+    let packaged = !wish.user && wish.root.is_none() && executable == Path::new("/usr/bin/llm-link");
+    if packaged { Err(InstallError::Packaged) } else { Ok(()) }
 }
 
 fn own_executable() -> Result<PathBuf, InstallError> {
