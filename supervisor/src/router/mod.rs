@@ -6,6 +6,7 @@
 //! shard    client connections and lanes of one runtime
 //! front    HTTP: who, what, the retry loop, the answer
 //! routing  which (provider, model) pairs, in which order (pure)
+//! notices  what the supervisor is told unasked: events, changes of memory
 //! lane     one multiplexed connection per worker
 //! ```
 //!
@@ -16,6 +17,7 @@ mod child;
 mod crew;
 mod front;
 mod lane;
+mod notices;
 mod pulse;
 mod routing;
 mod shard;

@@ -3,6 +3,8 @@
 
 use super::front::{Places, RetryBudget};
 use super::lane::News;
+use super::notices::Notices;
+use super::routing::Turnstile;
 use super::snapshot::Snapshot;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
@@ -38,6 +40,10 @@ pub(crate) struct Shared {
     revision: watch::Sender<u64>,
     budget: Mutex<RetryBudget>,
     traces: Mutex<VecDeque<Arc<Trace>>>,
+    /// What the supervisor is told unasked.
+    pub(crate) notices: Notices,
+    /// Whose turn it is among candidates.
+    pub(crate) turns: Turnstile,
     in_flight: AtomicU32,
     calls: AtomicU64,
     started: Instant,
@@ -56,6 +62,8 @@ impl Shared {
             revision: watch::Sender::new(0),
             budget: Mutex::default(),
             traces: Mutex::default(),
+            notices: Notices::default(),
+            turns: Turnstile::default(),
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             started: Instant::now(),

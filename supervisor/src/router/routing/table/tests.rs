@@ -49,7 +49,8 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
         drain_ms: 0,
     };
     let (runtime, threads) = (RouterRuntime::Multi, 1);
-    Table::new(&RouterConfig {
+    Table::new(
+        &RouterConfig {
         epoch: 1,
         listeners: vec![],
         apps: vec![],
