@@ -89,7 +89,7 @@ pub enum Proxy {
 }
 
 /// Facts about one model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelFacts {
     pub context: Option<u64>,
     pub max_output: Option<u64>,
@@ -114,7 +114,7 @@ pub struct WorkerLimits {
 }
 
 /// What to do when the kernel cannot give the whole sandbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
     /// Take what there is and report it.
@@ -227,7 +227,7 @@ pub struct RouterLimits {
 }
 
 /// A worker's state, decided by the supervisor's state machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkerState {
     Starting,
