@@ -132,7 +132,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a key")),
-                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -172,7 +172,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Configure { .. } | ToChild::Resume => {}
-                ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -214,7 +214,7 @@ impl Life<'_> {
                     desk.resume();
                 }
                 ToChild::Shutdown => return Ok(()),
-                ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a second key")),
             }
         }

@@ -255,6 +255,6 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
             Some(Input::Pong(pulse))
         }
         FromChild::Drained => Some(Input::Drained),
-        FromChild::Ask { .. } | FromChild::Answer { .. } => None,
+        FromChild::Ask { .. } | FromChild::Answer { .. } | FromChild::Notices | FromChild::Memory => None,
     }
 }

@@ -154,7 +154,8 @@ impl Life {
                 }
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(pulse::read(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
-                ToChild::Secret | ToChild::Resume | ToChild::Answer { .. } | ToChild::Ask { .. } => {}
+                ToChild::Secret | ToChild::Resume | ToChild::Recall => {}
+                ToChild::Answer { .. } | ToChild::Ask { .. } => {}
             }
         }
     }
@@ -192,7 +193,7 @@ impl Life {
                     shared.enter(Stage::Serving);
                 }
                 ToChild::Shutdown => return Ok(()),
-                ToChild::Answer { .. } | ToChild::Ask { .. } => {}
+                ToChild::Answer { .. } | ToChild::Ask { .. } | ToChild::Recall => {}
                 // A router has no key; whoever sent one is mistaken, and it is forgotten here.
                 ToChild::Secret => tracing::warn!("the supervisor sent a key to the router"),
             }

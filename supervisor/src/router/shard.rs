@@ -87,19 +87,20 @@ impl Shard {
     /// How fit a candidate is, seen from here: as configured, whether its worker is connected, and what its
     /// past says.
     pub(crate) fn standing(&self, table: &Table, candidate: &Candidate) -> Standing {
-        let standing = table.standing(&candidate.provider);
+        let standing = self.reach(table, &candidate.provider);
         if !standing.is_fit() {
             return standing;
-        }
-        if self.lanes.opener(&candidate.provider).is_none() {
-            return Standing::Soon("its worker is not connected".to_owned());
         }
         candidate.vitals.standing(Instant::now()).unwrap_or(standing)
     }
 
-    /// Whether a provider's worker can take calls, seen from here.
-    pub(crate) fn is_reachable(&self, table: &Table, provider: &str) -> bool {
-        table.standing(provider).is_fit() && self.lanes.opener(provider).is_some()
+    /// How fit a provider's worker is, seen from here.
+    pub(crate) fn reach(&self, table: &Table, provider: &str) -> Standing {
+        let standing = table.standing(provider);
+        if standing.is_fit() && self.lanes.opener(provider).is_none() {
+            return Standing::Soon("its worker is not connected".to_owned());
+        }
+        standing
     }
 
     /// Client connections of this shard.

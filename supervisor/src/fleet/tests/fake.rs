@@ -86,7 +86,7 @@ impl Fake {
                 }
                 ToChild::Ping { seq } => self.pong(seq, epoch).await,
                 ToChild::Drain { within_ms } => self.drain(within_ms).await,
-                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
                 ToChild::Shutdown if self.does("stubborn") => {}
                 ToChild::Shutdown => return,
             }

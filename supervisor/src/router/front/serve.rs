@@ -26,7 +26,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::configure::RouterLimits;
+use protocol::ipc::configure::{ModelEntry, RouterLimits};
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -276,7 +276,8 @@ fn check_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Box<Failure>> {
 fn plan(shard: &Shard, snapshot: &Snapshot, call: &Call) -> Result<Plan, Box<Failure>> {
     if call.operation == Operation::Raw && call.asked.model.is_empty() {
         let provider = call.headers.get(PROVIDER).and_then(|name| name.to_str().ok());
-        return Ok(Plan::of(&snapshot.table.speaking(call.dialect, provider)?));
+        let way = snapshot.table.speaking(call.dialect, provider)?;
+        return Ok(Plan::of(&way));
     }
     let route = &call.caller.policy.route;
     let session = route.sticky.as_ref().and_then(|name| call.headers.get(name)).map(|v| v.as_bytes());
@@ -297,6 +298,14 @@ fn plan(shard: &Shard, snapshot: &Snapshot, call: &Call) -> Result<Plan, Box<Fai
     routing::plan(&snapshot.table, &call.caller.policy, &wanted, &moment)
 }
 
+/// Says on a reply that the model asked for is on its way out.
+fn aging(aged: Option<Arc<ModelEntry>>, mut reply: Reply) -> Reply {
+    if let Some(entry) = aged {
+        respond::age(&mut reply, entry.sunset_ms);
+    }
+    reply
+}
+
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
     let plan = plan(shard, snapshot, &call)?;
@@ -315,15 +324,21 @@ async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Re
     let (id, dialect) = (call.id, call.dialect);
     let patient = !(call.asked.stream && has_comments(dialect));
     record.planned(&plan);
+    let aged = plan.aged;
+    if let Some(entry) = &aged {
+        shard.shared.warn_of_age(&call.caller.app, entry);
+    }
     let course = Course::new(plan.route, call.rules);
     let mut running: Running = Box::pin(dispatch(Arc::clone(shard), call, course, record));
     if patient {
-        return Ok(respond::outcome(id, dialect, running.await));
+        let outcome = running.await;
+        return Ok(aging(aged, respond::outcome(id, dialect, outcome)));
     }
-    match timeout(SILENCE, &mut running).await {
-        Ok(outcome) => Ok(respond::outcome(id, dialect, outcome)),
-        Err(_) => Ok(respond::begun(id, ReplyBody::late(Late::new(dialect, running)))),
-    }
+    let reply = match timeout(SILENCE, &mut running).await {
+        Ok(outcome) => respond::outcome(id, dialect, outcome),
+        Err(_) => respond::begun(id, ReplyBody::late(Late::new(dialect, running))),
+    };
+    Ok(aging(aged, reply))
 }
 
 #[cfg(test)]

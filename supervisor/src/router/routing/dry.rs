@@ -18,7 +18,7 @@ pub(crate) fn report(
 ) -> DryRunReport {
     let plan = match planned {
         Ok(plan) => plan,
-        Err(failure) => return refused(failure.message),
+        Err(failure) => return DryRunReport::refused(failure.message),
     };
     let excluded = plan.left_out.iter().map(|l| ExcludedStep {
         provider: l.provider.clone(),
@@ -48,18 +48,9 @@ pub(crate) fn report(
             "nobody is fit to take this call now; {} would be tried all the same if it is the nearest to recovery",
             last.address()
         ),
-        (None, None) => return refused("there is no candidate".to_owned()),
+        (None, None) => return DryRunReport::refused("there is no candidate".to_owned()),
     };
     DryRunReport { verdict, plan: steps, excluded, refusal: None }
-}
-
-fn refused(message: String) -> DryRunReport {
-    DryRunReport {
-        verdict: format!("this call would be refused: {message}"),
-        plan: Vec::new(),
-        excluded: Vec::new(),
-        refusal: Some(message),
-    }
 }
 
 fn reason(plan: &Plan, at: usize, standing: &Standing) -> String {

@@ -32,4 +32,3 @@ pub(crate) use plan::{LeftOut, Moment, Plan, Traits, Turnstile, Wanted, plan};
 pub(crate) use standing::Standing;
 pub(crate) use table::{PublicModel, Table};
 pub(crate) use vitals::{Entry, Vitals};
-pub(crate) use way::Way;

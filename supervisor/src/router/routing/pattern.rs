@@ -29,8 +29,8 @@ pub(crate) fn any(patterns: &[String], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
+    use super::{any, matches};
+    use proptest::prelude::{prop, prop_assert, proptest};
 
     #[test]
     fn stars_stand_for_any_characters() {

@@ -83,6 +83,11 @@ pub(crate) struct LeftOut {
 pub(crate) struct Turnstile(Mutex<HashMap<(String, String), Turns>>);
 
 impl Turnstile {
+    /// The same turns, taken apart from those of real calls.
+    pub(crate) fn copy(other: &Turnstile) -> Self {
+        Self(Mutex::new(other.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
     fn with<T>(&self, app: &str, pool: &str, turn: impl FnOnce(&mut Turns) -> T) -> T {
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pools.len() >= POOLS {
