@@ -1,9 +1,12 @@
 //! The router's side of the control conversation, from hello to shutdown. Decides nothing: it does as the
 //! supervisor says, and ends when the supervisor is gone.
 
+use super::asker::{self, Asking};
 use super::crew::{Crew, Layout};
 use super::front::CallersError;
+use super::memory::{self, Report};
 use super::pulse;
+use super::question;
 use super::shared::{Shared, Stage};
 use super::snapshot::Snapshot;
 use nix::sys::prctl;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// "Never restart me as I am": the configuration is wrong (`EX_CONFIG`, sysexits.h).
 const EXIT_CONFIG: u8 = 78;
@@ -103,7 +107,8 @@ where
 {
     let (sender, receiver) = child_end(control)?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let mut life = Life { sender, receiver, started };
+    let (asker, asking) = asker::asker();
+    let mut life = Life { sender, receiver, asking, recalled: None, started };
     life.tell(FromChild::Hello {
         role: Role::Router,
         protocol_min: PROTOCOL_MIN,
@@ -116,7 +121,10 @@ where
     let snapshot = life.snapshot(&config, None)?;
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
-    let shared = Arc::new(Shared::new(snapshot));
+    let shared = Arc::new(Shared::new(snapshot, asker));
+    if let Some(body) = life.recalled.take() {
+        memory::recall(&shared, &body);
+    }
     let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
     let ended = life.obey(epoch, &shared, &crew).await;
@@ -128,6 +136,9 @@ where
 struct Life {
     sender: ControlSender<FromChild>,
     receiver: ControlReceiver<ToChild>,
+    asking: Asking,
+    /// What was known before there was a configuration to apply it to.
+    recalled: Option<Zeroizing<Vec<u8>>>,
     started: u64,
 }
 
@@ -154,8 +165,8 @@ impl Life {
                 }
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(pulse::read(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
-                ToChild::Secret | ToChild::Resume | ToChild::Recall => {}
-                ToChild::Answer { .. } | ToChild::Ask { .. } => {}
+                ToChild::Recall => self.recalled = Some(received.body),
+                ToChild::Secret | ToChild::Resume | ToChild::Answer { .. } | ToChild::Ask { .. } => {}
             }
         }
     }
@@ -163,9 +174,18 @@ impl Life {
     /// Ready: answers the supervisor until it says stop or is gone.
     async fn obey(&mut self, mut epoch: u64, shared: &Arc<Shared>, crew: &Crew) -> Result<(), LifeError> {
         let mut drain: Option<Drain> = None;
+        let mut report = Report::default();
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
+                (ask, body) = self.asking.next() => {
+                    self.sender.send(&ask, &body).await?;
+                    continue;
+                }
+                (told, body) = report.next(shared) => {
+                    self.sender.send(&told, &body).await?;
+                    continue;
+                }
                 () = finished(&mut drain) => {
                     drain = None;
                     self.tell(FromChild::Drained).await?;
@@ -193,7 +213,12 @@ impl Life {
                     shared.enter(Stage::Serving);
                 }
                 ToChild::Shutdown => return Ok(()),
-                ToChild::Answer { .. } | ToChild::Ask { .. } | ToChild::Recall => {}
+                ToChild::Answer { seq } => self.asking.answered(seq, received.body),
+                ToChild::Ask { seq } => {
+                    let reply = question::answer(&received.body, shared);
+                    self.sender.send(&FromChild::Answer { seq }, &reply).await?;
+                }
+                ToChild::Recall => memory::recall(shared, &received.body),
                 // A router has no key; whoever sent one is mistaken, and it is forgotten here.
                 ToChild::Secret => tracing::warn!("the supervisor sent a key to the router"),
             }

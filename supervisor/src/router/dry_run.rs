@@ -7,7 +7,6 @@ use protocol::control::route::{DryRun, DryRunReport};
 use protocol::dialect::Dialect;
 use std::time::Instant;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor asks for it"))]
 /// The report. Takes nobody's turn: the next real call goes where it would have gone.
 pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
     let snapshot = shared.snapshot();

@@ -33,7 +33,14 @@ struct Queue {
 
 impl Notices {
     /// Something happened to `subject`.
-    pub(crate) fn tell(&self, severity: Severity, kind: &str, subject: &str, message: String, detail: serde_json::Value) {
+    pub(crate) fn tell(
+        &self,
+        severity: Severity,
+        kind: &str,
+        subject: &str,
+        message: String,
+        detail: serde_json::Value,
+    ) {
         match severity {
             Severity::Info => tracing::info!(subject, kind, "{message}"),
             Severity::Warning | Severity::Critical => tracing::warn!(subject, kind, "{message}"),

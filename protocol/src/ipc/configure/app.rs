@@ -113,7 +113,6 @@ pub struct Retry {
     pub after_timeout: bool,
 }
 
-
 impl Default for Retry {
     fn default() -> Self {
         Self {

@@ -52,13 +52,7 @@ impl Relay {
         trial: Trial,
     ) -> Self {
         let edge = Edge::new(dialect);
-        Self {
-            held: held.into_iter(),
-            dialect,
-            shape,
-            edge,
-            rest: Some(Rest { stream, record, trial }),
-        }
+        Self { held: held.into_iter(), dialect, shape, edge, rest: Some(Rest { stream, record, trial }) }
     }
 
     /// The next bytes for the client; `None` = complete, or ended with an error event.

@@ -64,7 +64,10 @@ mod tests {
         assert_eq!(traits(r#"{"messages":[{"content":"the \"image_url\" and the tools"}]}"#), (false, false));
         assert_eq!(traits(r#"{"tools":[{"type":"function"}],"messages":[]}"#), (true, false));
         assert_eq!(traits(r#"{"tools":[],"functions":null}"#), (false, false));
-        assert_eq!(traits(r#"{"messages":[{"content":[{"type":"image_url","image_url":{}}]}]}"#), (false, true));
+        assert_eq!(
+            traits(r#"{"messages":[{"content":[{"type":"image_url","image_url":{}}]}]}"#),
+            (false, true)
+        );
         assert_eq!(traits(r#"{"messages":[{"content":[{"type":"image","source":{}}]}]}"#), (false, true));
         assert_eq!(traits(r#"{"messages":[{"role":"user","images":["aGk="]}]}"#), (false, true));
         assert_eq!(traits(r#"{"contents":[{"parts":[{"inlineData":{}}]}]}"#), (false, true));

@@ -21,7 +21,12 @@ pub(crate) struct Trial {
 impl Trial {
     /// Enters with a place at the provider; `force` = the call has nowhere else to go. `None` = the breaker has
     /// let somebody else in just now.
-    pub(crate) fn enter(candidate: &Candidate, place: Permit, force: bool, notices: &Notices) -> Option<Self> {
+    pub(crate) fn enter(
+        candidate: &Candidate,
+        place: Permit,
+        force: bool,
+        notices: &Notices,
+    ) -> Option<Self> {
         let began = Instant::now();
         let entry = candidate.vitals.enter(began, force, notices)?;
         let (vitals, notices) = (Arc::clone(&candidate.vitals), notices.clone());

@@ -85,7 +85,9 @@ pub(crate) enum Look {
     Probe,
     /// Another call tries that just now.
     Probing,
-    Open { until: Instant },
+    Open {
+        until: Instant,
+    },
 }
 
 /// A change of state.

@@ -2,7 +2,7 @@
 
 use super::vitals::Vitals;
 use http::HeaderValue;
-use protocol::ipc::configure::{ModelEntry, Price};
+use protocol::ipc::configure::ModelEntry;
 use std::sync::Arc;
 
 /// See the module. Equal = the same pair.
@@ -48,15 +48,6 @@ impl Candidate {
     /// Its calls should have moved on by now.
     pub(crate) fn is_past(&self, now_ms: u64) -> bool {
         self.entry.as_ref().and_then(|e| e.sunset_ms).is_some_and(|sunset| sunset <= now_ms)
-    }
-
-    /// What it costs at that time.
-    pub(crate) fn price(&self, now_ms: u64) -> Option<&Price> {
-        self.entry.as_ref()?.prices.iter().rfind(|price| price.since_ms <= now_ms)
-    }
-
-    pub(crate) fn can_prefill(&self) -> bool {
-        self.entry.as_ref().is_some_and(|entry| entry.facts.prefill == Some(true))
     }
 
     /// `provider/model`, for people.

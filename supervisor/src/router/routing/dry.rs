@@ -42,7 +42,10 @@ pub(crate) fn report(
     let verdict = match (steps.first(), plan.route.first()) {
         (Some(first), _) => {
             let moved: String = plan.moved.iter().map(|m| format!("; {m}")).collect();
-            format!("this call would go to {}/{} because {}{moved}", first.provider, first.model, first.reason)
+            format!(
+                "this call would go to {}/{} because {}{moved}",
+                first.provider, first.model, first.reason
+            )
         }
         (None, Some(last)) => format!(
             "nobody is fit to take this call now; {} would be tried all the same if it is the nearest to recovery",

@@ -140,7 +140,8 @@ fn by_name(
     let mut draft = Draft { table, wanted, moment, left_out: Vec::new(), moved: Vec::new() };
     let heads = draft.renew(heads);
     let mut route = draft.ordered(app, wanted.model, rule, heads);
-    route.extend(draft.renew(way.tail().iter().map(|c| (c.clone(), 1)).collect()).into_iter().map(|(c, _)| c));
+    route
+        .extend(draft.renew(way.tail().iter().map(|c| (c.clone(), 1)).collect()).into_iter().map(|(c, _)| c));
     draft.finish(own, route, rule, aged)
 }
 
@@ -233,7 +234,11 @@ impl Draft<'_> {
                 continue;
             }
             let names: Vec<String> = successors.iter().map(Candidate::address).collect();
-            self.moved.push(format!("{} is past its sunset: {} instead", candidate.address(), names.join(", ")));
+            self.moved.push(format!(
+                "{} is past its sunset: {} instead",
+                candidate.address(),
+                names.join(", ")
+            ));
             renewed.extend(successors.into_iter().map(|c| (c, weight)));
         }
         renewed
@@ -257,9 +262,9 @@ impl Draft<'_> {
             let (places, fit): (Vec<usize>, Vec<_>) = fit.unzip();
             rule::sticky(session, fit.into_iter()).and_then(|at| places.get(at).copied())
         });
-        let order = moment.turns.with(&app.name, pool, |turns| {
-            rule::order(rule, &measured, turns, sticky, moment.random)
-        });
+        let order = moment
+            .turns
+            .with(&app.name, pool, |turns| rule::order(rule, &measured, turns, sticky, moment.random));
         order.into_iter().map(|at| heads[at].0.clone()).collect()
     }
 

@@ -2,10 +2,10 @@
 //! before keep what is known of them; what is not listed shares one entry per provider, so that names clients
 //! make up cost no memory.
 
+use super::breaker::Saved;
 use super::vitals::{Account, Vitals};
 use protocol::ipc::configure::{ModelEntry, Provider, RouterConfig};
 use protocol::ipc::notice::SavedBreaker;
-use super::breaker::Saved;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,11 +44,6 @@ impl Register {
 
     pub(super) fn entry(&self, provider: &str, model: &str) -> Option<Arc<ModelEntry>> {
         self.providers.get(provider)?.entries.get(model).map(Arc::clone)
-    }
-
-    /// Every pair, for whoever looks at all of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Vitals>> {
-        self.providers.values().flat_map(|pairs| pairs.models.values())
     }
 
     /// What the next router must know. `now_ms` is the same moment as `now`.

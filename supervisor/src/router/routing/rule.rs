@@ -91,7 +91,8 @@ pub(crate) fn sticky<'a>(
     names: impl Iterator<Item = (&'a str, &'a str, u32)>,
 ) -> Option<usize> {
     let score = |(at, (provider, model, weight)): (usize, (&str, &str, u32))| {
-        let hash = [provider.as_bytes(), b"/", model.as_bytes()].iter().fold(fnv(BASIS, session), |h, b| fnv(h, b));
+        let hash =
+            [provider.as_bytes(), b"/", model.as_bytes()].iter().fold(fnv(BASIS, session), |h, b| fnv(h, b));
         // In 0..1 without its ends; the logarithm makes the weights exact.
         let unit = ((mix(hash) >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         (f64::from(weight) / -unit.ln(), at)

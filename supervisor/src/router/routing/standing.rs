@@ -12,9 +12,15 @@ pub(crate) enum Standing {
     /// Cannot now; may within moments, so a call without another candidate waits for it a little.
     Soon(String),
     /// It has failed too often, or its key was refused: only for a call that has nowhere else to go.
-    Open { until: Instant, why: String },
+    Open {
+        until: Instant,
+        why: String,
+    },
     /// The provider asked for a pause, or is used as much as it may be: nobody until then.
-    Held { until: Instant, why: String },
+    Held {
+        until: Instant,
+        why: String,
+    },
     /// Cannot, and waiting does not help.
     Out(String),
 }

@@ -97,6 +97,7 @@ impl Vitals {
     }
 
     /// See [`Pace::p95`].
+    #[expect(dead_code, reason = "hedging begins with it")]
     pub(crate) fn p95(&self) -> Option<Duration> {
         lock(&self.state).pace.p95()
     }
@@ -237,7 +238,8 @@ impl Vitals {
     /// What the next router must know: the breaker, and how long the provider wants a pause.
     pub(crate) fn save(&self, now: Instant) -> (Option<Saved>, Option<Duration>) {
         let state = lock(&self.state);
-        let held = state.held.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero());
+        let held =
+            state.held.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero());
         (state.breaker.save(now), held)
     }
 

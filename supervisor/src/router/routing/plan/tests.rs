@@ -174,7 +174,10 @@ fn a_dry_run_says_where_and_why() {
     let report = world.dry(&world.wanted("m"));
     assert_eq!(report.verdict, "this call would go to b/m because it is the first that is fit");
     assert_eq!(report.plan.len(), 1);
-    assert_eq!((report.excluded[0].provider.as_str(), report.excluded[0].reason.as_str()), ("a", "it is down"));
+    assert_eq!(
+        (report.excluded[0].provider.as_str(), report.excluded[0].reason.as_str()),
+        ("a", "it is down")
+    );
     let refused = world.dry(&world.wanted("unheard-of"));
     assert!(refused.refusal.is_some() && refused.plan.is_empty());
     world.down.borrow_mut().insert("b");

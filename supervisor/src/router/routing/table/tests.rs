@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::router::tests::empty_config;
-use protocol::ipc::configure::{
-    Alias, Lane, ModelEntry, ModelFacts, Rates, Rule, WorkerState,
-};
+use protocol::ipc::configure::{Alias, Lane, ModelEntry, ModelFacts, Rates, Rule, WorkerState};
 
 fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Provider {
     Provider {
