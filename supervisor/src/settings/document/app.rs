@@ -8,8 +8,8 @@ use crate::settings::mistake::Findings;
 use crate::settings::place::Typed;
 use crate::settings::raw::keys::{self, app as own};
 use crate::settings::raw::{
-    KeySource, RawApp, RawAppKey, RawBudgets, RawConditions, RawHold, RawKey, RawLimits, RawRates, RawRetry,
-    RawStep, RawTarget,
+    KeySource, RawApp, RawAppKey, RawBudgets, RawConditions, RawHedge, RawHold, RawKey, RawLimits, RawRates,
+    RawRetry, RawStep, RawTarget,
 };
 use crate::settings::resolve::is_sha256;
 use crate::settings::secret::Secret;
@@ -76,10 +76,7 @@ fn route(raw: RawApp, findings: &mut Findings) -> RouteSpec {
         fallback: steps(raw.fallback, own::FALLBACK, findings),
         retry: retry(raw.retry, findings),
         sticky_header: plain(raw.sticky),
-        hedge: Hedge {
-            enabled: plain(raw.hedge).unwrap_or_default(),
-            after_ms: time(raw.hedge_after, own::HEDGE_AFTER, findings),
-        },
+        hedge: hedge(raw.hedge, findings),
         continuation: plain(raw.continuation).unwrap_or_default(),
         hold: hold(raw.hold, findings),
     }
@@ -93,6 +90,14 @@ fn retry(raw: RawRetry, findings: &mut Findings) -> RetryRule {
         backoff_ms: time(raw.backoff, own::BACKOFF, findings),
         deadline_ms: time(raw.deadline, own::DEADLINE, findings),
         on_timeout: plain(raw.after_timeout),
+    }
+}
+
+fn hedge(raw: RawHedge, findings: &mut Findings) -> Hedge {
+    match raw {
+        RawHedge::Unsaid => Hedge::default(),
+        RawHedge::Flag(enabled) => Hedge { enabled, after_ms: None },
+        RawHedge::After(after) => Hedge { enabled: true, after_ms: time(after, own::HEDGE, findings) },
     }
 }
 

@@ -171,7 +171,9 @@ fn route() -> impl Strategy<Value = RouteSpec> {
                 on_timeout: e,
             }
         });
-    let hedge = (any::<bool>(), n()).prop_map(|(enabled, after_ms)| Hedge { enabled, after_ms });
+    // A time says that there is one.
+    let hedge = (any::<bool>(), n())
+        .prop_map(|(enabled, after_ms)| Hedge { enabled, after_ms: after_ms.filter(|_| enabled) });
     let hold =
         (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(chunks, bytes, ms)| Hold { chunks, bytes, ms });
     let steps = (vec(step(), 1..4), vec(step(), 0..3));

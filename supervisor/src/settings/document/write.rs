@@ -366,10 +366,11 @@ fn route(spec: &RouteSpec, to: &mut Section<'_>) {
     if spec.continuation {
         to.put("continuation", true);
     }
-    if spec.hedge.enabled {
-        to.put("hedge", true);
+    match (spec.hedge.enabled, spec.hedge.after_ms) {
+        (false, _) => {}
+        (true, None) => to.put("hedge", true),
+        (true, Some(ms)) => to.table("hedge", Inline::default().time("after", Some(ms)).0),
     }
-    to.some("hedge_after", spec.hedge.after_ms.map(time));
 }
 
 fn retry(rule: &RetryRule) -> Table {

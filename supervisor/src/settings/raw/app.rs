@@ -26,8 +26,7 @@ pub(crate) struct RawApp {
     pub(crate) budgets: RawBudgets,
     pub(crate) hold: RawHold,
     pub(crate) continuation: Option<Typed<bool>>,
-    pub(crate) hedge: Option<Typed<bool>>,
-    pub(crate) hedge_after: Option<Typed<String>>,
+    pub(crate) hedge: RawHedge,
 }
 
 /// A key of an app, and what is said about it.
@@ -67,6 +66,15 @@ impl RawAppKey {
     }
 }
 
+/// `hedge = true` or `hedge = { ... }`
+#[derive(Clone, Default)]
+pub(crate) enum RawHedge {
+    #[default]
+    Unsaid,
+    Flag(bool),
+    After(Option<Typed<String>>),
+}
+
 impl RawApp {
     /// An app of which nothing but its name and one key is known.
     pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
@@ -87,8 +95,7 @@ impl RawApp {
             budgets: RawBudgets::default(),
             hold: RawHold::default(),
             continuation: None,
-            hedge: None,
-            hedge_after: None,
+            hedge: RawHedge::default(),
         }
     }
 }
@@ -112,8 +119,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         budgets: table.table(own::BUDGETS, "budgets", read_budgets).unwrap_or_default(),
         hold: table.table(own::HOLD, "hold", read_hold).unwrap_or_default(),
         continuation: table.flag(own::CONTINUATION),
-        hedge: table.flag(own::HEDGE),
-        hedge_after: table.text(own::HEDGE_AFTER),
+        hedge: read_hedge(table),
     }
 }
 
@@ -156,6 +162,15 @@ fn read_retry(table: &mut Cursor<'_, '_>) -> RawRetry {
         deadline: table.text(own::DEADLINE),
         after_timeout: table.flag(own::AFTER_TIMEOUT),
     }
+}
+
+fn read_hedge(table: &mut Cursor<'_, '_>) -> RawHedge {
+    let Some(value) = table.value(keys::app::HEDGE) else { return RawHedge::Unsaid };
+    if let Some(flag) = value.get_ref().as_bool() {
+        return RawHedge::Flag(flag);
+    }
+    let after = table.table_of(value, keys::app::HEDGE, "hedge", |t| t.text(keys::hedge::AFTER));
+    after.map_or(RawHedge::Unsaid, RawHedge::After)
 }
 
 fn read_hold(table: &mut Cursor<'_, '_>) -> RawHold {

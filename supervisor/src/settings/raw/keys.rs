@@ -179,7 +179,6 @@ pub(crate) mod app {
     pub(crate) const HOLD: Key = Key::new("hold", r#"hold = { chunks = 16, bytes = "16KiB", time = "1s" }"#);
     pub(crate) const CONTINUATION: Key = Key::new("continuation", "continuation = true");
     pub(crate) const HEDGE: Key = Key::new("hedge", "hedge = true");
-    pub(crate) const HEDGE_AFTER: Key = Key::new("hedge_after", r#"hedge_after = "2s""#);
 }
 
 /// The elements of an app's `keys = [...]`, besides where the key is
@@ -207,6 +206,13 @@ pub(crate) mod retry {
     pub(crate) const BACKOFF: Key = Key::new("backoff", r#"backoff = "100ms""#);
     pub(crate) const DEADLINE: Key = Key::new("deadline", r#"deadline = "300s""#);
     pub(crate) const AFTER_TIMEOUT: Key = Key::new("after_timeout", "after_timeout = false");
+}
+
+/// `hedge = { ... }`
+pub(crate) mod hedge {
+    use super::Key;
+
+    pub(crate) const AFTER: Key = Key::new("after", r#"hedge = { after = "800ms" }"#);
 }
 
 /// `hold = { ... }`
