@@ -84,7 +84,8 @@ fn the_file_shipped_for_codex() {
     ] {
         assert_eq!(taken.grade(setting), grade, "{setting}");
     }
-    taken.is_silent_about("secret");
+    taken.is_silent_about("zhipu-secret");
+    taken.is_silent_about("client-secret");
 }
 
 use crate::settings::Secret;
@@ -238,7 +239,9 @@ fn another_gateways_deployments() {
     ] {
         assert_eq!(taken.grade(setting), grade, "{setting}");
     }
-    taken.is_silent_about("secret");
+    for secret in ["oa-secret", "vl-secret", "m-secret"] {
+        taken.is_silent_about(secret);
+    }
 }
 
 #[test]
