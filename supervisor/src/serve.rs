@@ -71,7 +71,7 @@ fn live(
 async fn serve(mut reload: Reload) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
-    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings), reload.spec());
+    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings), reload.spec(), None);
     let (asked, mut asks) = mpsc::channel(ASKED);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();

@@ -83,6 +83,11 @@ impl Child {
         self.pause.begin()
     }
 
+    /// Nothing waits to be sent to it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.outgoing.capacity() == self.outgoing.max_capacity()
+    }
+
     /// The conversation goes on.
     pub(crate) fn go_on(&self) {
         self.pause.end();
