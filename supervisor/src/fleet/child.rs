@@ -17,9 +17,10 @@ use protocol::ipc::control::{FromChild, ToChild};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
 use protocol::transport::inherit::{self, CONTROL, FIRST_LISTENER};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub(crate) struct ChildId(pub(crate) u64);
 /// Something a child did.
 #[derive(Debug)]
 pub(crate) enum ChildEvent {
-    Said(FromChild),
+    /// With the body that came with it.
+    Said(FromChild, Zeroizing<Vec<u8>>),
     /// Its control socket closed.
     Eof,
     /// It sent what is no message.
@@ -107,6 +109,21 @@ impl Child {
         // A full queue holds signals enough; a closed one means it is gone.
         let _ = self.signals.try_send(signal);
     }
+}
+
+/// Becomes another program: the same process, the same children. The descriptors kept for it and what `image` names
+/// survive; the service manager's marks of descriptors that are used up are taken away. Returns only on failure.
+pub(crate) fn become_program(program: &Path, mark: &str, image: RawFd) -> io::Error {
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).env(mark, image.to_string());
+    for used_up in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+        command.env_remove(used_up);
+    }
+    command.exec()
 }
 
 /// Starts a child. Must be called on the main thread: the parent-death signal is bound to the thread.
@@ -258,7 +275,7 @@ impl Attend {
                 Some(signal) = self.to_deliver.recv() => self.deliver(signal),
                 () = self.pause.wanted(), if between => self.pause.rest().await,
                 event = listen(&mut self.receiver), if reading => {
-                    reading = matches!(event, ChildEvent::Said(_));
+                    reading = matches!(event, ChildEvent::Said(..));
                     self.tell(event).await;
                 }
             }
@@ -267,7 +284,7 @@ impl Attend {
         // What it said before it died comes before the news of its death.
         while reading {
             match timeout(LAST_WORDS, listen(&mut self.receiver)).await {
-                Ok(event @ ChildEvent::Said(_)) => self.tell(event).await,
+                Ok(event @ ChildEvent::Said(..)) => self.tell(event).await,
                 Ok(_) | Err(_) => reading = false,
             }
         }
@@ -303,7 +320,7 @@ impl Attend {
 /// Cancel-safe.
 async fn listen(receiver: &mut ControlReceiver<FromChild>) -> ChildEvent {
     match receiver.receive().await {
-        Ok(Some(received)) => ChildEvent::Said(received.message),
+        Ok(Some(received)) => ChildEvent::Said(received.message, received.body),
         Ok(None) => ChildEvent::Eof,
         Err(error) => ChildEvent::Garbled(error.to_string()),
     }

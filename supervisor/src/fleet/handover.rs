@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 pub(crate) struct FleetImage {
     /// The newest routing pushed.
     revision: u64,
+    /// Questions asked so far: an answer that comes late must not fit a new one.
+    asked: u64,
     slots: Vec<SlotImage>,
 }
 
@@ -132,7 +134,11 @@ impl Owner {
         if lives.any(|live| !live.child.is_quiet()) {
             return Err("messages are on their way".to_owned());
         }
-        let image = FleetImage { revision: self.routing.revision(), slots: Vec::new() };
+        let image = FleetImage {
+            revision: self.routing.revision(),
+            asked: self.questions.asked(),
+            slots: Vec::new(),
+        };
         let mut handover = FleetHandover { image, kept: Vec::new() };
         for slot in self.tree.slots() {
             if slot.successor.is_some() {
@@ -173,6 +179,7 @@ impl Owner {
     /// adopted afterwards, and replaces what differs from it.
     pub(super) fn inherit(&mut self, image: FleetImage, spec: &FleetSpec) {
         self.routing.resume(image.revision);
+        self.questions.resume(image.asked);
         for slot in image.slots {
             match slot.provider.clone() {
                 None => self.inherit_router(slot, spec),
@@ -294,11 +301,4 @@ impl super::shell::Shell {
         let child = child::adopt(adoption, &self.tasks, self.events.clone())?;
         Ok(Live { child, socket, token })
     }
-}
-
-/// Which members an image names, for its tests.
-#[cfg(test)]
-pub(super) fn generations(image: &FleetImage) -> Vec<(Option<&str>, Vec<u64>)> {
-    let members = |slot: &SlotImage| slot.members.iter().map(|m| m.generation).collect();
-    image.slots.iter().map(|slot| (slot.provider.as_deref(), members(slot))).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! * [`machine`]: the life of one child, pure; [`policy`]: when to restart; [`exit`]: how a child ended.
 //! * [`tree`], [`member`]: who exists. [`routing`], [`status`]: that as the router and as people see it.
-//! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators) and
-//!   [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
+//! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
+//!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
 //! * [`spec`]: what is wanted.
 //!
@@ -22,6 +22,7 @@ mod owner;
 mod pause;
 mod policy;
 mod process;
+mod questions;
 mod routing;
 mod shell;
 mod spec;
@@ -31,14 +32,16 @@ mod stop;
 mod tests;
 mod tree;
 
+pub(crate) use child::{ChildId, become_program};
 pub(crate) use handover::{FleetHandover, FleetImage};
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
-    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch,
+    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,
 };
 pub(crate) use status::FleetStatus;
 
 use futures_util::future::BoxFuture;
+use protocol::ipc::question;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -99,7 +102,21 @@ pub(crate) enum Order {
     Rest(oneshot::Sender<BoxFuture<'static, ()>>),
     /// Describe everyone and do nothing until the receiver resolves; on an error go on at once.
     HandOver(oneshot::Receiver<()>, oneshot::Sender<Result<FleetHandover, String>>),
+    Question(Question),
+    Answer {
+        child: ChildId,
+        seq: u64,
+        body: Vec<u8>,
+    },
     Stop(StopMode),
+}
+
+/// A question to a child, and where its reply goes.
+pub(crate) struct Question {
+    /// A provider's name, or `router`.
+    pub(crate) target: String,
+    pub(crate) question: question::Question,
+    pub(crate) reply: oneshot::Sender<Result<question::Reply, String>>,
 }
 
 /// The fleet from outside.
@@ -160,6 +177,32 @@ impl Fleet {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::HandOver(thawed, reply)).await.map_err(|_| gone())?;
         Ok((answer.await.map_err(|_| gone())??, thaw))
+    }
+
+    /// Asks the process in service of a provider, or `router`; waits for it as long as is said.
+    ///
+    /// # Errors
+    /// A text for people: why there is no answer.
+    pub(crate) async fn question(
+        &self,
+        target: &str,
+        question: question::Question,
+        within: Duration,
+    ) -> Result<question::Reply, String> {
+        let (reply, answer) = oneshot::channel();
+        let order = Question { target: target.to_owned(), question, reply };
+        self.orders.send(Order::Question(order)).await.map_err(|_| gone())?;
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(format!("{target} ended before it answered")),
+            Err(_) => Err(format!("{target} did not answer within {} s", within.as_secs())),
+        }
+    }
+
+    /// Answers what a router passed on.
+    pub(crate) async fn answer(&self, child: ChildId, seq: u64, body: Vec<u8>) {
+        // A fleet that has ended has no router that waits.
+        let _ = self.orders.send(Order::Answer { child, seq, body }).await;
     }
 
     /// Begins to end; [`Owner::run`] returns when it has.

@@ -31,6 +31,8 @@ impl Owner {
                 let _ = reply.send(Box::pin(self.rest()));
             }
             Order::HandOver(thaw, reply) => self.hand_over(thaw, reply),
+            Order::Question(question) => self.question(question),
+            Order::Answer { child, seq, body } => self.answer(child, seq, body),
             Order::Stop(mode) => self.begin_stop(mode),
         }
     }
@@ -119,7 +121,7 @@ impl Owner {
     }
 
     /// The refusal for a name nobody has.
-    fn unknown(&self, target: &str) -> String {
+    pub(super) fn unknown(&self, target: &str) -> String {
         let names = self.tree.providers.keys().map(String::as_str);
         let names: Vec<&str> = names.chain([self.tree.router.name.as_str()]).collect();
         format!("there is no \"{target}\"; there are: {}", names.join(", "))

@@ -9,6 +9,7 @@ use super::child::{ChildEvent, ChildId};
 use super::handover::FleetImage;
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
+use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
 use super::spec::{FleetSpec, Grounds};
@@ -40,6 +41,7 @@ pub(crate) struct Owner {
     pub(super) outcome: Outcome,
     /// Handed over; nothing is done until this resolves.
     pub(super) frozen: Option<oneshot::Receiver<()>>,
+    pub(super) questions: Questions,
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
     announce: watch::Sender<Announcement>,
@@ -73,6 +75,7 @@ impl Owner {
             stage: Stage::Running,
             outcome: Outcome::Stopped,
             frozen: None,
+            questions: Questions::default(),
             events: heard,
             orders: ordered,
             announce,
@@ -144,13 +147,16 @@ impl Owner {
         let Some(id) = self.tree.owner_of(child) else { return };
         let Some(member) = self.tree.member(id) else { return };
         let input = match event {
-            ChildEvent::Said(message) => said(member, message),
+            ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
+            ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
+            ChildEvent::Said(message, _) => said(member, message),
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
             ChildEvent::Exited(exit) => {
                 member.last_words =
                     member.live.take().map(|live| live.child.tail.lines()).unwrap_or_default();
                 tracing::debug!(name = %member.name(), generation = member.generation, "ended: {exit}");
+                self.questions.forget(child);
                 Some(Input::Exited(exit))
             }
         };
@@ -274,6 +280,7 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
             Some(Input::Pong(pulse))
         }
         FromChild::Drained => Some(Input::Drained),
+        // Taken before.
         FromChild::Ask { .. } | FromChild::Answer { .. } => None,
     }
 }

@@ -3,14 +3,14 @@
 
 use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
-use crate::fleet::{Grounds, Identity, Invocation};
+use crate::fleet::{Grounds, Identity, Invocation, Upward};
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
-use std::net::TcpListener;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
@@ -23,13 +23,16 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Makes the directories and opens the sockets; `activated` came with the process.
-    pub(super) fn lay(settings: &Settings, activated: Vec<TcpListener>) -> anyhow::Result<Self> {
+    /// Makes the directories and opens the sockets; those in `sockets` came with the process. `inherits`: children
+    /// of a former program of this process use their sockets in the runtime directory.
+    pub(super) fn lay(settings: &Settings, mut sockets: Sockets, inherits: bool) -> anyhow::Result<Self> {
         let directories = &settings.server.directories;
         make_private(&directories.state)?;
         make_private(&directories.runtime)?;
         let claim = Claim::take(&directories.runtime)?;
-        let mut sockets = Sockets::new(activated);
+        if !inherits {
+            claim.sweep()?;
+        }
         sockets.open(&settings.server.listeners)?;
         for address in sockets.unused() {
             tracing::warn!("the service manager's socket {address} is not among the configured listeners");
@@ -38,7 +41,7 @@ impl Ground {
     }
 
     /// What children are started from.
-    pub(super) fn grounds(&self, settings: &Settings) -> Grounds {
+    pub(super) fn grounds(&self, settings: &Settings, upward: mpsc::Sender<Upward>) -> Grounds {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
@@ -49,6 +52,7 @@ impl Ground {
                 arguments: arguments(identity, &filter),
                 environment: environment.clone(),
             }),
+            upward,
         }
     }
 }
