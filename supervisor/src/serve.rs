@@ -5,8 +5,10 @@ mod directory;
 mod ground;
 mod image;
 mod keeper;
+mod notices;
 mod open;
 mod plan;
+mod recollection;
 mod reload;
 mod sockets;
 mod succession;
@@ -91,6 +93,7 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let started_ms = former.as_ref().map_or_else(|| now().0.unsigned_abs(), |image| image.started_ms);
     let (upward, mut said) = mpsc::channel(UPWARD);
+    let state_dir = reload.settings.server.directories.state.clone();
     let (owner, fleet) = Owner::new(
         reload.ground.grounds(&reload.settings, upward),
         reload.spec(),
@@ -111,6 +114,8 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
+    let (memory, remembered) = watch::channel(Vec::new());
+    tasks.spawn(recollection::keep(state_dir, remembered));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
     let mut owner = tasks.spawn(owner.run());
@@ -122,11 +127,18 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
                 let estate = Arc::clone(&estate);
                 tasks.spawn(async move { estate.pass_on(&program).await });
             }
-            Some(Upward::Ask { child, seq, body }) = said.recv() => desk.take(&fleet, child, seq, &body),
+            Some(upward) = said.recv() => match upward {
+                Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
+                Upward::Notices { body } => {
+                    tasks.spawn(notices::record(opened.config.clone(), body.to_vec()));
+                }
+                Upward::Memory { body } => drop(memory.send_replace(body.to_vec())),
+            },
             () = watchdog.feed() => {}
         }
     };
     stop.cancel();
+    drop(memory);
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
     opened.config.close().await;

@@ -146,7 +146,7 @@ impl Rig {
         };
         let invoke = { invocation(Arc::clone(&manners)) };
         let (upward, asked) = tokio::sync::mpsc::channel(8);
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward };
+        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward, memory: Vec::new() };
         let (made, fleet) = Owner::new(grounds, spec, None);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
@@ -205,6 +205,7 @@ impl Rig {
             runtime_dir: self.dir.path().to_owned(),
             invoke: invocation(Arc::clone(&self.manners)),
             upward,
+            memory: Vec::new(),
         };
         let image = Some(serde_json::from_slice(&image).unwrap());
         let (made, fleet) = Owner::new(grounds, spec, image);
