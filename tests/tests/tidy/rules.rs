@@ -203,6 +203,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
+            // An anonymous file, handed from one program of this process to the next.
+            "supervisor/src/serve/image.rs",
             "supervisor/src/serve/recollection.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
