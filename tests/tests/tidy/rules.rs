@@ -161,6 +161,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         within: &["protocol/", "worker/", "supervisor/"],
         except: &[
             "supervisor/src/fleet/child.rs",
+            // Waits for them.
+            "supervisor/src/fleet/process.rs",
             "protocol/src/transport/inherit.rs",
             "worker/src/sandbox/probe.rs",
         ],
