@@ -4,12 +4,14 @@
 use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
-use crate::settings::{Host, Settings};
+use crate::settings::{Host, Secrets, Settings};
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
+use crate::vault::master::MasterKey;
 use crate::vault::unlock::{MasterSource, Unlocked};
 use anyhow::Context;
+use zeroize::Zeroizing;
 
 /// What is durable, open.
 pub(super) struct Opened {
@@ -33,7 +35,7 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
     }
     let by = Actor::system().stamp(at);
     let (vault, unlocked) =
-        Vault::unlock(&config, &dir, master_source(), by).await.context("the secrets cannot be unlocked")?;
+        Vault::unlock(&config, &dir, master_source()?, by).await.context("the secrets cannot be unlocked")?;
     match unlocked {
         Unlocked::Adopted => tracing::info!("a master key was made or found; the store has adopted it"),
         Unlocked::AsBefore => {}
@@ -43,14 +45,19 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
     Ok(Opened { config, usage, vault })
 }
 
-/// The service manager's credential if there is one, else the file in the state directory.
-fn master_source() -> MasterSource {
-    match Host.credential("llm-link.master-key") {
-        Some(current) => {
-            MasterSource::File { current, previous: Host.credential("llm-link.master-key.previous") }
-        }
+/// The service manager's credential if there is one, else the file in the state directory. Its mode is the service
+/// manager's business: an access list for the service's account looks like a group's permission.
+fn master_source() -> anyhow::Result<MasterSource> {
+    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
+        let Some(path) = Host.credential(name) else { return Ok(None) };
+        let content = Host.file(&path).with_context(|| format!("the credential {name} cannot be read"))?;
+        Ok(Some(MasterKey::parse(&Zeroizing::new(content), name)?))
+    };
+    let previous = key("llm-link.master-key.previous")?;
+    Ok(match key("llm-link.master-key")? {
+        Some(current) => MasterSource::Given { current, previous },
         None => MasterSource::StateDir,
-    }
+    })
 }
 
 /// The exit code of a start that failed: one for what no restart mends, one for the rest.
