@@ -71,7 +71,7 @@ async fn run(language: Language, client: Dialect, script: &str, base: String) ->
     command
         .arg(home().join("matrix").join(format!("{script}.{}", language.ending)))
         .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .envs([("BASE", base), ("PROVIDERS", providers), ("CLIENT", client.name().to_owned())])
         .kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output()).await;
