@@ -16,6 +16,8 @@ pub enum Item {
     Data {
         bytes: Bytes,
         commit: bool,
+        /// They end with the terminator of the answer.
+        last: bool,
     },
     /// The request's body is complete (worker side only).
     BodyEnd,

@@ -393,7 +393,7 @@ impl Mux {
             return Err(Violation::OverCredit(id));
         }
         if !frame.body.is_empty() {
-            stream.deliver(Item::Data { bytes: frame.body, commit: false });
+            stream.deliver(Item::Data { bytes: frame.body, commit: false, last: false });
         }
         if frame.flags & flag::END != 0 {
             stream.deliver(Item::BodyEnd);
@@ -452,7 +452,8 @@ impl Mux {
         if !frame.body.is_empty() {
             let commit = frame.flags & flag::COMMIT != 0;
             stream.committed |= commit;
-            wakes.extend(stream.deliver(Item::Data { bytes: frame.body, commit }));
+            let last = frame.flags & flag::LAST != 0;
+            wakes.extend(stream.deliver(Item::Data { bytes: frame.body, commit, last }));
         }
         if kind == FrameType::Data && frame.flags & flag::END != 0 {
             wakes.extend(stream.deliver(Item::BodyEnd));
