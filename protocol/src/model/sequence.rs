@@ -137,6 +137,9 @@ impl Sequencer {
             }
         }
         let Some(part) = self.parts.iter_mut().find(|part| part.key == key) else { return };
+        if !delta.fits(&part.head) {
+            return;
+        }
         if let Delta::Arguments(text) = &delta {
             part.arguments.read(text);
         }
@@ -242,6 +245,16 @@ impl Waiting {
 }
 
 impl Delta {
+    /// A part of this kind can grow by this.
+    fn fits(&self, head: &PartHead) -> bool {
+        match (head, self) {
+            (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_)) => true,
+            (PartHead::ToolCall { .. }, Self::Arguments(_)) => true,
+            (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_)) => true,
+            _ => false,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Arguments(text) => text.len(),
@@ -337,7 +350,7 @@ fn append(part: &mut Part, delta: Delta) {
         (Part::Reasoning(reasoning), Delta::Continuation(found)) => reasoning.continuation = Some(found),
         (Part::ToolCall(call), Delta::Arguments(more)) => call.arguments.push_str(&more),
         (Part::ToolCall(call), Delta::Continuation(found)) => call.continuation = Some(found),
-        // A delta of another kind than its part is a decoder's slip; the part stays as it is.
+        // The sequencer lets no other pairs pass.
         _ => {}
     }
 }
