@@ -10,9 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Prints how the instance is doing.
 pub(crate) fn status(source: &Source, format: Format, account: Account) -> ExitCode {
-    let printed = ask(source, &ControlRequest::Status, account).and_then(|reply| match reply {
+    let printed = ask(source, ControlRequest::Status, account).and_then(|reply| match reply {
         ControlReply::Status(status) => print(&status, format).map_err(|e| e.to_string()),
-        ControlReply::Done(text) | ControlReply::Refused(text) => Err(text),
+        ControlReply::Refused(refusal) => Err(refusal.message),
+        _other => Err("the answer makes no sense".to_owned()),
     });
     finish(printed)
 }
@@ -24,15 +25,15 @@ pub(crate) fn control(source: &Source, verb: Verb, provider: String, account: Ac
         Verb::Drain => ControlRequest::Drain { provider, within_ms: None },
         Verb::Resume => ControlRequest::Resume { provider },
     };
-    let done = ask(source, &request, account).and_then(|reply| match reply {
+    let done = ask(source, request, account).and_then(|reply| match reply {
         ControlReply::Done(text) => writeln!(out::stdout(), "{text}").map_err(|e| e.to_string()),
-        ControlReply::Refused(text) => Err(text),
-        ControlReply::Status(_) => Err("the answer makes no sense".to_owned()),
+        ControlReply::Refused(refusal) => Err(refusal.message),
+        _other => Err("the answer makes no sense".to_owned()),
     });
     finish(done)
 }
 
-fn ask(source: &Source, request: &ControlRequest, account: Account) -> Result<ControlReply, String> {
+fn ask(source: &Source, request: ControlRequest, account: Account) -> Result<ControlReply, String> {
     let directories =
         find_directories(&source.origin, &source.overrides, &Host, account).map_err(|m| m.to_string())?;
     client::ask(&directories.runtime, request).map_err(|e| e.to_string())

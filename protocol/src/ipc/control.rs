@@ -30,6 +30,15 @@ pub enum ToChild {
     Resume,
     /// End now, cutting what is in flight.
     Shutdown,
+    /// To the router: the reply to its [`FromChild::Ask`] of that number.
+    /// Body: JSON of [`crate::control::ControlReply`].
+    Answer {
+        seq: u64,
+    },
+    /// A question to the child. Body: JSON of [`super::question::Question`].
+    Ask {
+        seq: u64,
+    },
 }
 
 /// Child → supervisor.
@@ -57,10 +66,18 @@ pub enum FromChild {
     },
     Pong(Pulse),
     Drained,
+    /// From the router: an operator asks. Body: JSON of [`crate::control::Ask`]. Many may be under way.
+    Ask {
+        seq: u64,
+    },
+    /// The reply to [`ToChild::Ask`] of that number. Body: JSON of [`super::question::Reply`].
+    Answer {
+        seq: u64,
+    },
 }
 
 /// How a child is doing, once a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Pulse {
     pub seq: u64,
     pub epoch: u64,
@@ -76,7 +93,9 @@ pub struct Pulse {
 }
 
 /// How much of the sandbox is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxLevel {
     /// Nothing beyond the clean environment.
@@ -88,7 +107,7 @@ pub enum SandboxLevel {
 }
 
 /// The layers one by one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SandboxReport {
     pub level: SandboxLevel,
     pub no_new_privs: bool,

@@ -15,6 +15,8 @@
 //!    ◀── Ready{epoch} ──
 //!    ── Ping ──▶ ◀── Pong ──                 every second
 //!    ── Configure{epoch+1} ──▶ ◀── Acked{epoch+1} ──
+//!    ◀── Ask{seq} + JSON ── ── Answer{seq} + JSON ──▶    router: an operator asks
+//!    ── Ask{seq} + JSON ──▶ ◀── Answer{seq} + JSON ──    a question to the child ([`question`])
 //!    ── Drain{within} ──▶ ◀── Drained ──
 //!    ── Shutdown ──▶                         or end of file
 //!
@@ -33,6 +35,7 @@ pub mod configure;
 pub mod control;
 pub mod frame;
 pub mod mux;
+pub mod question;
 
 /// Protocol versions this build speaks.
 pub const PROTOCOL_MIN: u16 = 1;

@@ -1,7 +1,7 @@
 //! The asking end of the control socket, for the command line. Blocking: it asks once and ends.
 
 use super::SOCKET;
-use protocol::control::{ControlReply, ControlRequest};
+use protocol::control::{Ask, Caller, ControlReply, ControlRequest};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,12 @@ pub(crate) enum AskError {
 }
 
 /// Asks the supervisor whose runtime directory this is.
-pub(crate) fn ask(runtime_dir: &Path, request: &ControlRequest) -> Result<ControlReply, AskError> {
+pub(crate) fn ask(runtime_dir: &Path, request: ControlRequest) -> Result<ControlReply, AskError> {
     let path = runtime_dir.join(SOCKET);
     let mut stream = UnixStream::connect(&path).map_err(|source| AskError::NotThere { path, source })?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_vec(request)?;
+    let caller = Caller::Local { uid: nix::unistd::getuid().as_raw() };
+    let mut line = serde_json::to_vec(&Ask { caller, request, idempotency_key: None })?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut reply = String::new();

@@ -3,15 +3,15 @@
 use super::fake;
 use crate::fleet::{
     Bound, FleetSpec, FleetStatus, Grounds, Identity, Invocation, Key, Outcome, Owner, ProviderSpec,
-    RouterSpec, StopMode, Switch,
+    RouterSpec, StopMode, Switch, Upward,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::control::ProviderStatus;
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{
-    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, RouterConfig, RouterLimits, RouterRuntime,
-    SandboxMode, Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
+    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, Rates, RouterConfig, RouterLimits,
+    RouterRuntime, SandboxMode, Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
 };
 use protocol::ipc::control::Role;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub(super) struct Rig {
     /// What children do from their next start on, by name; their name if nothing is said.
     manners: Arc<Mutex<BTreeMap<String, String>>>,
     epoch: u64,
+    /// What children passed on.
+    pub(super) asked: tokio::sync::mpsc::Receiver<Upward>,
 }
 
 /// What a provider of that name is, in its first version.
@@ -85,6 +87,8 @@ fn entry(spec: &ProviderSpec) -> Provider {
         reason: "not started".to_owned(),
         max_concurrent: 1,
         max_queue: 1,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     }
 }
 
@@ -105,6 +109,7 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
         apps: Vec::new(),
         providers: providers.iter().map(entry).collect(),
         aliases: Vec::new(),
+        utc_offset_min: 0,
         runtime: RouterRuntime::Multi,
         threads: 0,
         limits: RouterLimits {
@@ -113,9 +118,6 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
             header_bytes: 1,
             read_timeout_ms: 1,
             connections: 1,
-            max_attempts: 1,
-            attempts_per_provider: 1,
-            deadline_ms: 0,
             drain_ms: 1,
         },
     }
@@ -143,11 +145,12 @@ impl Rig {
             drain: DRAIN,
         };
         let invoke = { invocation(Arc::clone(&manners)) };
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke };
+        let (upward, asked) = tokio::sync::mpsc::channel(8);
+        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward };
         let (made, fleet) = Owner::new(grounds, spec);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
-        Self { fleet, dir, address, listener, owner, manners, epoch: 1 }
+        Self { fleet, dir, address, listener, owner, manners, epoch: 1, asked }
     }
 
     /// With a router of these manners; returns when it serves.

@@ -1,6 +1,7 @@
 //! A router on a free port of this machine, and a client for it.
 
 use super::worker::{Script, Worker};
+use crate::router::asker;
 use crate::router::shard::Shard;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use protocol::ipc::configure::{
-    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
+    Listener, ModelEntry, ModelFacts, Provider, Rates, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ impl Rig {
     pub(super) fn with(change: impl FnOnce(&mut RouterConfig)) -> Self {
         let mut config = empty();
         change(&mut config);
-        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap()));
+        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -190,7 +191,7 @@ pub(super) fn provider(name: &str) -> Provider {
         name: name.into(),
         preset: "openai-compatible".into(),
         priority: 0,
-        models: vec![ModelEntry { id: "m".into(), facts: ModelFacts::default() }],
+        models: vec![ModelEntry::new("m", ModelFacts::default())],
         fallback: vec![],
         dialects: vec![],
         lane: None,
@@ -198,6 +199,8 @@ pub(super) fn provider(name: &str) -> Provider {
         reason: String::new(),
         max_concurrent: 64,
         max_queue: 64,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     }
 }
 
@@ -214,11 +217,9 @@ pub(in crate::router) fn empty() -> RouterConfig {
             header_bytes: 16 * 1024,
             read_timeout_ms: 5_000,
             connections: 100,
-            max_attempts: 3,
-            attempts_per_provider: 2,
-            deadline_ms: 0,
             drain_ms: 1_000,
         },
+        utc_offset_min: 0,
         runtime: RouterRuntime::Multi,
         threads: 1,
     }
