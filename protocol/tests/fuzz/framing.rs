@@ -33,7 +33,8 @@ pub(crate) fn sse(bytes: &[u8]) {
 
 /// What a stream says. The line feed of a CR LF that ends a block after a lone CR may come with the next block.
 fn said(events: &[SseEvent]) -> Vec<(Option<&[u8]>, &[u8], bool)> {
-    let with_data = events.iter().filter_map(|e| Some((e.event.as_deref(), e.data.as_deref()?, e.terminated)));
+    let with_data =
+        events.iter().filter_map(|e| Some((e.event.as_deref(), e.data.as_deref()?, e.terminated)));
     with_data.collect()
 }
 

@@ -62,7 +62,9 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error" || event.error.0 || event.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0)
+    if event.kind == "error"
+        || event.error.0
+        || event.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0)
     {
         return failed(data);
     }

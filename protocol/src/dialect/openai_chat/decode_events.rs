@@ -8,6 +8,7 @@ use crate::dialect::failure::in_band;
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::dialect::lenient::Loose;
 use crate::dialect::openai_chat::wire;
+use crate::model::PARTS_LIMIT;
 use crate::model::{
     Delta, Event, Failure, FailureKind, PartHead, PartKey, Start, StopKind, StopReason, Usage,
 };
@@ -149,6 +150,7 @@ impl Decoder {
         let name = function.name.0.clone().filter(|name| !name.is_empty());
         let slot = match self.find(wire.index.0, id.as_deref(), name.is_some()) {
             Some(slot) => slot,
+            None if self.calls.len() >= PARTS_LIMIT => return,
             None => self.add(wire.index.0, id),
         };
         let arguments = arguments(&function);

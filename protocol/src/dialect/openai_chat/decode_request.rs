@@ -148,6 +148,10 @@ pub(crate) fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
         }
         (Some("function") | None, Some(inner)) => {
             let mut tool = function(inner, Dialect::OpenAiChat)?;
+            // A member of the function that stands beside it as well would be said twice.
+            for twice in ["name", "description", "parameters", "strict"] {
+                fields.raw(twice);
+            }
             if tool.extras.is_empty() {
                 tool.extras = fields.rest(Dialect::OpenAiChat);
             }

@@ -4,6 +4,7 @@ use super::wire::{self, Body, OutputItem};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::in_band;
+use crate::model::PARTS_LIMIT;
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
     Start, StopKind, StopReason, Usage,
@@ -101,7 +102,7 @@ impl Decoder {
     }
 
     fn note(&mut self, item: u64) {
-        if !self.begun.contains(&item) {
+        if self.begun.len() < PARTS_LIMIT && !self.begun.contains(&item) {
             self.begun.push(item);
         }
     }
