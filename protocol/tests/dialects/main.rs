@@ -8,3 +8,5 @@ mod conformance;
 mod golden;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod traps;
