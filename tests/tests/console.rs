@@ -101,3 +101,8 @@ async fn permissions() -> Result<()> {
 async fn pages() -> Result<()> {
     browse("pages").await
 }
+
+#[tokio::test]
+async fn contract() -> Result<()> {
+    browse("contract").await
+}
