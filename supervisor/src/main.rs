@@ -9,6 +9,8 @@ mod ledger;
 mod lifecycle;
 mod logging;
 mod operate;
+#[allow(dead_code)]
+mod people;
 mod router;
 mod sealed;
 mod serve;

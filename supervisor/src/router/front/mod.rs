@@ -5,7 +5,6 @@
 
 mod accept;
 mod attempt;
-mod body;
 mod budget;
 mod call;
 mod connection;
@@ -14,7 +13,6 @@ mod dispatch;
 mod form;
 mod gate;
 mod hold;
-mod hosts;
 mod identify;
 mod late;
 mod models;
