@@ -9,8 +9,8 @@ mod ledger;
 mod lifecycle;
 mod logging;
 mod operate;
-#[allow(dead_code)]
 mod people;
+mod record;
 mod router;
 mod sealed;
 mod serve;

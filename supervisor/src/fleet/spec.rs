@@ -8,8 +8,10 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::child::ChildId;
 use super::machine::Traits;
 use crate::sealed::Sealed;
 
@@ -139,4 +141,13 @@ pub(crate) struct Grounds {
     pub(crate) runtime_dir: PathBuf,
     /// The command line for a child.
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
+    /// Where what children say goes that is not the fleet's business.
+    pub(crate) upward: mpsc::Sender<Upward>,
+}
+
+/// Something a child says that the fleet only passes on.
+pub(crate) enum Upward {
+    /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
+    /// [`super::Fleet::answer`].
+    Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },
 }

@@ -85,8 +85,7 @@ impl Signer {
         if text.len() > LONGEST {
             return Err(BadToken::Invalid);
         }
-        let claims =
-            decode::<Claims>(text, &self.verify, &self.rules).map_err(|_| BadToken::Invalid)?.claims;
+        let claims = decode::<Claims>(text, &self.verify, &self.rules).map_err(|_| BadToken::Invalid)?.claims;
         if claims.exp <= seconds(now) {
             return Err(BadToken::Expired);
         }

@@ -2,9 +2,9 @@
 //! of a session; user, permissions and whether the session is still on are looked up each time, so that taking
 //! any of them away works at once.
 
+use super::People;
 use super::actor::{Actor, Login};
 use super::refusals::refused;
-use super::People;
 use crate::control::{Via, now};
 use crate::store::edit::ActorKind;
 use protocol::control::ask::Origin;
@@ -16,7 +16,10 @@ impl People {
         let actor = match (&ask.caller, via) {
             (Caller::Local { uid }, Via::Socket) => return Ok(Actor::local(*uid)),
             (Caller::Local { .. }, Via::Router) => {
-                return Err(Refusal::new(RefusalKind::Forbidden, "only the command line speaks for the machine"));
+                return Err(Refusal::new(
+                    RefusalKind::Forbidden,
+                    "only the command line speaks for the machine",
+                ));
             }
             (Caller::Anonymous { origin }, _) => Actor::anonymous(origin.clone()),
             (Caller::Token { token, origin }, _) => self.bearer(token, origin).await?,
@@ -27,7 +30,11 @@ impl People {
             Access::Person => Ok(actor),
             Access::Needs(permission) if actor.may(permission) => Ok(actor),
             Access::Needs(permission) => {
-                tracing::info!(user = actor.name, address = actor.origin.address, "refused: no {permission:?}");
+                tracing::info!(
+                    user = actor.name,
+                    address = actor.origin.address,
+                    "refused: no {permission:?}"
+                );
                 Err(forbidden(permission))
             }
         }

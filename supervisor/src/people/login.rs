@@ -35,7 +35,10 @@ impl People {
         let at = now();
         let tried = self.throttle().begin(&name, &actor.origin.address, at);
         let tried = tried.map_err(|ms| {
-            throttled(format!("too many logins were tried; the next one is possible in {} s", ms.div_ceil(1000)), ms)
+            throttled(
+                format!("too many logins were tried; the next one is possible in {} s", ms.div_ceil(1000)),
+                ms,
+            )
         })?;
         let asked = name.clone();
         let user = self.store.read(move |view| view.user_named(&asked)).await.map_err(refused)?;
@@ -113,7 +116,8 @@ impl People {
             return Err(Refusal::new(RefusalKind::Conflict, "there is no session to end"));
         };
         let at = now();
-        let (by, entry) = (actor.stamp(at), login_entry(Verb::Logout, login.user.to_string(), actor.name.clone()));
+        let (by, entry) =
+            (actor.stamp(at), login_entry(Verb::Logout, login.user.to_string(), actor.name.clone()));
         let noted = self.store.note(Reserve::Spend, move |note| {
             note.end_session(&login.session, at)?;
             note.add_audit(&by, &entry)

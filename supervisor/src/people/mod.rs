@@ -22,7 +22,7 @@ mod users;
 pub(crate) use actor::Actor;
 
 use crate::control::{Force, now};
-use crate::store::{ConfigStore, SecretPlace, StoreError, UnixMs};
+use crate::store::{ConfigStore, SecretPlace, StoreError};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
 use crate::vault::secret::Secret;
@@ -120,11 +120,3 @@ async fn signing_key(store: &ConfigStore, vault: &Vault) -> Result<Secret, Peopl
 fn shortened(text: &str, longest: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(longest).collect()
 }
-
-/// Later than that.
-fn later(at: UnixMs, ms: i64) -> UnixMs {
-    at.plus_ms(ms)
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,11 +10,46 @@ const VARIETY: usize = 4;
 
 /// The head of every list of stolen passwords, as far as it is long enough; without regard to case.
 const WELL_KNOWN: [&str; 40] = [
-    "12345678", "123456789", "1234567890", "11111111", "00000000", "87654321", "88888888", "12341234",
-    "password", "password1", "password12", "password123", "passw0rd", "p@ssw0rd", "p@ssword", "qwertyui",
-    "qwertyuiop", "qwerty123", "qwerty12", "1q2w3e4r", "1q2w3e4r5t", "1qaz2wsx", "q1w2e3r4", "zaq12wsx",
-    "iloveyou", "sunshine", "princess", "football", "baseball", "superman", "trustno1", "letmein1",
-    "welcome1", "welcome123", "admin123", "administrator", "changeme", "changeme123", "asdfghjkl", "llm-link",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "11111111",
+    "00000000",
+    "87654321",
+    "88888888",
+    "12341234",
+    "password",
+    "password1",
+    "password12",
+    "password123",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
+    "qwertyui",
+    "qwertyuiop",
+    "qwerty123",
+    "qwerty12",
+    "1q2w3e4r",
+    "1q2w3e4r5t",
+    "1qaz2wsx",
+    "q1w2e3r4",
+    "zaq12wsx",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "superman",
+    "trustno1",
+    "letmein1",
+    "welcome1",
+    "welcome123",
+    "admin123",
+    "administrator",
+    "changeme",
+    "changeme123",
+    "asdfghjkl",
+    "llm-link",
 ];
 
 /// What is wrong with a password for that user, to be read after "the password"; nothing if it will do.
@@ -45,7 +80,9 @@ mod tests {
 
     #[test]
     fn bad_ones_are_named_and_others_taken() {
-        for bad in ["", "short", "aaaaaaaa", "abababab", "PassWord123", "annabella", "allebanna", &"x y".repeat(400)] {
+        for bad in
+            ["", "short", "aaaaaaaa", "abababab", "PassWord123", "annabella", "allebanna", &"x y".repeat(400)]
+        {
             assert!(objection(bad, "Annabella").is_some(), "{bad}");
         }
         for good in ["correct horse", "密码密碼很长很安全啊", "tr0ub4dor&3", "        a b c"] {

@@ -40,9 +40,9 @@ impl People {
         self.check_password(password, &user.spec.name)?;
         let hash = self.hashing.hash(password).await.map_err(unhashed)?;
         let keep = actor.login.as_ref().filter(|l| l.user == user.id).map(|l| l.session.clone());
-        let changed = self.store.change(actor.stamp(now()), move |edit| {
-            edit.set_password(user.id, &hash, keep.as_deref())
-        });
+        let changed = self
+            .store
+            .change(actor.stamp(now()), move |edit| edit.set_password(user.id, &hash, keep.as_deref()));
         let changed = changed.await.map_err(refused)?;
         self.changed(&changed, None).await?;
         Ok(ControlReply::Done("the password is set; the user's other sessions are over".to_owned()))

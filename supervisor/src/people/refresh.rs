@@ -33,9 +33,10 @@ impl People {
                 let message = "this refresh token was used before: its session is over; log in again";
                 Err(Refusal::new(RefusalKind::Unauthenticated, message))
             }
-            Refreshed::Refused => {
-                Err(Refusal::new(RefusalKind::Unauthenticated, "the refresh token is not valid; log in again"))
-            }
+            Refreshed::Refused => Err(Refusal::new(
+                RefusalKind::Unauthenticated,
+                "the refresh token is not valid; log in again",
+            )),
         }
     }
 

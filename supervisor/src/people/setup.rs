@@ -81,7 +81,8 @@ impl People {
         });
         let made = made.await.map_err(refused)?;
         let Some(user) = &made.value else {
-            let message = "this setup link is not valid (any more); `llm-link users setup-link` makes a new one";
+            let message =
+                "this setup link is not valid (any more); `llm-link users setup-link` makes a new one";
             return Err(Refusal::new(RefusalKind::Unauthenticated, message));
         };
         self.throttle().right(tried);

@@ -2,26 +2,29 @@
 //!
 //! ```text
 //! child    the conversation with the supervisor: configuration in, pulse out
+//! asker    operators' questions to the supervisor; question: the supervisor's to us
 //! crew     threads and runtimes; each runs a shard
 //! shard    client connections and lanes of one runtime
-//! front    HTTP: who, what, the retry loop, the answer
+//! reception  every request: the admin API's or the client APIs'
+//! admin    HTTP for operators, in front of the supervisor
+//! front    HTTP for apps: who, what, the retry loop, the answer
+//! web      what both need of HTTP
 //! routing  which (provider, model) pairs, in which order (pure)
-//! web      what all of HTTP here shares
 //! lane     one multiplexed connection per worker
 //! ```
 //!
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
 //! and no outbound connection. It imports neither the fleet nor the store nor the vault.
 
-#[allow(dead_code, unused_imports)]
 mod admin;
-#[allow(dead_code)]
 mod asker;
 mod child;
 mod crew;
 mod front;
 mod lane;
 mod pulse;
+mod question;
+mod reception;
 mod routing;
 mod shard;
 mod shared;

@@ -3,7 +3,7 @@
 
 use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
-use crate::fleet::{Grounds, Identity, Invocation};
+use crate::fleet::{Grounds, Identity, Invocation, Upward};
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,6 +11,7 @@ use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
@@ -38,7 +39,7 @@ impl Ground {
     }
 
     /// What children are started from.
-    pub(super) fn grounds(&self, settings: &Settings) -> Grounds {
+    pub(super) fn grounds(&self, settings: &Settings, upward: mpsc::Sender<Upward>) -> Grounds {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
@@ -49,6 +50,7 @@ impl Ground {
                 arguments: arguments(identity, &filter),
                 environment: environment.clone(),
             }),
+            upward,
         }
     }
 }

@@ -147,7 +147,8 @@ impl Note<'_> {
 
     /// Whether no token of the session was used after this one.
     fn is_last_used(&self, session: &str, shown: TokenHash, used_at: UnixMs) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM refresh_tokens WHERE session_id = ?1 AND hash <> ?2 AND used_at >= ?3 LIMIT 1";
+        let sql =
+            "SELECT 1 FROM refresh_tokens WHERE session_id = ?1 AND hash <> ?2 AND used_at >= ?3 LIMIT 1";
         Ok(self.one(sql, params![session, shown.0, used_at], |_| Ok(()))?.is_none())
     }
 

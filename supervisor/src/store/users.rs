@@ -186,7 +186,10 @@ impl Note<'_> {
         before: &PasswordHash,
         after: &PasswordHash,
     ) -> Result<(), StoreError> {
-        self.execute("UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2", (id, &before.0, &after.0))?;
+        self.execute(
+            "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2",
+            (id, &before.0, &after.0),
+        )?;
         Ok(())
     }
 

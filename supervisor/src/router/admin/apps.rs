@@ -37,7 +37,8 @@ struct RotateBody {
 const SPEC: &str = r#"{"spec": {"name": "editor"}}"#;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::get("/apps", "listApps", "All apps", Gives::List(schema::<AppView>())).asks(|_| Ok(ControlRequest::Apps)),
+    Route::get("/apps", "listApps", "All apps", Gives::List(schema::<AppView>()))
+        .asks(|_| Ok(ControlRequest::Apps)),
     Route::post("/apps", "createApp", "A new app", Gives::Created).body::<AppBody>(SPEC).asks(|i| {
         let AppBody { spec, route } = i.body()?;
         Ok(ControlRequest::CreateApp { spec, route })
@@ -51,9 +52,14 @@ pub(super) const ROUTES: &[Route] = &[
             let AppSpecBody { spec } = i.body()?;
             Ok(ControlRequest::UpdateApp { app: i.part("app"), spec, version: i.version })
         }),
-    Route::delete("/apps/{app}", "deleteApp", "Removes an app; its keys open nothing any more", Gives::Changed)
-        .versioned()
-        .asks(|i| Ok(ControlRequest::DeleteApp { app: i.part("app"), version: i.version })),
+    Route::delete(
+        "/apps/{app}",
+        "deleteApp",
+        "Removes an app; its keys open nothing any more",
+        Gives::Changed,
+    )
+    .versioned()
+    .asks(|i| Ok(ControlRequest::DeleteApp { app: i.part("app"), version: i.version })),
     Route::put(
         "/apps/{app}/route",
         "setRoute",
@@ -66,12 +72,22 @@ pub(super) const ROUTES: &[Route] = &[
         let RouteBody { route } = i.body()?;
         Ok(ControlRequest::SetRoute { app: i.part("app"), route: Some(route), version: i.version })
     }),
-    Route::delete("/apps/{app}/route", "unsetRoute", "Back to the providers by their own priority", Gives::Changed)
-        .versioned()
-        .asks(|i| Ok(ControlRequest::SetRoute { app: i.part("app"), route: None, version: i.version })),
-    Route::post("/apps/{app}/keys", "createAppKey", "A new key; the answer is the only time it is shown", Gives::Created)
-        .body::<AppKeySpec>(r#"{"label": "laptop"}"#)
-        .asks(|i| Ok(ControlRequest::CreateAppKey { app: i.part("app"), spec: i.body()? })),
+    Route::delete(
+        "/apps/{app}/route",
+        "unsetRoute",
+        "Back to the providers by their own priority",
+        Gives::Changed,
+    )
+    .versioned()
+    .asks(|i| Ok(ControlRequest::SetRoute { app: i.part("app"), route: None, version: i.version })),
+    Route::post(
+        "/apps/{app}/keys",
+        "createAppKey",
+        "A new key; the answer is the only time it is shown",
+        Gives::Created,
+    )
+    .body::<AppKeySpec>(r#"{"label": "laptop"}"#)
+    .asks(|i| Ok(ControlRequest::CreateAppKey { app: i.part("app"), spec: i.body()? })),
     Route::post(
         "/apps/{app}/keys/{key}/rotate",
         "rotateAppKey",
@@ -85,7 +101,12 @@ pub(super) const ROUTES: &[Route] = &[
     }),
     Route::delete("/apps/{app}/keys/{key}", "revokeAppKey", "Ends a key at once", Gives::Changed)
         .asks(|i| Ok(ControlRequest::RevokeAppKey { app: i.part("app"), key: i.number("key")? })),
-    Route::post("/dry-run", "dryRun", "Where a call would go now, and why; no call is made", Gives::One(schema::<DryRunReport>()))
-        .body::<DryRun>(r#"{"app": "editor", "model": "fast"}"#)
-        .asks(|i| Ok(ControlRequest::DryRun { call: i.body()? })),
+    Route::post(
+        "/dry-run",
+        "dryRun",
+        "Where a call would go now, and why; no call is made",
+        Gives::One(schema::<DryRunReport>()),
+    )
+    .body::<DryRun>(r#"{"app": "editor", "model": "fast"}"#)
+    .asks(|i| Ok(ControlRequest::DryRun { call: i.body()? })),
 ];

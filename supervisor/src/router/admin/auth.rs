@@ -104,8 +104,13 @@ impl Granted {
 const GRANT: Gives = Gives::Grant(schema::<Granted>());
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::get("/setup", "setupState", "Whether the first user is still to be made", Gives::One(schema::<SetupState>()))
-        .asks(|_| Ok(ControlRequest::SetupState)),
+    Route::get(
+        "/setup",
+        "setupState",
+        "Whether the first user is still to be made",
+        Gives::One(schema::<SetupState>()),
+    )
+    .asks(|_| Ok(ControlRequest::SetupState)),
     Route::post(
         "/setup",
         "setup",
@@ -153,8 +158,13 @@ pub(super) const ROUTES: &[Route] = &[
         let OwnPasswordBody { current, password } = i.body()?;
         Ok(ControlRequest::SetPassword { user: String::new(), current: Some(current), password })
     }),
-    Route::get("/auth/sessions", "listOwnSessions", "One's own sessions", Gives::List(schema::<SessionView>()))
-        .asks(|_| Ok(ControlRequest::Sessions { user: String::new() })),
+    Route::get(
+        "/auth/sessions",
+        "listOwnSessions",
+        "One's own sessions",
+        Gives::List(schema::<SessionView>()),
+    )
+    .asks(|_| Ok(ControlRequest::Sessions { user: String::new() })),
     Route::delete(
         "/auth/sessions/{session}",
         "revokeSession",

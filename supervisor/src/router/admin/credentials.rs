@@ -114,7 +114,13 @@ fn is_origin_of(origin: &str, host: &str) -> bool {
 pub(super) fn cookies(grant: &Grant, secure: bool, now_ms: i64) -> [String; 2] {
     [
         set(ACCESS_COOKIE, "/api", grant.access.expose(), grant.access_expires_ms - now_ms, secure),
-        set(REFRESH_COOKIE, "/api/v1/auth", grant.refresh.expose(), grant.refresh_expires_ms - now_ms, secure),
+        set(
+            REFRESH_COOKIE,
+            "/api/v1/auth",
+            grant.refresh.expose(),
+            grant.refresh_expires_ms - now_ms,
+            secure,
+        ),
     ]
 }
 
@@ -140,9 +146,8 @@ mod tests {
     use http::HeaderName;
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
-        let pair = |(n, v): &(&str, &str)| {
-            (HeaderName::try_from(*n).unwrap(), HeaderValue::from_str(v).unwrap())
-        };
+        let pair =
+            |(n, v): &(&str, &str)| (HeaderName::try_from(*n).unwrap(), HeaderValue::from_str(v).unwrap());
         pairs.iter().map(pair).collect()
     }
 
@@ -218,14 +223,15 @@ mod tests {
             refresh_expires_ms: 900_000,
         };
         let [access, refresh] = cookies(&grant, true, 0);
-        assert_eq!(
-            access,
-            "llm_link_access=a1; Path=/api; Max-Age=600; HttpOnly; SameSite=Strict; Secure"
-        );
+        assert_eq!(access, "llm_link_access=a1; Path=/api; Max-Age=600; HttpOnly; SameSite=Strict; Secure");
         assert_eq!(
             refresh,
             "llm_link_refresh=r1; Path=/api/v1/auth; Max-Age=900; HttpOnly; SameSite=Strict; Secure"
         );
-        assert!(no_cookies(false).iter().all(|c| c.contains("=; ") && c.contains("Max-Age=0") && !c.contains("Secure")));
+        assert!(
+            no_cookies(false)
+                .iter()
+                .all(|c| c.contains("=; ") && c.contains("Max-Age=0") && !c.contains("Secure"))
+        );
     }
 }

@@ -122,9 +122,6 @@ mod tests {
             assert_eq!(body(bad).unwrap_err().status(), status, "{bad}");
         }
         let problem = body(r#"{"limit": -1}"#).unwrap_err();
-        assert_eq!(
-            problem,
-            Problem::invalid("limit", "invalid value: integer `-1`, expected u32")
-        );
+        assert_eq!(problem, Problem::invalid("limit", "invalid value: integer `-1`, expected u32"));
     }
 }

@@ -169,7 +169,8 @@ pub(super) fn csv(report: &MeterReport) -> String {
 
 /// A text as a cell. One that a spreadsheet would take for a formula is made plain.
 fn cell(text: &str) -> String {
-    let plain = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
+    let plain =
+        if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
     if plain.contains([',', '"', '\r', '\n']) { format!("\"{}\"", plain.replace('"', "\"\"")) } else { plain }
 }
 
@@ -195,7 +196,10 @@ mod tests {
         for bad in ["range=2h", "range=1h&since_ms=5", "since_ms=9&until_ms=9", "by=colour"] {
             assert_eq!(range(bad), None, "{bad}");
         }
-        assert_eq!(asked("by=app&model=m").map(|q| (q.by, q.model)), Some((MeterGroup::App, Some("m".to_owned()))));
+        assert_eq!(
+            asked("by=app&model=m").map(|q| (q.by, q.model)),
+            Some((MeterGroup::App, Some("m".to_owned())))
+        );
     }
 
     #[test]

@@ -112,11 +112,10 @@ impl Maker {
         });
         let mut parameters: Vec<Value> = named.collect();
         parameters.extend(route.query.map(|query| self.query(query)).unwrap_or_default());
-        let header = |name: &str, description: &str| {
-            json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } })
-        };
+        let header = |name: &str, description: &str| json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } });
         if route.versioned {
-            parameters.push(header("if-match", "The `etag` of the thing as it was seen; another one is refused"));
+            parameters
+                .push(header("if-match", "The `etag` of the thing as it was seen; another one is refused"));
         }
         if route.verb == Verb::Post && matches!(route.does, Does::Ask(_)) {
             let about = "The same key and body again get the first answer and do nothing, for a day";
@@ -130,7 +129,8 @@ impl Maker {
         let schema = query(&mut self.read);
         let name = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix(INPUTS));
         let definition = name.and_then(|name| self.read.definitions_mut().shift_remove(name));
-        let properties = definition.and_then(|d| d.get("properties")?.as_object().cloned()).unwrap_or_default();
+        let properties =
+            definition.and_then(|d| d.get("properties")?.as_object().cloned()).unwrap_or_default();
         let parameter = |(name, mut schema): (String, Value)| {
             let description = schema.as_object_mut().and_then(|s| s.shift_remove("description"));
             let mut parameter = json!({ "name": name, "in": "query", "schema": not_null(schema) });

@@ -100,6 +100,7 @@ impl Problem {
         Self::new(500, "internal", detail)
     }
 
+    #[cfg(test)]
     pub(super) fn status(&self) -> u16 {
         self.status
     }
@@ -162,10 +163,16 @@ mod tests {
             Problem::from(refusal).reply("r1")
         };
         assert_eq!(reply(RefusalKind::Throttled).headers()[RETRY_AFTER], "2");
-        assert_eq!(reply(RefusalKind::Unauthenticated).headers()[WWW_AUTHENTICATE], "Bearer realm=\"llm-link\"");
+        assert_eq!(
+            reply(RefusalKind::Unauthenticated).headers()[WWW_AUTHENTICATE],
+            "Bearer realm=\"llm-link\""
+        );
         assert_eq!(reply(RefusalKind::ReadOnly).status(), 409);
         assert_eq!(reply(RefusalKind::StorageFull).status(), 507);
         let other = Problem::other_method(&http::Method::PATCH, "GET, HEAD".to_owned()).reply("r1");
-        assert_eq!((other.status().as_u16(), &other.headers()[ALLOW]), (405, &HeaderValue::from_static("GET, HEAD")));
+        assert_eq!(
+            (other.status().as_u16(), &other.headers()[ALLOW]),
+            (405, &HeaderValue::from_static("GET, HEAD"))
+        );
     }
 }

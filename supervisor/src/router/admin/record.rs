@@ -3,7 +3,8 @@
 use super::route::{Does, Gives, Live, Route, schema};
 use protocol::control::ControlRequest;
 use protocol::control::record::{
-    AuditEntry, AuditFilter, CallDetail, CallFilter, CallSummary, EventFilter, EventView, LogFilter, LogLine, Page,
+    AuditEntry, AuditFilter, CallDetail, CallFilter, CallSummary, EventFilter, EventView, LogFilter, LogLine,
+    Page,
 };
 use protocol::model::FailureKind;
 use schemars::JsonSchema;
@@ -111,23 +112,38 @@ pub(super) const ROUTES: &[Route] = &[
             };
             Ok(ControlRequest::Calls { filter, page: page(q.before, q.limit) })
         }),
-    Route::get("/calls/{call}", "getCall", "One call with its decision trace", Gives::One(schema::<CallDetail>()))
-        .asks(|i| Ok(ControlRequest::Call { call: i.part("call") })),
-    Route::get("/events", "listEvents", "What happened to processes, providers and the configuration", Gives::Pages(schema::<EventView>()))
-        .query::<EventsQuery>()
-        .asks(|i| {
-            let q: EventsQuery = i.query()?;
-            let filter =
-                EventFilter { subject: q.subject, kind: q.kind, severity: q.severity, since_ms: q.since_ms };
-            Ok(ControlRequest::Events { filter, page: page(q.before, q.limit) })
-        }),
-    Route::get("/logs", "listLogs", "Lines of all processes, newest first", Gives::Pages(schema::<LogLine>()))
-        .query::<LogsQuery>()
-        .asks(|i| {
-            let q: LogsQuery = i.query()?;
-            let filter = LogFilter { process: q.process, level: q.level, text: q.text };
-            Ok(ControlRequest::Logs { filter, page: page(q.before, q.limit) })
-        }),
+    Route::get(
+        "/calls/{call}",
+        "getCall",
+        "One call with its decision trace",
+        Gives::One(schema::<CallDetail>()),
+    )
+    .asks(|i| Ok(ControlRequest::Call { call: i.part("call") })),
+    Route::get(
+        "/events",
+        "listEvents",
+        "What happened to processes, providers and the configuration",
+        Gives::Pages(schema::<EventView>()),
+    )
+    .query::<EventsQuery>()
+    .asks(|i| {
+        let q: EventsQuery = i.query()?;
+        let filter =
+            EventFilter { subject: q.subject, kind: q.kind, severity: q.severity, since_ms: q.since_ms };
+        Ok(ControlRequest::Events { filter, page: page(q.before, q.limit) })
+    }),
+    Route::get(
+        "/logs",
+        "listLogs",
+        "Lines of all processes, newest first",
+        Gives::Pages(schema::<LogLine>()),
+    )
+    .query::<LogsQuery>()
+    .asks(|i| {
+        let q: LogsQuery = i.query()?;
+        let filter = LogFilter { process: q.process, level: q.level, text: q.text };
+        Ok(ControlRequest::Logs { filter, page: page(q.before, q.limit) })
+    }),
     Route::get(
         "/logs/stream",
         "streamLogs",

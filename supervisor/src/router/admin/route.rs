@@ -99,7 +99,13 @@ pub(crate) enum Live {
 }
 
 impl Route {
-    const fn new(verb: Verb, path: &'static str, id: &'static str, about: &'static str, gives: Gives) -> Self {
+    const fn new(
+        verb: Verb,
+        path: &'static str,
+        id: &'static str,
+        about: &'static str,
+        gives: Gives,
+    ) -> Self {
         Self {
             verb,
             path,
@@ -119,7 +125,12 @@ impl Route {
         Self::new(Verb::Get, path, id, about, gives)
     }
 
-    pub(super) const fn post(path: &'static str, id: &'static str, about: &'static str, gives: Gives) -> Self {
+    pub(super) const fn post(
+        path: &'static str,
+        id: &'static str,
+        about: &'static str,
+        gives: Gives,
+    ) -> Self {
         Self::new(Verb::Post, path, id, about, gives)
     }
 
@@ -127,11 +138,21 @@ impl Route {
         Self::new(Verb::Put, path, id, about, gives)
     }
 
-    pub(super) const fn patch(path: &'static str, id: &'static str, about: &'static str, gives: Gives) -> Self {
+    pub(super) const fn patch(
+        path: &'static str,
+        id: &'static str,
+        about: &'static str,
+        gives: Gives,
+    ) -> Self {
         Self::new(Verb::Patch, path, id, about, gives)
     }
 
-    pub(super) const fn delete(path: &'static str, id: &'static str, about: &'static str, gives: Gives) -> Self {
+    pub(super) const fn delete(
+        path: &'static str,
+        id: &'static str,
+        about: &'static str,
+        gives: Gives,
+    ) -> Self {
         Self::new(Verb::Delete, path, id, about, gives)
     }
 
@@ -269,11 +290,9 @@ mod tests {
     fn names_stand_for_one_decoded_part() {
         assert_eq!(found("/providers", "/providers"), Some(vec![]));
         let model = found("/providers/{provider}/models/{model}", "/providers/a/models/org%2Fname%3Alatest");
-        assert_eq!(
-            model,
-            Some(vec![("provider", "a".to_owned()), ("model", "org/name:latest".to_owned())])
-        );
-        for other in ["/providers/", "/providers//models/x", "/providers/a/models", "/providers/a/models/x/y"] {
+        assert_eq!(model, Some(vec![("provider", "a".to_owned()), ("model", "org/name:latest".to_owned())]));
+        for other in ["/providers/", "/providers//models/x", "/providers/a/models", "/providers/a/models/x/y"]
+        {
             assert_eq!(found("/providers/{provider}/models/{model}", other), None, "{other}");
         }
         assert_eq!(found("/providers/{provider}", "/providers/%ff"), None);

@@ -1,7 +1,7 @@
 //! One request of the admin API, from its head to its response.
 
 use super::answer::Context;
-use super::credentials::{self, CSRF_HEADER, REFRESH_COOKIE, Shown, check_site};
+use super::credentials::{self, REFRESH_COOKIE, Shown, check_site};
 use super::incoming::Incoming;
 use super::openapi;
 use super::problem::Problem;
@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use protocol::control::ask::Origin;
-use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest, RefusalKind};
+use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest, Refusal, RefusalKind};
 use protocol::ipc::configure::RouterLimits;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -77,6 +77,17 @@ where
         reply.headers_mut().insert(REQUEST_ID, id);
     }
     Served::Reply(reply)
+}
+
+/// What is asked for as it happens, while nothing of it is kept here.
+pub(crate) fn no_live(live: Live, caller: &Caller) -> Reply {
+    let refusal =
+        Refusal::new(RefusalKind::Unavailable, format!("there is no stream of {live:?} in this build"));
+    let id = match caller {
+        Caller::Token { origin, .. } | Caller::Anonymous { origin } => origin.request_id.as_str(),
+        Caller::Local { .. } => "",
+    };
+    Problem::from(refusal).reply(id)
 }
 
 struct Request<'a> {
@@ -207,7 +218,8 @@ impl Request<'_> {
     }
 
     fn caller(&self, shown: Shown) -> Caller {
-        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().chars().take(LONGEST_NAME).collect();
+        let text =
+            |value: &HeaderValue| value.to_str().unwrap_or_default().chars().take(LONGEST_NAME).collect();
         let origin = Origin {
             address: client_address(self.visit.peer, &self.parts.headers).to_string(),
             user_agent: self.parts.headers.get(USER_AGENT).map(text).unwrap_or_default(),

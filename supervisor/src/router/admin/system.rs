@@ -58,18 +58,38 @@ fn set(name: String, value: Value, version: Option<i64>) -> Result<ControlReques
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/status", "getStatus", "Every process and how it is", Gives::One(schema::<SystemStatus>()))
         .asks(|_| Ok(ControlRequest::Status)),
-    Route::post("/router/restart", "restartRouter", "A new router process; no connection is refused", Gives::Done)
-        .asks(|_| Ok(ControlRequest::Restart { provider: ROUTER.to_owned() })),
-    Route::get("/config", "getConfig", "Every value in force and where it comes from", Gives::List(schema::<EffectiveValue>()))
-        .asks(|_| Ok(ControlRequest::Config)),
-    Route::get("/config/export", "exportConfig", "What is stored, as one document", Gives::One(schema::<Document>()))
-        .asks(|_| Ok(ControlRequest::Export)),
-    Route::post("/config/diff", "diffConfig", "What applying a document would change", Gives::List(schema::<Difference>()))
-        .body::<DiffBody>(r#"{"document": {}}"#)
-        .asks(|i| {
-            let DiffBody { document, prune } = i.body()?;
-            Ok(ControlRequest::Apply { document, prune, dry_run: true, epoch: None })
-        }),
+    Route::post(
+        "/router/restart",
+        "restartRouter",
+        "A new router process; no connection is refused",
+        Gives::Done,
+    )
+    .asks(|_| Ok(ControlRequest::Restart { provider: ROUTER.to_owned() })),
+    Route::get(
+        "/config",
+        "getConfig",
+        "Every value in force and where it comes from",
+        Gives::List(schema::<EffectiveValue>()),
+    )
+    .asks(|_| Ok(ControlRequest::Config)),
+    Route::get(
+        "/config/export",
+        "exportConfig",
+        "What is stored, as one document",
+        Gives::One(schema::<Document>()),
+    )
+    .asks(|_| Ok(ControlRequest::Export)),
+    Route::post(
+        "/config/diff",
+        "diffConfig",
+        "What applying a document would change",
+        Gives::List(schema::<Difference>()),
+    )
+    .body::<DiffBody>(r#"{"document": {}}"#)
+    .asks(|i| {
+        let DiffBody { document, prune } = i.body()?;
+        Ok(ControlRequest::Apply { document, prune, dry_run: true, epoch: None })
+    }),
     Route::post("/config/apply", "applyConfig", "Makes what is stored equal to a document", Gives::Changed)
         .body::<ApplyBody>(r#"{"document": {}}"#)
         .asks(|i| {
@@ -88,14 +108,31 @@ pub(super) const ROUTES: &[Route] = &[
     Route::delete("/settings/{setting}", "unsetSetting", "Back to the program's default", Gives::Changed)
         .versioned()
         .asks(|i| set(i.part("setting"), Value::Null, i.version)),
-    Route::post("/system/rotate-master-key", "rotateMasterKey", "A new master key; every secret is wrapped anew", Gives::Done)
-        .asks(|_| Ok(ControlRequest::RotateMasterKey)),
-    Route::post("/system/upgrade", "upgrade", "Replaces every process by the executable that is installed now", Gives::Done)
-        .asks(|_| Ok(ControlRequest::Upgrade)),
+    Route::post(
+        "/system/rotate-master-key",
+        "rotateMasterKey",
+        "A new master key; every secret is wrapped anew",
+        Gives::Done,
+    )
+    .asks(|_| Ok(ControlRequest::RotateMasterKey)),
+    Route::post(
+        "/system/upgrade",
+        "upgrade",
+        "Replaces every process by the executable that is installed now",
+        Gives::Done,
+    )
+    .asks(|_| Ok(ControlRequest::Upgrade)),
     Route::post("/system/shutdown", "shutdown", "Finishes what runs and stops", Gives::Done)
         .asks(|_| Ok(ControlRequest::Shutdown)),
-    Route::post("/system/setup-link", "makeSetupLink", "A new setup link, while there is no user", Gives::One(schema::<SetupLink>()))
-        .asks(|_| Ok(ControlRequest::SetupLink)),
-    Route::get("/about", "about", "Which program this is", Gives::One(schema::<About>())).does(Does::Page(Page::About)),
-    Route::get("/openapi.json", "openapi", "This document", Gives::One(schema::<OpenApi>())).does(Does::Page(Page::OpenApi)),
+    Route::post(
+        "/system/setup-link",
+        "makeSetupLink",
+        "A new setup link, while there is no user",
+        Gives::One(schema::<SetupLink>()),
+    )
+    .asks(|_| Ok(ControlRequest::SetupLink)),
+    Route::get("/about", "about", "Which program this is", Gives::One(schema::<About>()))
+        .does(Does::Page(Page::About)),
+    Route::get("/openapi.json", "openapi", "This document", Gives::One(schema::<OpenApi>()))
+        .does(Does::Page(Page::OpenApi)),
 ];

@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn every_route_is_found_under_both_bases() {
         for route in all() {
-            let filled = route.names().fold(route.path.to_owned(), |path, name| {
-                path.replace(&format!("{{{name}}}"), sample(name))
-            });
+            let filled = route
+                .names()
+                .fold(route.path.to_owned(), |path, name| path.replace(&format!("{{{name}}}"), sample(name)));
             let method = Method::from_bytes(route.verb.name().to_uppercase().as_bytes()).unwrap();
             for base in [VERSIONED, UNVERSIONED] {
                 let path = format!("{base}{filled}");
@@ -100,7 +100,17 @@ mod tests {
 
     #[test]
     fn paths_of_other_apis_are_left_alone() {
-        for other in ["/api/chat", "/api/tags", "/api/version", "/api/show", "/v1/models", "/api", "/apix", "/api/v12/x", "/"] {
+        for other in [
+            "/api/chat",
+            "/api/tags",
+            "/api/version",
+            "/api/show",
+            "/v1/models",
+            "/api",
+            "/apix",
+            "/api/v12/x",
+            "/",
+        ] {
             assert_eq!(below_base(other), None, "{other}");
         }
         assert_eq!(below_base("/api/v1/chat"), Some("/chat"), "below the version everything is ours");

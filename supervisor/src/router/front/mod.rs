@@ -35,4 +35,6 @@ pub(crate) use gate::Gate;
 pub(crate) use identify::{Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
+pub(crate) use reply::{Reply, ReplyBody};
+pub(crate) use serve::serve;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};

@@ -120,9 +120,9 @@ where
         let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door, now_ms())
         {
             Ok(caller) if door == Door::Local && caller.key.is_none() => {
-                hosts::check(&parts.uri, &parts.headers).map(|()| caller).map_err(|foreign| {
-                    Box::new(Failure::new(FailureKind::Forbidden, foreign.to_string()))
-                })
+                hosts::check(&parts.uri, &parts.headers)
+                    .map(|()| caller)
+                    .map_err(|foreign| Box::new(Failure::new(FailureKind::Forbidden, foreign.to_string())))
             }
             identified => identified,
         };

@@ -1,6 +1,7 @@
 //! A router on a free port of this machine, and a client for it.
 
 use super::worker::{Script, Worker};
+use crate::router::asker;
 use crate::router::shard::Shard;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
@@ -66,7 +67,7 @@ impl Rig {
     pub(super) fn with(change: impl FnOnce(&mut RouterConfig)) -> Self {
         let mut config = empty();
         change(&mut config);
-        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap()));
+        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

@@ -13,7 +13,9 @@ const LOCAL_DOMAINS: [&str; 5] = ["localhost", "local", "internal", "home.arpa",
 
 /// The request names a machine that may be another one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no local name: without a key this address answers as localhost or by its IP address only")]
+#[error(
+    "`{name}` is no local name: without a key this address answers as localhost or by its IP address only"
+)]
 pub(crate) struct ForeignHost {
     name: String,
 }

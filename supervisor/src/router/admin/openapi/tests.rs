@@ -43,7 +43,10 @@ fn what_is_read_may_miss_what_is_always_given() {
     assert_eq!(required("ProviderSpecInput"), [json!("name"), json!("preset")]);
     assert!(required("ProviderSpec").len() > 10);
     assert!(schemas.get("DialectInput").is_none(), "the same both ways");
-    assert_eq!(schemas["ProviderSpecInput"]["properties"]["limits"]["$ref"], "#/components/schemas/ProviderLimitsInput");
+    assert_eq!(
+        schemas["ProviderSpecInput"]["properties"]["limits"]["$ref"],
+        "#/components/schemas/ProviderLimitsInput"
+    );
 }
 
 #[test]

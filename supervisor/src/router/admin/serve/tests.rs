@@ -66,7 +66,8 @@ const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
 async fn a_token_and_its_origin_go_on_to_the_supervisor() {
-    let headers = [TOKEN, ("user-agent", "curl/8"), ("x-request-id", "r-1"), ("x-forwarded-for", "10.0.0.9, 10.0.0.7")];
+    let headers =
+        [TOKEN, ("user-agent", "curl/8"), ("x-request-id", "r-1"), ("x-forwarded-for", "10.0.0.9, 10.0.0.7")];
     let answer = served(local(), request("POST", "/api/providers/a%2Fb/restart", &headers, ""), done()).await;
     assert_eq!((answer.status, &answer.json["message"]), (200, &Value::from("done")));
     assert_eq!(answer.headers["x-request-id"], "r-1");
