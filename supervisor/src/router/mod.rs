@@ -10,6 +10,8 @@
 //! front    HTTP for apps: who, what, the retry loop, the answer
 //! web      what both need of HTTP
 //! routing  which (provider, model) pairs, in which order (pure)
+//! notices  what the supervisor is told unasked: events, changes of memory
+//! memory   what the next router must know
 //! lane     one multiplexed connection per worker
 //! ```
 //!
@@ -20,8 +22,11 @@ mod admin;
 mod asker;
 mod child;
 mod crew;
+mod dry_run;
 mod front;
 mod lane;
+mod memory;
+mod notices;
 mod pulse;
 mod question;
 mod reception;
