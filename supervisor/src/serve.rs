@@ -4,8 +4,10 @@
 mod directory;
 mod ground;
 mod keeper;
+mod notices;
 mod open;
 mod plan;
+mod recollection;
 mod reload;
 mod sockets;
 
@@ -81,17 +83,21 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let (upward, mut said) = mpsc::channel(UPWARD);
+    let state_dir = reload.settings.server.directories.state.clone();
     let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, upward), reload.spec());
     let (orders, ordered) = mpsc::channel(keeper::ORDERS);
     let (picture, pictured) = watch::channel(Arc::new(reload.picture()));
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let desk = Desk::new(staff(&fleet, &force, &opened), tasks.clone());
+    let people = People::open(opened.config.clone(), &opened.vault, force.clone()).await?;
+    let desk = Desk::new(staff(&fleet, &force, &opened, people.clone()), tasks.clone());
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
+    let (memory, remembered) = watch::channel(Vec::new());
+    tasks.spawn(recollection::keep(state_dir, remembered));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
     let mut owner = tasks.spawn(owner.run());
@@ -99,11 +105,18 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
         tokio::select! {
             outcome = &mut owner => break outcome?,
             signal = signals.next() => obey(signal, &fleet, &force, &tasks).await,
-            Some(Upward::Ask { child, seq, body }) = said.recv() => desk.take(&fleet, child, seq, &body),
+            Some(upward) = said.recv() => match upward {
+                Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
+                Upward::Notices { body } => {
+                    tasks.spawn(notices::record(opened.config.clone(), body.to_vec()));
+                }
+                Upward::Memory { body } => drop(memory.send_replace(body.to_vec())),
+            },
             () = watchdog.feed() => {}
         }
     };
     stop.cancel();
+    drop(memory);
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
     opened.config.close().await;
@@ -112,10 +125,10 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened) -> Staff {
-    let Opened { config, usage, vault } = opened;
+fn staff(fleet: &Fleet, force: &Force, opened: &Opened, people: People) -> Staff {
+    let Opened { config, usage, .. } = opened;
     Staff {
-        people: People::new(config.clone(), vault.clone(), force.clone()),
+        people,
         record: Record::new(config.clone(), usage.clone()),
         processes: Processes::new(fleet.clone(), force.clone(), now()),
         probes: Probes::new(fleet.clone()),
@@ -130,8 +143,8 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>) {
+/// Says where it listens, once somebody answers there, and where the first user is made.
+async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -140,6 +153,7 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
     }
+    people.invite().await;
 }
 
 async fn obey(signal: Signal, fleet: &Fleet, force: &Force, tasks: &TaskTracker) {
