@@ -5,7 +5,8 @@
 //! asker    operators' questions to the supervisor; question: the supervisor's to us
 //! crew     threads and runtimes; each runs a shard
 //! shard    client connections and lanes of one runtime
-//! reception  every request: the admin API's or the client APIs'
+//! reception  every request: the console's, the admin API's or the client APIs'
+//! console  the pages of the web console, embedded
 //! admin    HTTP for operators, in front of the supervisor
 //! front    HTTP for apps: who, what, the retry loop, the answer
 //! web      what both need of HTTP
@@ -21,6 +22,7 @@
 mod admin;
 mod asker;
 mod child;
+mod console;
 mod crew;
 mod dry_run;
 mod front;

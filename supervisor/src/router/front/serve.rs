@@ -132,7 +132,7 @@ where
         identified.map_err(|failure| reject(failure, Extra::Nothing))
     };
     match found {
-        Found::Page(Page::Home) => Ok(pages::home(&parts.headers)),
+        Found::Page(Page::Home) => Ok(pages::home()),
         Found::Page(Page::Health) => Ok(pages::health()),
         Found::Page(Page::Ready) => Ok(pages::ready(shard)),
         Found::Models(_) => {

@@ -72,9 +72,9 @@ export function toSpec(form: ProviderForm, was: ProviderSpec): ProviderSpec {
   };
 }
 
-/** A number, or nothing. Sizes may carry a unit: 256M, 1GiB. */
-export function number(value: string): number | null {
-  const match = /^(-?\d+(?:\.\d+)?)\s*([kmg])?(i?b)?$/i.exec(value.trim());
+/** A number, or nothing. Sizes may carry a unit: 256M, 1GiB. Number fields hold numbers once they were typed in. */
+export function number(value: string | number | null | undefined): number | null {
+  const match = /^(-?\d+(?:\.\d+)?)\s*([kmg])?(i?b)?$/i.exec(String(value ?? '').trim());
   if (!match) return null;
   const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match[2] ?? '').toLowerCase()] ?? 1;
   return Math.round(Number(match[1]) * unit);

@@ -20,5 +20,5 @@ export function withParameters(changes: Record<string, string | number | null>):
 
 /** Goes there; typing into a filter replaces, choosing something can be undone with *back*. */
 export function setParameters(changes: Record<string, string | number | null>, replace = false): Promise<void> {
-  return goto(withParameters(changes), { replaceState: replace, keepFocus: true, noScroll: true });
+  return goto(withParameters(changes), { replace, reset: false });
 }
