@@ -130,7 +130,6 @@ export async function until(check: () => boolean | Promise<boolean>, why: () => 
 
 /** Without colours. */
 function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/\x1b\[[\d;]*m/g, '');
 }
 
@@ -157,7 +156,6 @@ export function guard(page: Page, stack: Stack): string[] {
 /** One stack for the tests of a file, set up unless they do that themselves. */
 export const test = base.extend<{ page: Page }, { bare: Stack; stack: Stack }>({
   bare: [
-    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const stack = await Stack.start();
       await use(stack);

@@ -58,7 +58,8 @@ pub(crate) fn serve(parts: &Parts) -> Option<Reply> {
         return Some(nothing());
     }
     let first = path.split('/').next().unwrap_or_default();
-    (PAGES.contains(&first) && wants_html(&parts.headers)).then(|| find(INDEX).map(|f| f.reply(&parts.headers)))?
+    (PAGES.contains(&first) && wants_html(&parts.headers))
+        .then(|| find(INDEX).map(|f| f.reply(&parts.headers)))?
 }
 
 fn find(path: &str) -> Option<&'static File> {
@@ -81,7 +82,8 @@ impl File {
     fn reply(&self, asked: &HeaderMap) -> Reply {
         let coding = Coding::of(asked);
         let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
-        let unchanged = known.flat_map(|v| v.split(',')).any(|v| v.trim().trim_start_matches("W/") == self.etag);
+        let unchanged =
+            known.flat_map(|v| v.split(',')).any(|v| v.trim().trim_start_matches("W/") == self.etag);
         let mut reply = Response::new(if unchanged { Full::default() } else { Full::new(self.body(coding)) });
         if unchanged {
             *reply.status_mut() = StatusCode::NOT_MODIFIED;

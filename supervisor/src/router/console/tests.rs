@@ -13,7 +13,10 @@ fn ask(path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
 }
 
 fn page(path: &str) -> Option<Reply> {
-    ask(path, &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-encoding", "gzip, deflate, br")])
+    ask(
+        path,
+        &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-encoding", "gzip, deflate, br")],
+    )
 }
 
 fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {

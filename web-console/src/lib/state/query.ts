@@ -10,7 +10,7 @@ export function parameter(name: string): string | null {
 
 /** The same address with these parameters changed; `null` takes one away. */
 export function withParameters(changes: Record<string, string | number | null>): string {
-  const url = new URL(page.url);
+  const url = new URL(page.url.href);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null || value === '') url.searchParams.delete(name);
     else url.searchParams.set(name, String(value));
