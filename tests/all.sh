@@ -16,6 +16,7 @@ as_root() {
 packages=""
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+command -v chromium >/dev/null || packages="$packages chromium"
 command -v setpriv >/dev/null || packages="$packages util-linux"
 if [ -n "$packages" ]; then
     say "Debian packages:$packages"
@@ -27,6 +28,9 @@ fi
 
 say "SDKs"
 tests/sdk/install.sh
+
+say "console: translations, types, lints, tests, bundle"
+tests/console.sh
 
 if ! cargo nextest --version >/dev/null 2>&1; then
     say "cargo-nextest"

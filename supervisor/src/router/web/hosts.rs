@@ -1,4 +1,4 @@
-//! Which names a loopback listener without keys answers to.
+//! Which names an open loopback listener answers to.
 //!
 //! A web page can make a browser call any address under a name of the page's own (DNS rebinding), and read the
 //! answer as its own. What is open because it is local therefore answers to local names only: addresses,
@@ -6,25 +6,29 @@
 
 use http::Uri;
 use http::header::{HOST, HeaderMap};
-use protocol::model::{Failure, FailureKind};
 use std::net::IpAddr;
 
 /// Top-level names that are never delegated (RFC 6761, RFC 6762, ICANN for `internal`).
 const LOCAL_DOMAINS: [&str; 5] = ["localhost", "local", "internal", "home.arpa", "test"];
 
+/// The request names a machine that may be another one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{name}` is no local name: without a key this address answers as localhost or by its IP address only"
+)]
+pub(crate) struct ForeignHost {
+    name: String,
+}
+
 /// The request names this machine, or nobody.
-pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Box<Failure>> {
+pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), ForeignHost> {
     // An absolute request target wins over the header (RFC 9112, 3.2.2).
     let named = uri.authority().map(|a| a.as_str()).or_else(|| headers.get(HOST)?.to_str().ok());
     let name = named.map_or("", bare);
     if is_local(name) {
         return Ok(());
     }
-    let message = format!(
-        "`{}` is no local name: without an API key this address answers as localhost or by its IP address only",
-        name.chars().take(100).collect::<String>()
-    );
-    Err(Box::new(Failure::new(FailureKind::Forbidden, message)))
+    Err(ForeignHost { name: name.chars().take(100).collect() })
 }
 
 /// Without the port.

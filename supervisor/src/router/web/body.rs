@@ -4,7 +4,6 @@
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
-use protocol::model::{Failure, FailureKind};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -24,18 +23,29 @@ pub(crate) struct Bounds {
     pub(crate) per_read: Duration,
 }
 
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the request body is larger than the limit of {0} bytes")]
+    TooLarge(u64),
+    #[error("the request body broke off")]
+    BrokenOff,
+    #[error("no byte of the request body came for {} s", .0.as_secs_f32())]
+    Silent(Duration),
+}
+
 /// Reads the whole body. A body that comes in one piece is not copied.
-pub(crate) async fn read<B>(body: &mut B, bounds: Bounds) -> Result<Bytes, Box<Failure>>
+pub(crate) async fn read<B>(body: &mut B, bounds: Bounds) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let declared = body.size_hint().lower();
     if declared > bounds.bytes {
-        return Err(too_large(bounds.bytes));
+        return Err(BodyError::TooLarge(bounds.bytes));
     }
     let Some(first) = next(body, bounds.per_read).await? else { return Ok(Bytes::new()) };
     if first.len() as u64 > bounds.bytes {
-        return Err(too_large(bounds.bytes));
+        return Err(BodyError::TooLarge(bounds.bytes));
     }
     if body.is_end_stream() {
         return Ok(first);
@@ -44,7 +54,7 @@ where
     whole.extend_from_slice(&first);
     while let Some(bytes) = next(body, bounds.per_read).await? {
         if (whole.len() + bytes.len()) as u64 > bounds.bytes {
-            return Err(too_large(bounds.bytes));
+            return Err(BodyError::TooLarge(bounds.bytes));
         }
         whole.extend_from_slice(&bytes);
     }
@@ -70,7 +80,7 @@ where
 }
 
 /// The next bytes; trailers are skipped.
-async fn next<B>(body: &mut B, per_read: Duration) -> Result<Option<Bytes>, Box<Failure>>
+async fn next<B>(body: &mut B, per_read: Duration) -> Result<Option<Bytes>, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -82,23 +92,10 @@ where
                     return Ok(Some(bytes));
                 }
             }
-            Ok(Some(Err(_))) => {
-                return Err(failure(FailureKind::InvalidRequest, "the request body broke off"));
-            }
-            Err(_) => {
-                let message = format!("no byte of the request body came for {} s", per_read.as_secs_f32());
-                return Err(failure(FailureKind::RequestTimeout, &message));
-            }
+            Ok(Some(Err(_))) => return Err(BodyError::BrokenOff),
+            Err(_) => return Err(BodyError::Silent(per_read)),
         }
     }
-}
-
-fn too_large(limit: u64) -> Box<Failure> {
-    failure(FailureKind::TooLarge, &format!("the request body is larger than the limit of {limit} bytes"))
-}
-
-fn failure(kind: FailureKind, message: &str) -> Box<Failure> {
-    Box::new(Failure::new(kind, message))
 }
 
 #[cfg(test)]
@@ -129,7 +126,7 @@ mod tests {
             let read = read(&mut chunks(&sizes), BOUNDS).await;
             match (read, expected) {
                 (Ok(bytes), Ok(len)) => assert_eq!(bytes.len(), len, "{sizes:?}"),
-                (Err(f), Err(())) => assert_eq!(f.kind, FailureKind::TooLarge, "{sizes:?}"),
+                (Err(error), Err(())) => assert_eq!(error, BodyError::TooLarge(10), "{sizes:?}"),
                 (read, _) => panic!("{sizes:?}: {read:?}"),
             }
         }
@@ -138,7 +135,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_a_timeout() {
         let mut body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
-        assert_eq!(read(&mut body, BOUNDS).await.unwrap_err().kind, FailureKind::RequestTimeout);
+        assert_eq!(read(&mut body, BOUNDS).await.unwrap_err(), BodyError::Silent(BOUNDS.per_read));
         discard(&mut body).await;
     }
 }
