@@ -1,8 +1,6 @@
 //! Makes the table of the console's files that are embedded in the executable, from `web-console/dist`. Needs no
 //! Node: the bundle is committed, and a test and CI see to it that it is what its sources give.
 
-#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

@@ -108,7 +108,7 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk = Desk::new(staff(&fleet, &force, &opened, processes, people.clone()), tasks.clone());
+    let desk = Desk::new(staff(&fleet, &opened, processes, people.clone()), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
@@ -148,7 +148,7 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes, people: People) -> Staff {
+fn staff(fleet: &Fleet, opened: &Opened, processes: Processes, people: People) -> Staff {
     let Opened { config, usage, .. } = opened;
     Staff {
         people,

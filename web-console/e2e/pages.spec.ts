@@ -63,7 +63,7 @@ for (const [language, theme, width] of [
       page.on('request', (r) => {
         const path = new URL(r.url()).pathname;
         // Who is signed in is remembered, and confirmed after the page is drawn; streams are no questions.
-        if (path.startsWith('/api/v1') && path !== '/api/v1/auth/me' && r.resourceType() === 'fetch') asked.push(path);
+        if (path.startsWith('/api/v1') && path !== '/api/v1/auth/me' && path !== '/api/v1/status' && r.resourceType() === 'fetch') asked.push(path);
       });
       for (const path of PAGES) {
         asked = [];

@@ -30,6 +30,8 @@ function policy(html) {
     "default-src 'none'",
     `script-src 'self' ${scripts.join(' ')}`.trim(),
     "style-src 'self'",
+    // What hides SvelteKit's announcer of new pages from eyes.
+    "style-src-attr 'unsafe-hashes' 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='",
     "img-src 'self' data:",
     "font-src 'self'",
     "connect-src 'self'",

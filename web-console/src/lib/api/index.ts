@@ -9,7 +9,7 @@ export type * from './types.ts';
 const seg = encodeURIComponent;
 const list = <X>(path: string, query?: Query, signal?: AbortSignal) => ask<T.List<X>>(path, { query: query ?? {}, signal });
 const get = <X>(path: string, query?: Query) => ask<X>(path, { query: query ?? {} });
-const post = <X = T.Changed>(path: string, body: unknown = {}) => ask<X>(path, { method: 'POST', body });
+const post = <X = T.Changed>(path: string, body?: unknown) => ask<X>(path, { method: 'POST', body });
 const put = (path: string, body: unknown, version: number) => ask<T.Changed>(path, { method: 'PUT', body, version });
 const del = (path: string, version = 0) => ask<T.Changed>(path, { method: 'DELETE', version });
 

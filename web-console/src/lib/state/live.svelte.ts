@@ -167,12 +167,14 @@ class Live {
     try {
       const status = await system.status();
       if (!this.asking) return;
+      // What pages read just before the first answer is not old yet.
+      const follows = this.state === 'asking';
       this.seen = Date.now();
       this.state = 'asking';
       const tick = tickOf(status, this.seen);
       this.remember(tick);
       this.tick = tick;
-      this.gaps.forEach((tell) => tell());
+      if (follows) this.gaps.forEach((tell) => tell());
     } catch {
       if (this.asking && this.state === 'asking') this.state = 'stale';
     }
