@@ -9,4 +9,6 @@ mod golden;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod traps;

@@ -39,7 +39,9 @@ mod replay {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
         let mut tried = 0;
         for folder in files(&fixtures) {
-            let subject = subject::named(folder.file_name().unwrap().to_str().unwrap()).unwrap();
+            let Some(subject) = subject::named(folder.file_name().unwrap().to_str().unwrap()) else {
+                continue;
+            };
             for file in files(&folder) {
                 let text = std::fs::read(&file).unwrap();
                 let kind: &[&[u8]] = match file.to_str().unwrap() {

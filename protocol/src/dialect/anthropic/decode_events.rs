@@ -35,7 +35,7 @@ impl Decoder {
         let Some(content) = &message.content else { return Err(bad_answer("it has no `content`")) };
         let mut out = Vec::new();
         for (index, raw) in content.iter().enumerate() {
-            let block: Block<'_> = serde_json::from_str(raw.get()).map_err(bad_answer)?;
+            let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else { continue };
             let key = index as PartKey;
             self.block(key, block, raw.get(), &mut out);
             self.close(key, &mut out);
