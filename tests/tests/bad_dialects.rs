@@ -132,6 +132,10 @@ async fn every_mistake(voice: &Voice, client: &Client) -> Result<()> {
         ),
     ];
     for (case, method, path, content_type, body, status, words) in table {
+        // Ollama reads JSON whatever it is called, and people's scripts rely on it.
+        if case == "wrong type" && voice.dialect == Dialect::Ollama {
+            continue;
+        }
         let reply = send(client, method, &path, content_type, body).await?;
         voice.assert(case, &reply, status, words);
     }

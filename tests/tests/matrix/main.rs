@@ -54,11 +54,15 @@ fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk")
 }
 
-/// One provider of each dialect.
+/// One provider of each dialect. A model that fails has a health of its own only when it is listed: so those that fail
+/// by intent are, for each client.
 async fn scene() -> Result<Scene> {
+    let failing = |case: &str| CLIENTS.map(|(client, _)| format!("{case}.{case}.{}", client.name()));
+    let failing: Vec<String> = ["limited", "broken"].iter().flat_map(|case| failing(case)).collect();
+    let models: Vec<&str> = player::FIXTURES.into_iter().chain(failing.iter().map(String::as_str)).collect();
     let mut cast = Cast::new()?;
     for dialect in Dialect::ALL {
-        cast = cast.player(dialect, &player::FIXTURES).await?;
+        cast = cast.player(dialect, &models).await?;
     }
     cast.start().await
 }
