@@ -1,12 +1,11 @@
-import { enter, expect, test, until } from './stack.ts';
+import { enter, expect, FILE_KEY, test, until } from './stack.ts';
 
 test('a live page outlives its router', async ({ page, stack, context }) => {
   await enter(context, stack);
-  const key = await stack.addApp('watched');
   await page.goto(`${stack.url}/monitoring/requests`);
   await expect(page.locator('[data-live=live]')).toBeVisible();
-  await stack.call(key, 'quick');
-  await expect(page.locator('tr[data-call]').first()).toContainText('watched');
+  await stack.call(FILE_KEY, 'quick');
+  await expect(page.locator('tr[data-call]').first()).toContainText('team');
 
   // The mark may stand for less time than a look takes: it is noted as it appears.
   await page.evaluate(() => {
@@ -23,15 +22,14 @@ test('a live page outlives its router', async ({ page, stack, context }) => {
   await expect(page.locator('[data-live=live]')).toBeVisible({ timeout: 15_000 });
 
   const rows = await page.locator('tr[data-call]').count();
-  await stack.call(key, 'broken');
+  await stack.call(FILE_KEY, 'broken');
   await expect.poll(() => page.locator('tr[data-call]').count()).toBeGreaterThan(rows);
 });
 
 test('a call and why it went there', async ({ page, stack, context }) => {
   await enter(context, stack);
-  const key = await stack.addApp('asked');
-  await stack.call(key, 'broken');
-  await page.goto(`${stack.url}/monitoring/requests?app=asked`);
+  await stack.call(FILE_KEY, 'broken');
+  await page.goto(`${stack.url}/monitoring/requests?app=team&failed=true`);
   await page.locator('tr[data-call] a').first().click();
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByText('main/broken').first()).toBeVisible();

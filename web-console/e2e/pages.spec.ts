@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import { mkdirSync } from 'node:fs';
-import { enter, expect, guard, test, type Stack } from './stack.ts';
+import { enter, expect, FILE_KEY, guard, test, type Stack } from './stack.ts';
 
 const PAGES = [
   '/',
@@ -12,11 +12,11 @@ const PAGES = [
   '/providers/main?tab=calls',
   '/providers/main?tab=settings',
   '/apps',
-  '/apps/shown',
-  '/apps/shown?tab=routing',
-  '/apps/shown?tab=limits',
-  '/apps/shown?tab=connect',
-  '/apps/shown?tab=settings',
+  '/apps/team',
+  '/apps/team?tab=routing',
+  '/apps/team?tab=limits',
+  '/apps/team?tab=connect',
+  '/apps/team?tab=settings',
   '/models',
   '/models?tab=aliases',
   '/monitoring?range=1h',
@@ -36,11 +36,7 @@ const PAGES = [
 const shots = process.env.SCREENSHOTS;
 
 async function traffic(stack: Stack): Promise<void> {
-  const apps = await stack.ask<{ items: { spec: { name: string } }[] }>('GET', '/apps');
-  if (apps.items.some((a) => a.spec.name === 'shown')) return;
-  const key = await stack.addApp('shown');
-  await stack.ask('PUT', '/aliases/fast', { spec: { name: 'fast', candidates: [{ provider: 'main', model: 'quick' }] } });
-  for (const model of ['quick', 'quick', 'fast', 'broken']) await stack.call(key, model, model === 'fast');
+  for (const model of ['quick', 'quick', 'broken']) await stack.call(FILE_KEY, model, model === 'quick');
 }
 
 for (const [language, theme, width] of [

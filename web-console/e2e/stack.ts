@@ -9,6 +9,8 @@ import { Upstream } from './upstream.ts';
 
 export { expect } from '@playwright/test';
 export const ADMIN = { user: 'ada', password: 'correct horse battery' };
+/** Of the app that is in the file. */
+export const FILE_KEY = 'team-key-0123456789abcdef';
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 function executable(): string {
@@ -26,10 +28,33 @@ export class Stack {
 
   private constructor(readonly upstream: Upstream) {}
 
+  private file(name: string, text: string): void {
+    writeFileSync(join(this.dir, name), `${text}\n`, { mode: 0o600 });
+  }
+
+  /** One provider and one app that are in the file: read-only for the console. */
+  private configuration(): string {
+    return [
+      '[server]',
+      'listen = "127.0.0.1:0"',
+      '[[providers]]',
+      'name = "main"',
+      'preset = "openai"',
+      `base_url = "${this.upstream.url}"`,
+      `key = { file = "${join(this.dir, 'provider.key')}" }`,
+      'models = ["quick", "slow", "broken"]',
+      '[[apps]]',
+      'name = "team"',
+      `keys = [{ file = "${join(this.dir, 'app.key')}" }]`
+    ].join('\n');
+  }
+
   static async start(): Promise<Stack> {
     const stack = new Stack(await Upstream.start());
     const config = join(stack.dir, 'llm-link.toml');
-    writeFileSync(config, '[server]\nlisten = "127.0.0.1:0"\n');
+    stack.file('provider.key', 'sk-good');
+    stack.file('app.key', FILE_KEY);
+    stack.file('llm-link.toml', stack.configuration());
     const child = spawn(executable(), ['serve', '--config', config, '--state-dir', join(stack.dir, 'state')], {
       env: { PATH: process.env.PATH, HOME: stack.dir, XDG_RUNTIME_DIR: stack.dir, LANG: 'C.UTF-8' },
       stdio: ['ignore', 'pipe', 'pipe']
@@ -166,7 +191,6 @@ export const test = base.extend<{ page: Page }, { bare: Stack; stack: Stack }>({
   stack: [
     async ({ bare }, use) => {
       await bare.setUp();
-      await bare.addProvider('main');
       await use(bare);
     },
     { scope: 'worker' }
