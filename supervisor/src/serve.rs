@@ -104,14 +104,15 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    let people = People::open(opened.config.clone(), &opened.vault, force.clone()).await?;
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk = Desk::new(staff(&fleet, &force, &opened, processes), tasks.clone());
+    let desk = Desk::new(staff(&fleet, &opened, processes, people.clone()), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let (memory, remembered) = watch::channel(Vec::new());
@@ -147,10 +148,10 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes) -> Staff {
-    let Opened { config, usage, vault } = opened;
+fn staff(fleet: &Fleet, opened: &Opened, processes: Processes, people: People) -> Staff {
+    let Opened { config, usage, .. } = opened;
     Staff {
-        people: People::new(config.clone(), vault.clone(), force.clone()),
+        people,
         record: Record::new(config.clone(), usage.clone()),
         processes,
         probes: Probes::new(fleet.clone()),
@@ -165,8 +166,8 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>) {
+/// Says where it listens, once somebody answers there, and where the first user is made.
+async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -175,6 +176,7 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
     }
+    people.invite().await;
 }
 
 async fn obey(signal: Signal, fleet: &Fleet, force: &Force, upgrade: &Arc<Upgrade>, tasks: &TaskTracker) {

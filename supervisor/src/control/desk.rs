@@ -122,7 +122,8 @@ impl Staff {
             | R::Reload
             | R::Upgrade
             | R::Shutdown) => self.processes.answer(request).await,
-            request @ (R::Setup { .. }
+            request @ (R::SetupState
+            | R::Setup { .. }
             | R::SetupLink
             | R::Login { .. }
             | R::Refresh { .. }

@@ -51,6 +51,10 @@ fn write(reply: &ControlReply, sheet: &mut Sheet<'_>) {
         R::Apps(apps) => app::list(apps, sheet),
         R::App(one) => app::one(one, sheet),
         R::DryRun(report) => app::dry_run(report, sheet),
+        R::SetupState(state) => sheet.say(match state.needed {
+            true => "nobody can log in yet: `llm-link setup-link` shows how",
+            false => "somebody can log in",
+        }),
         R::SetupLink(link) => people::setup_link(link, sheet),
         // Only logins over HTTP are granted anything.
         R::Granted(grant) => people::person(&grant.person, sheet),
