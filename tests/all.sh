@@ -27,6 +27,7 @@ fi
 
 say "SDKs"
 tests/sdk/install.sh
+tests/schema/install.sh
 
 if ! cargo nextest --version >/dev/null 2>&1; then
     say "cargo-nextest"
