@@ -23,10 +23,14 @@ pub(crate) async fn receive<B>(shard: &Arc<Shard>, entrance: Entrance, request: 
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if !admin::owns(request.uri().path()) {
+    let path = request.uri().path();
+    if !path.starts_with(admin::BASE) || !admin::owns(path) {
         return serve(shard, entrance.listener, request).await;
     }
     let snapshot = shard.shared.snapshot();
+    if !snapshot.serves_admin(entrance.listener) {
+        return serve(shard, entrance.listener, request).await;
+    }
     let visit = Visit {
         peer: entrance.peer,
         local_names_only: snapshot.door(entrance.listener) == Door::Local,
