@@ -10,15 +10,15 @@ mod reload;
 mod sockets;
 
 use crate::cli::{Source, out};
-use crate::control::{Desk, Force, Probes, Processes, SOCKET, Staff, now, socket};
+use crate::control::{Changes, Desk, Force, Keyring, Means, Probes, Processes, SOCKET, Staff, now, socket};
 use crate::fleet::{Fleet, Outcome, Owner, StopMode, Upward};
 use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
 use crate::logging;
 use crate::people::People;
 use crate::record::Record;
-use crate::settings::{Account, Host, Settings, load};
+use crate::settings::{Account, Base, Host, Settings, load};
 use ground::Ground;
-use keeper::Keeper;
+use keeper::{Keeper, Shelf};
 use open::Opened;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
@@ -39,15 +39,15 @@ const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Runs the whole system until it is told to stop. On the main thread.
 pub(crate) fn run(source: Source, account: Account) -> ExitCode {
     let loaded = load(&source.origin, &source.overrides, &Host, account);
-    let settings = match loaded.outcome {
-        Ok(settings) => settings,
+    let (base, settings) = match loaded.outcome {
+        Ok(loaded) => loaded,
         Err(mistakes) => {
             drop(write!(out::stderr(), "{mistakes}"));
             return ExitCode::from(crate::cli::EXIT_CONFIGURATION);
         }
     };
     logging::start(&settings.log.filter, settings.log.format);
-    match live(source, account, settings, loaded.watch) {
+    match live((source, account), base, settings) {
         Ok(Outcome::Stopped) => ExitCode::SUCCESS,
         Ok(Outcome::Escalated(_)) => ExitCode::FAILURE,
         Err(error) => {
@@ -57,27 +57,24 @@ pub(crate) fn run(source: Source, account: Account) -> ExitCode {
     }
 }
 
-fn live(
-    source: Source,
-    account: Account,
-    settings: Settings,
-    watch: Vec<std::path::PathBuf>,
-) -> anyhow::Result<Outcome> {
+fn live(origin: (Source, Account), base: Base, settings: Settings) -> anyhow::Result<Outcome> {
     // First of all: what the service manager passed on has numbers that anything else could be given.
     let activated = lifecycle::activated()?;
     ground::harden();
     ground::widen();
-    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ground = Ground::lay(&settings, activated)?;
         let opened = open::open(&settings).await?;
-        let reload = Reload::new(source, account, settings, watch, ground)?;
-        serve(reload, opened).await
+        let keyring = Keyring::default();
+        let mut shelf = Shelf { store: opened.config.clone(), vault: opened.vault.clone(), keyring };
+        let (snapshot, stored) = shelf.read().await?;
+        let reload = Reload::new(origin, base, ground, (snapshot, &stored))?;
+        serve(reload, shelf, opened).await
     })
 }
 
-async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
+async fn serve(reload: Reload, shelf: Shelf, opened: Opened) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let (upward, mut said) = mpsc::channel(UPWARD);
@@ -90,7 +87,7 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
     let desk = Desk::new(staff(&fleet, &force, &opened), tasks.clone());
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
-    let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
+    let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
@@ -114,12 +111,17 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
 /// Those who answer operators.
 fn staff(fleet: &Fleet, force: &Force, opened: &Opened) -> Staff {
     let Opened { config, usage, vault } = opened;
-    Staff {
-        people: People::new(config.clone(), vault.clone(), force.clone()),
-        record: Record::new(config.clone(), usage.clone()),
-        processes: Processes::new(fleet.clone(), force.clone(), now()),
+    let means = Means {
+        store: config.clone(),
+        vault: vault.clone(),
+        force: force.clone(),
+        changes: Changes::new(config.clone(), force.clone(), fleet.clone()),
         probes: Probes::new(fleet.clone()),
-    }
+    };
+    let people = People::new(config.clone(), vault.clone(), force.clone());
+    let record = Record::new(config.clone(), usage.clone());
+    let processes = Processes::new(fleet.clone(), force.clone(), now());
+    Staff::new(people, record, processes, &means, fleet)
 }
 
 /// Ends a task that would go on for ever.

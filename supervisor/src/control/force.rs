@@ -1,12 +1,15 @@
 //! The configuration in force as everyone sees it, and the way to put another one there. The composition root
 //! keeps it (it owns the file's side, the sockets and the fleet's specification); this is the handle.
 
+use super::Check;
+use crate::settings::Settings;
+use crate::store::snapshot::Snapshot;
 use protocol::control::{ListenerStatus, Refusal, RefusalKind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What is in force.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Picture {
     pub(crate) epoch: u64,
     /// Where the file's side comes from: a path, or what stands in for one.
@@ -14,6 +17,12 @@ pub(crate) struct Picture {
     /// Why the last reading of the file was rejected; its side is older then.
     pub(crate) reload_error: Option<String>,
     pub(crate) listeners: Vec<ListenerStatus>,
+    /// Both sides, resolved.
+    pub(crate) settings: Arc<Settings>,
+    /// What was stored then.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Whether a change of it could be put in force.
+    pub(crate) check: Check,
 }
 
 /// What the keeper is told. Answered with the epoch now in force.
@@ -42,7 +51,6 @@ impl Force {
     }
 
     /// Puts what is stored in force; answers when the processes have been told.
-    #[expect(dead_code, reason = "what is stored is not in force yet")]
     pub(crate) async fn refresh(&self) -> Result<u64, Refusal> {
         self.order(ForceOrder::Refresh).await
     }

@@ -8,6 +8,7 @@ use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
+use super::progress::Progress;
 use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
@@ -42,6 +43,11 @@ pub(crate) struct Owner {
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
     announce: watch::Sender<Announcement>,
+    pub(super) progress: watch::Sender<Progress>,
+    /// A configuration that is in no routing revision yet.
+    pub(super) unmarked: Option<u64>,
+    /// The newest configuration and the routing revision that has it.
+    pub(super) mark: (u64, u64),
 }
 
 impl Owner {
@@ -50,6 +56,7 @@ impl Owner {
         let (events, heard) = mpsc::channel(256);
         let (orders, ordered) = mpsc::channel(64);
         let (announce, announced) = watch::channel(Announcement::Starting);
+        let (progress, progressed) = watch::channel(Progress::default());
         let mut shell = Shell {
             grounds,
             alarms: Alarms::default(),
@@ -73,9 +80,12 @@ impl Owner {
             events: heard,
             orders: ordered,
             announce,
+            progress,
+            unmarked: None,
+            mark: (0, 0),
         };
         owner.adopt(spec);
-        (owner, Fleet { orders, announced })
+        (owner, Fleet { orders, announced, progressed })
     }
 
     /// Runs the fleet until it has stopped and every process is reaped. On the main thread only.
@@ -190,6 +200,7 @@ impl Owner {
                 break;
             }
         }
+        self.report();
         if self.tree.router.active.machine.is_serving() {
             self.announce.send_if_modified(|now| {
                 std::mem::replace(now, Announcement::Serving) == Announcement::Starting
@@ -203,6 +214,9 @@ impl Owner {
         if std::mem::take(&mut self.dirty) {
             self.routing.rebuild(&self.tree);
             let revision = self.routing.revision();
+            if let Some(epoch) = self.unmarked.take() {
+                self.mark = (epoch, revision);
+            }
             for leaving in
                 self.tree.slots_mut().flat_map(Slot::members_mut).filter_map(|m| m.leaving.as_mut())
             {
@@ -242,18 +256,18 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
             Some(Input::Sandboxed(report))
         }
         FromChild::Ready { epoch: _ } => {
-            member.acked = member.sent;
+            (member.acked, member.refused) = (member.sent, None);
             tracing::info!(name = %member.name(), generation = member.generation, "ready");
             Some(Input::Ready)
         }
         FromChild::Acked { epoch } => {
-            member.acked = member.acked.max(epoch);
+            (member.acked, member.refused) = (member.acked.max(epoch), None);
             None
         }
         FromChild::Rejected { epoch, reason } => {
             let (name, generation) = (member.name(), member.generation);
             tracing::error!(%name, generation, epoch, "configuration refused: {reason}");
-            member.acked = member.acked.max(epoch);
+            (member.acked, member.refused) = (member.acked.max(epoch), Some(reason.clone()));
             Some(Input::Rejected(reason))
         }
         FromChild::Pong(pulse) => {

@@ -13,7 +13,6 @@ pub(crate) struct Actor {
     pub(crate) name: String,
     /// Where the question came from: address and request id.
     pub(crate) origin: String,
-    #[expect(dead_code, reason = "only the command line asks, and it may do everything")]
     pub(crate) permissions: Vec<Permission>,
 }
 
@@ -46,6 +45,11 @@ impl Actor {
             origin: String::new(),
             permissions: Permission::ALL.to_vec(),
         }
+    }
+
+    /// A configuration file.
+    pub(crate) fn file(origin: &str) -> Actor {
+        Actor { kind: ActorKind::File, name: origin.to_owned(), ..Actor::system() }
     }
 
     /// What is written beside a change it makes.

@@ -4,7 +4,7 @@
 use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
-use crate::settings::Settings;
+use crate::settings::{Mistakes, Settings};
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
@@ -64,6 +64,8 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
         VaultError::Store(error) => store(error),
         _other => false,
     };
-    let for_good = error.downcast_ref().is_some_and(store) || error.downcast_ref().is_some_and(vault);
+    let mistakes = error.downcast_ref::<Mistakes>().is_some();
+    let for_good =
+        mistakes || error.downcast_ref().is_some_and(store) || error.downcast_ref().is_some_and(vault);
     if for_good { EXIT_CONFIGURATION } else { 1 }
 }
