@@ -4,8 +4,10 @@
 mod directory;
 mod ground;
 mod keeper;
+mod notices;
 mod open;
 mod plan;
+mod recollection;
 mod reload;
 mod sockets;
 
@@ -78,6 +80,7 @@ async fn serve(reload: Reload, shelf: Shelf, opened: Opened) -> anyhow::Result<O
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let (upward, mut said) = mpsc::channel(UPWARD);
+    let state_dir = reload.settings.server.directories.state.clone();
     let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, upward), reload.spec());
     let (orders, ordered) = mpsc::channel(keeper::ORDERS);
     let (picture, pictured) = watch::channel(Arc::new(reload.picture()));
@@ -89,6 +92,8 @@ async fn serve(reload: Reload, shelf: Shelf, opened: Opened) -> anyhow::Result<O
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
     let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
+    let (memory, remembered) = watch::channel(Vec::new());
+    tasks.spawn(recollection::keep(state_dir, remembered));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
     let mut owner = tasks.spawn(owner.run());
@@ -96,11 +101,19 @@ async fn serve(reload: Reload, shelf: Shelf, opened: Opened) -> anyhow::Result<O
         tokio::select! {
             outcome = &mut owner => break outcome?,
             signal = signals.next() => obey(signal, &fleet, &force, &tasks).await,
-            Some(Upward::Ask { child, seq, body }) = said.recv() => desk.take(&fleet, child, seq, &body),
+            Some(upward) = said.recv() => match upward {
+                Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
+                Upward::Key { provider, news } => force.key_news(provider, news),
+                Upward::Notices { body } => {
+                    tasks.spawn(notices::record(opened.config.clone(), body.to_vec()));
+                }
+                Upward::Memory { body } => drop(memory.send_replace(body.to_vec())),
+            },
             () = watchdog.feed() => {}
         }
     };
     stop.cancel();
+    drop(memory);
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
     opened.config.close().await;

@@ -139,7 +139,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a key")),
-                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -179,7 +179,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Configure { .. } | ToChild::Resume => {}
-                ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -188,11 +188,19 @@ impl Life<'_> {
     async fn obey(&mut self, mut epoch: u64, desk: &Arc<Desk>) -> Result<(), LifeError> {
         let mut heart = Heart::start();
         let (replies, mut replied) = mpsc::channel(8);
+        let mut key_news = desk.provider.key_news();
         let mut drained: Option<tokio::task::JoinHandle<()>> = None;
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
                 () = heart.beat() => continue,
+                Ok(()) = key_news.changed() => {
+                    let news = *key_news.borrow_and_update();
+                    if let Some(news) = news {
+                        self.tell(FromChild::Key(news)).await?;
+                    }
+                    continue;
+                }
                 Some((seq, reply)) = replied.recv() => {
                     self.reply(seq, &reply).await?;
                     continue;
@@ -227,7 +235,7 @@ impl Life<'_> {
                 }
                 ToChild::Shutdown => return Ok(()),
                 ToChild::Ask { seq } => desk.question(seq, received.body.to_vec(), &replies),
-                ToChild::Answer { .. } => {}
+                ToChild::Answer { .. } | ToChild::Recall => {}
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a second key")),
             }
         }

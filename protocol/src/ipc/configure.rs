@@ -5,7 +5,7 @@ mod app;
 mod catalogue;
 mod limits;
 
-pub use app::{App, AppKey, AppRoute, Conditions, Hold, Retry, RouteStep, Rule};
+pub use app::{App, AppKey, AppRoute, Conditions, Hedge, Hold, Retry, RouteStep, Rule};
 pub use catalogue::{Alias, Candidate, ModelEntry, Price};
 pub use limits::{Budget, Budgets, Limits, Money, Rates};
 

@@ -39,6 +39,9 @@ pub enum ToChild {
     Ask {
         seq: u64,
     },
+    /// To a router, before or after its configuration: what its predecessors knew. Body: JSON of
+    /// [`super::notice::Memory`].
+    Recall,
 }
 
 /// Child → supervisor.
@@ -74,6 +77,23 @@ pub enum FromChild {
     Answer {
         seq: u64,
     },
+    /// From the router: what happened. Body: JSON list of [`super::notice::Notice`].
+    Notices,
+    /// From the router: what the next one must know. Body: JSON of [`super::notice::Memory`].
+    Memory,
+    /// From a worker: what the provider thinks of its key, when that changes.
+    Key(KeyNews),
+}
+
+/// What a provider thinks of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyNews {
+    /// A call with it was answered.
+    Worked,
+    /// Too much was asked with it, or its credit is used up; it is of use again after that time, if that is known.
+    Exhausted { retry_after_ms: Option<u64> },
+    /// It is not accepted.
+    Refused,
 }
 
 /// How a child is doing, once a second.

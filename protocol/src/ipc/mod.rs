@@ -35,6 +35,7 @@ pub mod configure;
 pub mod control;
 pub mod frame;
 pub mod mux;
+pub mod notice;
 pub mod question;
 
 /// Protocol versions this build speaks.

@@ -10,7 +10,7 @@ use crate::store::snapshot::Snapshot;
 use crate::store::words::AppId;
 use protocol::control::app::{AppKeyView, AppLimits, AppSpec, AppView};
 use protocol::control::record::Source;
-use protocol::control::route::{Condition, Hedge, Hold, RetryRule, RouteSpec, Rule, Step};
+use protocol::control::route::{Condition, RetryRule, RouteSpec, Step};
 use protocol::ipc::configure as ipc;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,13 +122,7 @@ fn route(app: &ipc::App) -> RouteSpec {
     let (route, retry, hold) = (&app.route, app.retry, app.hold);
     let steps = |steps: &[ipc::RouteStep]| steps.iter().map(step).collect();
     RouteSpec {
-        rule: match route.rule.unwrap_or_default() {
-            ipc::Rule::Priority => Rule::Priority,
-            ipc::Rule::RoundRobin => Rule::RoundRobin,
-            ipc::Rule::Weighted => Rule::Weighted,
-            ipc::Rule::LeastConnections => Rule::LeastConnections,
-            ipc::Rule::Latency => Rule::Latency,
-        },
+        rule: route.rule.unwrap_or_default(),
         candidates: steps(&route.candidates),
         fallback: steps(&route.fallback),
         retry: RetryRule {
@@ -139,13 +133,9 @@ fn route(app: &ipc::App) -> RouteSpec {
             on_timeout: Some(retry.after_timeout),
         },
         sticky_header: route.sticky.clone(),
-        hedge: Hedge { enabled: app.hedge, after_ms: None },
+        hedge: app.hedge,
         continuation: app.continuation,
-        hold: Hold {
-            chunks: hold.chunks,
-            bytes: u32::try_from(hold.bytes).unwrap_or(u32::MAX),
-            ms: u32::try_from(hold.ms).unwrap_or(u32::MAX),
-        },
+        hold,
     }
 }
 

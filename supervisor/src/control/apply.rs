@@ -10,13 +10,14 @@ use crate::people::Actor;
 use crate::settings::{SpotKind, check_setting};
 use crate::store::app_keys::NewAppKey;
 use crate::store::error::{Mistake, Object};
+use crate::store::words::AppId;
 use crate::store::{Edit, ProviderKeyId, SecretPlace, StoreError, UnixMs};
 use crate::vault::Vault;
 use protocol::control::answer::Now;
 use protocol::control::document::{AppEntry, AppKeyEntry, Difference, Document, KeyEntry, ProviderEntry};
 use protocol::control::provider::KeyValue;
 use protocol::control::{ControlReply, FieldError, Refusal, RefusalKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A document that is to be what is stored.
@@ -124,7 +125,9 @@ fn write(edit: &mut Edit<'_>, vault: &Vault, document: &Document, keys: &NewKeys
     for alias in &document.aliases {
         save_alias(edit, alias, expect(None))?;
     }
-    document.apps.iter().try_for_each(|entry| write_app(edit, entry))
+    let live = edit.live_app_keys(now())?;
+    let live: BTreeSet<_> = live.into_iter().map(|key| (key.app_id, key.hash)).collect();
+    document.apps.iter().try_for_each(|entry| write_app(edit, entry, &live))
 }
 
 fn write_provider(
@@ -182,7 +185,11 @@ fn write_provider(
     Ok(())
 }
 
-fn write_app(edit: &mut Edit<'_>, entry: &AppEntry) -> Result<(), StoreError> {
+fn write_app(
+    edit: &mut Edit<'_>,
+    entry: &AppEntry,
+    live: &BTreeSet<(AppId, [u8; 32])>,
+) -> Result<(), StoreError> {
     let id = match edit.app_named(&entry.spec.name) {
         Ok(found) => edit.update_app(found.id, expect(None), &entry.spec)?.id,
         Err(StoreError::NotFound { .. }) => edit.create_app(&entry.spec)?.id,
@@ -191,10 +198,9 @@ fn write_app(edit: &mut Edit<'_>, entry: &AppEntry) -> Result<(), StoreError> {
     if let Some(route) = &entry.route {
         edit.set_route(id, expect(None), route)?;
     }
-    let live = edit.live_app_keys(now())?;
     for key in &entry.keys {
         let hash = hash(key)?;
-        if live.iter().any(|found| found.app_id == id && found.hash == hash) {
+        if live.contains(&(id, hash)) {
             continue;
         }
         let prefix: String = key.prefix.chars().take(12).collect();

@@ -87,10 +87,13 @@ fn providers(picture: &Picture, values: &mut Vec<EffectiveValue>) {
     }
 }
 
+/// Values by the names of their things.
+type Named = Vec<(String, Value)>;
+
 /// Aliases and apps, one value each.
 fn things(picture: &Picture, kind: SpotKind, values: &mut Vec<EffectiveValue>) {
     let (settings, snapshot) = (&picture.settings, &picture.snapshot);
-    let (list, used, stored): (_, Vec<(String, Value)>, Vec<(String, Value)>) = match kind {
+    let (list, used, stored): (_, Named, Named) = match kind {
         SpotKind::Alias => (
             "aliases",
             settings.aliases.iter().map(|alias| (alias.name.clone(), shown(alias))).collect(),

@@ -5,6 +5,7 @@ use super::Check;
 use crate::settings::Settings;
 use crate::store::snapshot::Snapshot;
 use protocol::control::{ListenerStatus, Refusal, RefusalKind};
+use protocol::ipc::control::KeyNews;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -29,6 +30,8 @@ pub(crate) struct Picture {
 pub(crate) enum ForceOrder {
     /// Put in force what is stored now.
     Refresh(oneshot::Sender<Result<u64, Refusal>>),
+    /// What a provider thinks of the key its worker has.
+    Key { provider: String, news: KeyNews },
     /// Read the file again, whole or not at all.
     Reload(oneshot::Sender<Result<u64, Refusal>>),
 }
@@ -58,6 +61,14 @@ impl Force {
     /// Reads the configuration file again and puts it in force; on a mistake everything stays as it was.
     pub(crate) async fn reload(&self) -> Result<u64, Refusal> {
         self.order(ForceOrder::Reload).await
+    }
+
+    /// A provider has an opinion of the key its worker has. When nobody has time it is lost: the next call says it
+    /// again, in another generation at the latest.
+    pub(crate) fn key_news(&self, provider: String, news: KeyNews) {
+        if self.orders.try_send(ForceOrder::Key { provider, news }).is_err() {
+            tracing::warn!("what a provider thinks of its key was not noted: too much waits already");
+        }
     }
 
     async fn order(

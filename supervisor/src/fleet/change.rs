@@ -74,7 +74,8 @@ impl Owner {
             return match &mut slot.successor {
                 // It is on its way already.
                 Some(next) if next.fingerprint() == work.fingerprint() => next.retool(work),
-                _ if slot.spurned.as_deref() == work.fingerprint() => slot.awaits = Some(epoch),
+                // It has failed already, which whoever wanted it was told.
+                _ if slot.spurned.as_deref() == work.fingerprint() => {}
                 _ => {
                     slot.awaits = Some(epoch);
                     self.replace(&name, work);

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
-use super::spec::{FleetSpec, Grounds};
+use super::spec::{FleetSpec, Grounds, Upward};
 use super::stop::Stage;
 use super::tree::{Slot, Tree};
 use super::{Announcement, Fleet, Order, Outcome};
@@ -140,6 +140,9 @@ impl Owner {
         let input = match event {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
+            ChildEvent::Said(FromChild::Notices, body) => return self.told(child, Upward::Notices { body }),
+            ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
+            ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
             ChildEvent::Said(message, _) => said(member, message),
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
@@ -276,6 +279,10 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
         }
         FromChild::Drained => Some(Input::Drained),
         // Taken before.
-        FromChild::Ask { .. } | FromChild::Answer { .. } => None,
+        FromChild::Ask { .. }
+        | FromChild::Answer { .. }
+        | FromChild::Notices
+        | FromChild::Memory
+        | FromChild::Key(_) => None,
     }
 }

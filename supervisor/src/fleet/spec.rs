@@ -2,7 +2,7 @@
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
 use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
-use protocol::ipc::control::Role;
+use protocol::ipc::control::{KeyNews, Role};
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -143,11 +143,19 @@ pub(crate) struct Grounds {
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
     /// Where what children say goes that is not the fleet's business.
     pub(crate) upward: mpsc::Sender<Upward>,
+    /// What the last router of the last supervisor knew; empty = nothing.
+    pub(crate) memory: Vec<u8>,
 }
 
 /// Something a child says that the fleet only passes on.
 pub(crate) enum Upward {
+    /// What a provider thinks of the key its worker has.
+    Key { provider: String, news: KeyNews },
     /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
     /// [`super::Fleet::answer`].
     Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },
+    /// A router tells what happened: JSON list of [`protocol::ipc::notice::Notice`].
+    Notices { body: Zeroizing<Vec<u8>> },
+    /// What the next router must know: JSON of [`protocol::ipc::notice::Memory`].
+    Memory { body: Zeroizing<Vec<u8>> },
 }

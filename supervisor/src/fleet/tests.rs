@@ -3,6 +3,7 @@
 mod end;
 mod fake;
 mod life;
+mod progress;
 mod questions;
 mod replacement;
 mod rig;

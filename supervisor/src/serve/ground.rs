@@ -2,6 +2,7 @@
 //! the supervisor itself.
 
 use super::directory::{Claim, make_private};
+use super::recollection;
 use super::sockets::Sockets;
 use crate::fleet::{Grounds, Identity, Invocation, Upward};
 use crate::settings::{Host, Secrets, Settings};
@@ -51,6 +52,7 @@ impl Ground {
                 environment: environment.clone(),
             }),
             upward,
+            memory: recollection::read(&settings.server.directories.state),
         }
     }
 }

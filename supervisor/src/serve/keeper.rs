@@ -7,10 +7,13 @@ use crate::fleet::Fleet;
 use crate::lifecycle::notify;
 use crate::people::Actor;
 use crate::settings::Stored;
+use crate::store::config::Reserve;
+use crate::store::provider_keys::KeyOutcome;
 use crate::store::snapshot::Snapshot;
 use crate::store::{ConfigStore, StoreError, UnixMs};
 use crate::vault::Vault;
 use protocol::control::{Refusal, RefusalKind};
+use protocol::ipc::control::KeyNews;
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) const ORDERS: usize = 256;
 /// Longest sleep until something that expires is looked for again.
 const LONGEST: i64 = 3_600_000;
+/// A key rests for so long when the provider does not say.
+const REST: i64 = 60_000;
 
 /// See the module.
 pub(super) struct Keeper {
@@ -63,6 +68,7 @@ impl Keeper {
                         let _ = reply.send(reloaded);
                     }
                     Some(ForceOrder::Refresh(reply)) => self.refresh_for(reply).await,
+                    Some(ForceOrder::Key { provider, news }) => self.key_news(&provider, news).await,
                     None => return,
                 },
                 _ = look.tick() => if self.reload.changed() {
@@ -79,10 +85,11 @@ impl Keeper {
     /// Refreshes once for everyone who has asked for it by now.
     async fn refresh_for(&mut self, reply: oneshot::Sender<Result<u64, Refusal>>) {
         let mut replies = vec![reply];
-        let mut reload = None;
+        let (mut reload, mut keys) = (None, Vec::new());
         while let Ok(order) = self.orders.try_recv() {
             match order {
                 ForceOrder::Refresh(reply) => replies.push(reply),
+                ForceOrder::Key { provider, news } => keys.push((provider, news)),
                 ForceOrder::Reload(reply) => {
                     reload = Some(reply);
                     break;
@@ -93,8 +100,38 @@ impl Keeper {
         for reply in replies {
             let _ = reply.send(refreshed.clone());
         }
+        for (provider, news) in keys {
+            self.key_news(&provider, news).await;
+        }
         if let Some(reply) = reload {
             let _ = reply.send(self.reload().await);
+        }
+    }
+
+    /// Notes what a provider thinks of a key. When another one is fitter now, the worker's next generation has it;
+    /// the present one serves until that is ready.
+    async fn key_news(&mut self, provider: &str, news: KeyNews) {
+        let row = self.reload.snapshot().providers.iter().find(|row| row.spec.name == provider);
+        let Some(key) = row.and_then(|row| self.shelf.keyring.given(row.id)) else { return };
+        let at = now();
+        let outcome = match news {
+            KeyNews::Worked => KeyOutcome::Worked,
+            KeyNews::Refused => KeyOutcome::Refused,
+            KeyNews::Exhausted { retry_after_ms } => {
+                let rest = retry_after_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(REST);
+                KeyOutcome::Rest(at.plus_ms(rest.clamp(1_000, LONGEST)))
+            }
+        };
+        let noted = self.shelf.store.note(Reserve::Keep, move |note| note.note_key(key, outcome, at)).await;
+        if let Err(error) = noted {
+            return tracing::warn!("what {provider} thinks of its key was not noted: {error}");
+        }
+        if outcome == KeyOutcome::Worked {
+            return;
+        }
+        tracing::warn!("{provider} does not take its key now ({news:?})");
+        if let Err(refusal) = self.refresh().await {
+            tracing::warn!("{provider} keeps its key: {refusal}");
         }
     }
 

@@ -4,10 +4,11 @@
 use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
-use crate::settings::{Mistakes, Settings};
+use crate::settings::{Host, MasterKeyAt, Mistakes, Settings, master_key};
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
+use crate::vault::master::MasterKey;
 use crate::vault::unlock::{MasterSource, Unlocked};
 use anyhow::Context;
 
@@ -32,7 +33,7 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         tracing::error!("the usage database was damaged; it is at {} now", aside.display());
     }
     let by = Actor::system().stamp(at);
-    let (vault, unlocked) = Vault::unlock(&config, &dir, MasterSource::StateDir, by)
+    let (vault, unlocked) = Vault::unlock(&config, &dir, master(master_key(&Host))?, by)
         .await
         .context("the secrets cannot be unlocked")?;
     match unlocked {
@@ -42,6 +43,16 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         Unlocked::Rewrapped(secrets) => tracing::info!("{secrets} secrets are under another master key now"),
     }
     Ok(Opened { config, usage, vault })
+}
+
+fn master(at: MasterKeyAt) -> Result<MasterSource, VaultError> {
+    Ok(match at {
+        MasterKeyAt::StateDir => MasterSource::StateDir,
+        MasterKeyAt::File { current, previous } => MasterSource::File { current, previous },
+        MasterKeyAt::Variable { name, text } => {
+            MasterSource::Given { current: MasterKey::parse(text.as_bytes(), name)?, previous: None }
+        }
+    })
 }
 
 /// The exit code of a start that failed: one for what no restart mends, one for the rest.

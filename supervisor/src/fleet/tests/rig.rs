@@ -146,7 +146,7 @@ impl Rig {
         };
         let invoke = { invocation(Arc::clone(&manners)) };
         let (upward, asked) = tokio::sync::mpsc::channel(8);
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward };
+        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward, memory: Vec::new() };
         let (made, fleet) = Owner::new(grounds, spec);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());

@@ -186,7 +186,14 @@ pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-pub(super) fn provider(name: &str) -> Provider {
+/// What the shards of a router with such a configuration share.
+pub(in crate::router) fn shared(change: impl FnOnce(&mut RouterConfig)) -> Arc<Shared> {
+    let mut config = empty();
+    change(&mut config);
+    Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0))
+}
+
+pub(in crate::router) fn provider(name: &str) -> Provider {
     Provider {
         name: name.into(),
         preset: "openai-compatible".into(),

@@ -3,7 +3,8 @@
 use super::{Standing, StoredApp};
 use crate::settings::place::{SpotKind, Typed};
 use crate::settings::raw::{
-    RawAlias, RawApp, RawBudgets, RawConditions, RawHold, RawLimits, RawRates, RawRetry, RawStep, RawTarget,
+    RawAlias, RawApp, RawBudgets, RawConditions, RawHedge, RawHold, RawLimits, RawRates, RawRetry, RawStep,
+    RawTarget,
 };
 use protocol::control::app::AppLimits;
 use protocol::control::model::AliasSpec;
@@ -68,7 +69,10 @@ fn apply(app: &mut RawApp, route: &RouteSpec, at: &Standing) {
         time: at.milliseconds(Some(u64::from(route.hold.ms)), "route.hold.ms"),
     };
     app.continuation = Some(at.typed(route.continuation, "route.continuation"));
-    app.hedge = Some(at.typed(route.hedge.enabled, "route.hedge"));
+    app.hedge = match (route.hedge.enabled, route.hedge.after_ms) {
+        (true, after) if after.is_some() => RawHedge::After(at.milliseconds(after, "route.hedge.after_ms")),
+        (enabled, _) => RawHedge::Flag(enabled),
+    };
 }
 
 fn steps(steps: &[Step], list: &str, at: &Standing) -> Vec<RawStep> {
