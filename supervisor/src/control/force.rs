@@ -6,6 +6,7 @@ use crate::settings::Settings;
 use crate::store::snapshot::Snapshot;
 use protocol::control::{ListenerStatus, Refusal, RefusalKind};
 use protocol::ipc::control::KeyNews;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -34,6 +35,8 @@ pub(crate) enum ForceOrder {
     Key { provider: String, news: KeyNews },
     /// Read the file again, whole or not at all.
     Reload(oneshot::Sender<Result<u64, Refusal>>),
+    /// Which listening sockets are open, and the addresses they were asked for.
+    Sockets(oneshot::Sender<Vec<(SocketAddr, Arc<TcpListener>)>>),
 }
 
 /// See the module.
@@ -69,6 +72,14 @@ impl Force {
         if self.orders.try_send(ForceOrder::Key { provider, news }).is_err() {
             tracing::warn!("what a provider thinks of its key was not noted: too much waits already");
         }
+    }
+
+    /// The listening sockets, each with the address it was asked for.
+    pub(crate) async fn sockets(&self) -> Result<Vec<(SocketAddr, Arc<TcpListener>)>, Refusal> {
+        let gone = || Refusal::new(RefusalKind::Unavailable, "llm-link is stopping");
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(ForceOrder::Sockets(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
     }
 
     async fn order(

@@ -2,7 +2,7 @@
 //! [`protocol::control`].
 //!
 //! * [`desk`]: every question: who asks, may they, whose business is it; [`repeat`]: asked twice, done once
-//! * executors, one file a noun: [`processes`], [`providers`], [`models`], [`apps`], [`configuration`] (with
+//! * executors, one file a noun: [`processes`] with [`upgrade`], [`providers`], [`models`], [`apps`], [`configuration`] (with
 //!   [`document`] and [`apply`]), [`probes`]; [`means`]: what they work with; [`view`], [`app_view`],
 //!   [`effective`]: things as operators see them
 //! * [`changes`]: how every change is made, with [`check`] and [`refusal`]; [`force`]: the configuration in force;
@@ -32,6 +32,7 @@ pub(crate) mod render;
 mod repeat;
 pub(crate) mod rows;
 pub(crate) mod socket;
+mod upgrade;
 mod view;
 
 pub(crate) use apps::Apps;
@@ -48,6 +49,7 @@ pub(crate) use probes::Probes;
 pub(crate) use processes::Processes;
 pub(crate) use providers::Providers;
 pub(crate) use refusal::refused;
+pub(crate) use upgrade::Upgrade;
 
 /// Name of the socket in the runtime directory.
 pub(crate) const SOCKET: &str = "ctl.sock";

@@ -2,6 +2,7 @@
 
 mod end;
 mod fake;
+mod handover;
 mod life;
 mod progress;
 mod questions;

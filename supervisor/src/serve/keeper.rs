@@ -69,6 +69,9 @@ impl Keeper {
                     }
                     Some(ForceOrder::Refresh(reply)) => self.refresh_for(reply).await,
                     Some(ForceOrder::Key { provider, news }) => self.key_news(&provider, news).await,
+                    Some(ForceOrder::Sockets(reply)) => {
+                        let _ = reply.send(self.reload.ground.sockets.asked());
+                    }
                     None => return,
                 },
                 _ = look.tick() => if self.reload.changed() {
@@ -90,6 +93,9 @@ impl Keeper {
             match order {
                 ForceOrder::Refresh(reply) => replies.push(reply),
                 ForceOrder::Key { provider, news } => keys.push((provider, news)),
+                ForceOrder::Sockets(reply) => {
+                    let _ = reply.send(self.reload.ground.sockets.asked());
+                }
                 ForceOrder::Reload(reply) => {
                     reload = Some(reply);
                     break;

@@ -5,6 +5,7 @@ use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
 use crate::settings::{Host, MasterKeyAt, Mistakes, Settings, master_key};
+use crate::store::config::Reserve;
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
@@ -28,6 +29,9 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         let (from, to) = (found.migrated.from, found.migrated.to);
         tracing::info!("the store went from schema {from} to {to}; a copy is at {}", copy.display());
     }
+    // A disk without room for this has more urgent needs.
+    let abandoned = config.note(Reserve::Keep, |note| note.abandon_all_once()).await;
+    tracing::debug!(?abandoned, "questions that were cut off may be asked again");
     let (usage, found) = UsageStore::open(&dir, at).await?;
     if let Some(aside) = &found.set_aside {
         tracing::error!("the usage database was damaged; it is at {} now", aside.display());
