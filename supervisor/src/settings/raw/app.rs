@@ -6,6 +6,7 @@ use super::provider::{RawKey, read_key, read_key_with};
 use super::route::{RawStep, read_steps};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::{Place, Typed};
+use protocol::ipc::configure::AppKey;
 
 /// A client of LLM Link.
 #[derive(Clone)]
@@ -13,6 +14,8 @@ pub(crate) struct RawApp {
     pub(crate) place: Place,
     pub(crate) name: Option<Typed<String>>,
     pub(crate) keys: Vec<RawAppKey>,
+    /// Keys of which only the hash is known.
+    pub(crate) known_keys: Vec<AppKey>,
     pub(crate) strict: Option<Typed<bool>>,
     pub(crate) models: Vec<Typed<String>>,
     pub(crate) rule: Option<Typed<String>>,
@@ -67,10 +70,17 @@ pub(crate) enum RawHedge {
 impl RawApp {
     /// An app of which nothing but its name and one key is known.
     pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
+        let key = RawAppKey { key, label: None, expires: None, limits: RawLimits::default() };
+        RawApp { keys: vec![key], ..RawApp::named(place, name) }
+    }
+
+    /// An app of which nothing but its name is known.
+    pub(crate) fn named(place: Place, name: Typed<String>) -> RawApp {
         RawApp {
             place,
             name: Some(name),
-            keys: vec![RawAppKey { key, label: None, expires: None, limits: RawLimits::default() }],
+            keys: Vec::new(),
+            known_keys: Vec::new(),
             strict: None,
             models: Vec::new(),
             rule: None,
@@ -93,6 +103,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         place: table.place(),
         name: table.text(own::NAME),
         keys: read_keys(table),
+        known_keys: Vec::new(),
         strict: table.flag(own::STRICT),
         models: table.texts(own::MODELS).unwrap_or_default(),
         rule: table.text(own::RULE),
