@@ -141,6 +141,23 @@ impl Stack {
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
         let providers = config.provider_count();
         fs::write(place.config(), config.server("listen", "127.0.0.1:0").text()?)?;
+        Self::begin(place, providers, environment).await
+    }
+
+    /// Ends what runs, if it still does, and starts again at the same place; waits until calls are served.
+    pub async fn restart(mut self) -> Result<Self> {
+        let (place, providers) = (std::mem::replace(&mut self.place, Place::new()?), self.providers);
+        self.quiet = true;
+        drop(self);
+        let stack = Self::begin(place, providers, &[]).await?;
+        wait::until("readiness", START, async || {
+            (stack.client().get("/ready").await.ok()?.status == 200).then_some(())
+        })
+        .await?;
+        Ok(stack)
+    }
+
+    async fn begin(place: Place, providers: usize, environment: &[(&str, &str)]) -> Result<Self> {
         let own = place.program();
         let mut command = Command::new(if own.exists() { own } else { executable()? });
         command.arg("serve").arg("--config").arg(place.config());

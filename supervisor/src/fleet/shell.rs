@@ -171,6 +171,7 @@ impl Shell {
             Work::Worker(spec) => {
                 let token = member.live.as_ref().map(|live| live.token.to_vec()).unwrap_or_default();
                 let body = worker_body(spec, member.generation, token)?;
+                member.sent = self.epoch;
                 Ok((ToChild::Configure { epoch: self.epoch }, body))
             }
             Work::Router(spec) => {

@@ -2,7 +2,7 @@
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
 use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
-use protocol::ipc::control::Role;
+use protocol::ipc::control::{KeyNews, Role};
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -149,6 +149,8 @@ pub(crate) struct Grounds {
 
 /// Something a child says that the fleet only passes on.
 pub(crate) enum Upward {
+    /// What a provider thinks of the key its worker has.
+    Key { provider: String, news: KeyNews },
     /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
     /// [`super::Fleet::answer`].
     Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },
