@@ -4,7 +4,7 @@
 use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
-use crate::settings::{Host, MasterKeyAt, Mistakes, Settings, master_key};
+use crate::settings::{Host, MasterKeyAt, Mistakes, Secrets, Settings, master_key};
 use crate::store::config::Reserve;
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
@@ -12,6 +12,7 @@ use crate::vault::error::VaultError;
 use crate::vault::master::MasterKey;
 use crate::vault::unlock::{MasterSource, Unlocked};
 use anyhow::Context;
+use zeroize::Zeroizing;
 
 /// What is durable, open.
 pub(super) struct Opened {
@@ -37,7 +38,7 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         tracing::error!("the usage database was damaged; it is at {} now", aside.display());
     }
     let by = Actor::system().stamp(at);
-    let (vault, unlocked) = Vault::unlock(&config, &dir, master(master_key(&Host))?, by)
+    let (vault, unlocked) = Vault::unlock(&config, &dir, master_source()?, by)
         .await
         .context("the secrets cannot be unlocked")?;
     match unlocked {
@@ -47,6 +48,21 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         Unlocked::Rewrapped(secrets) => tracing::info!("{secrets} secrets are under another master key now"),
     }
     Ok(Opened { config, usage, vault })
+}
+
+/// The service manager's credential if there is one, else what the settings say. A credential's mode is the service
+/// manager's business: an access list for the service's account looks like a group's permission.
+fn master_source() -> anyhow::Result<MasterSource> {
+    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
+        let Some(path) = Host.credential(name) else { return Ok(None) };
+        let content = Host.file(&path).with_context(|| format!("the credential {name} cannot be read"))?;
+        Ok(Some(MasterKey::parse(&Zeroizing::new(content), name)?))
+    };
+    let previous = key("llm-link.master-key.previous")?;
+    Ok(match key("llm-link.master-key")? {
+        Some(current) => MasterSource::Given { current, previous },
+        None => master(master_key(&Host))?,
+    })
 }
 
 fn master(at: MasterKeyAt) -> Result<MasterSource, VaultError> {

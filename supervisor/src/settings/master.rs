@@ -1,12 +1,10 @@
 //! Where the master key of the stored secrets is kept: beside them in the state directory, unless whoever runs the
-//! program keeps it elsewhere.
+//! program keeps it elsewhere. A credential of the service manager comes before all of this.
 
 use super::secret::Secrets;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// The name of the credential (systemd.exec(5), `LoadCredential=`).
-const CREDENTIAL: &str = "llm-link.master-key";
 /// The key itself, or the file it is in; and the file of the one before, for the start that exchanges them.
 const VALUE: &str = "LLM_LINK_MASTER_KEY";
 const FILE: &str = "LLM_LINK_MASTER_KEY_FILE";
@@ -36,11 +34,7 @@ pub(crate) fn master_key(secrets: &dyn Secrets) -> MasterKeyAt {
     if let Some(text) = set(VALUE) {
         return MasterKeyAt::Variable { name: VALUE, text: Zeroizing::new(text) };
     }
-    let credential = set("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(CREDENTIAL));
-    match credential.filter(|path| secrets.file(path).map(Zeroizing::new).is_ok()) {
-        Some(current) => MasterKeyAt::File { current, previous },
-        None => MasterKeyAt::StateDir,
-    }
+    MasterKeyAt::StateDir
 }
 
 #[cfg(test)]
@@ -60,11 +54,7 @@ mod tests {
     fn what_is_said_wins_over_what_is_found() {
         let none = Pretend::default();
         assert_eq!(found(&none), "state");
-        let credential = none
-            .with_env("CREDENTIALS_DIRECTORY", "/run/credentials/llm-link.service")
-            .with_file("/run/credentials/llm-link.service/llm-link.master-key", "k");
-        assert_eq!(found(&credential), "/run/credentials/llm-link.service/llm-link.master-key None");
-        let variable = credential.with_env("LLM_LINK_MASTER_KEY", "abc");
+        let variable = none.with_env("LLM_LINK_MASTER_KEY", "abc");
         assert_eq!(found(&variable), "LLM_LINK_MASTER_KEY abc");
         let file = variable.with_env("LLM_LINK_MASTER_KEY_FILE", "/etc/new");
         assert_eq!(found(&file), "/etc/new None");
