@@ -259,12 +259,12 @@ impl Waiting {
 impl Delta {
     /// A part of this kind can grow by this.
     fn fits(&self, head: &PartHead) -> bool {
-        match (head, self) {
-            (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_)) => true,
-            (PartHead::ToolCall { .. }, Self::Arguments(_)) => true,
-            (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_)) => true,
-            _ => false,
-        }
+        matches!(
+            (head, self),
+            (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_))
+                | (PartHead::ToolCall { .. }, Self::Arguments(_))
+                | (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_))
+        )
     }
 
     fn len(&self) -> usize {
