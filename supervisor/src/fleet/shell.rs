@@ -67,18 +67,24 @@ impl Shell {
         let invocation = (self.grounds.invoke)(&identity);
         let mut token = Zeroizing::new(vec![0; TOKEN]);
         getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
-        let (socket, listeners, secret) = match &member.work {
+        let (socket, listeners, spool, secret) = match &member.work {
             Work::Worker(spec) => {
                 let socket = LocalListener::bind(&self.socket_path(name, generation))?;
                 let listeners = vec![socket.descriptor()?];
-                (Some(socket), listeners, spec.key.clone())
+                (Some(socket), listeners, None, spec.key.clone())
             }
-            Work::Router(spec) => (None, copies(spec)?, None),
+            Work::Router(spec) => (None, copies(spec)?, self.spool(generation), None),
         };
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
-        let start = Start { id, invocation, listeners, tag, secret };
+        let start = Start { id, invocation, listeners, spool, tag, secret };
         let child = child::spawn(start, &self.tasks, self.events.clone())?;
         Ok(Live { child, socket, token })
+    }
+
+    /// Without one the router serves all the same, and counts what it cannot record.
+    fn spool(&self, generation: u64) -> Option<OwnedFd> {
+        let made = (self.grounds.spool)(generation);
+        made.inspect_err(|error| tracing::error!("calls will not be recorded: {error}")).ok()
     }
 
     /// `w-NAME-gN.sock`; a name too long for a socket's path is cut and told apart by its hash.

@@ -4,7 +4,9 @@
 use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,4 +141,6 @@ pub(crate) struct Grounds {
     pub(crate) runtime_dir: PathBuf,
     /// The command line for a child.
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
+    /// A new file for the calls of the router of a generation, to be appended to.
+    pub(crate) spool: Box<dyn Fn(u64) -> io::Result<OwnedFd> + Send>,
 }

@@ -7,6 +7,7 @@
 //! front    HTTP: who, what, the retry loop, the answer
 //! routing  which (provider, model) pairs, in which order (pure)
 //! lane     one multiplexed connection per worker
+//! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
 //! ```
 //!
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
@@ -18,9 +19,11 @@ mod front;
 mod lane;
 mod pulse;
 mod routing;
+mod settled;
 mod shard;
 mod shared;
 mod snapshot;
+mod spool;
 mod trace;
 
 pub(crate) use child::{Args, run};

@@ -3,9 +3,12 @@
 
 use super::front::{Places, RetryBudget};
 use super::lane::News;
+use super::settled;
 use super::snapshot::Snapshot;
+use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
+use protocol::ipc::spool::Entry;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,10 +44,12 @@ pub(crate) struct Shared {
     in_flight: AtomicU32,
     calls: AtomicU64,
     started: Instant,
+    /// Where calls that are over are recorded.
+    pub(crate) spool: Spool,
 }
 
 impl Shared {
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
+    pub(crate) fn new(snapshot: Snapshot, spool: Spool) -> Self {
         let connections = Places::new(snapshot.limits.connections);
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -59,6 +64,7 @@ impl Shared {
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             started: Instant::now(),
+            spool,
         }
     }
 
@@ -110,9 +116,10 @@ impl Shared {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner).withdraw(now)
     }
 
-    /// A call is over: keeps its trace.
+    /// A call is over: it is recorded when this returns, and its trace is kept for a while.
     pub(crate) fn ended(&self, trace: Trace) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.spool.append(&mut Entry::Call(Box::new(settled::detail(&trace))));
         let trace = Arc::new(trace);
         let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if traces.len() == TRACES { traces.pop_front() } else { None };

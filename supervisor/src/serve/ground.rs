@@ -42,6 +42,7 @@ impl Ground {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
+        let spools = self.spools.clone();
         Grounds {
             runtime_dir: self.runtime_dir.clone(),
             invoke: Box::new(move |identity| Invocation {
@@ -49,6 +50,7 @@ impl Ground {
                 arguments: arguments(identity, &filter),
                 environment: environment.clone(),
             }),
+            spool: Box::new(move |generation| spools.open(generation).map(OwnedFd::from)),
         }
     }
 }

@@ -143,7 +143,9 @@ impl Rig {
             drain: DRAIN,
         };
         let invoke = { invocation(Arc::clone(&manners)) };
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke };
+        let spool = dir.path().join("spool");
+        let spool = Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&spool)?.into()));
+        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, spool };
         let (made, fleet) = Owner::new(grounds, spec);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());

@@ -279,7 +279,6 @@ fn route(snapshot: &Snapshot, call: &Call) -> Result<Route, Box<Failure>> {
 
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
-    let route = route(snapshot, &call)?;
     let record = Record::begin(
         Arc::clone(&shard.shared),
         Beginning {
@@ -293,6 +292,13 @@ async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Re
         },
     );
     let (id, dialect) = (call.id, call.dialect);
+    let route = match route(snapshot, &call) {
+        Ok(route) => route,
+        Err(failure) => {
+            record.refuse(failure.kind, dialect.encode_failure(&failure).status);
+            return Err(failure);
+        }
+    };
     let patient = !(call.asked.stream && has_comments(dialect));
     let course = Course::new(route, call.rules);
     let mut running: Running = Box::pin(dispatch(Arc::clone(shard), call, course, record));

@@ -4,6 +4,7 @@ use super::worker::{Script, Worker};
 use crate::router::shard::Shard;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
+use crate::router::spool::Spool;
 use crate::router::trace::Trace;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -11,9 +12,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use protocol::control::record::CallDetail;
 use protocol::ipc::configure::{
     Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
+use protocol::ipc::spool;
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+const SPOOL: &str = "spool";
 pub(super) const CHAT: &str = "/v1/chat/completions";
 
 /// See the module. Dropped, everything of it ends.
@@ -66,14 +71,17 @@ impl Rig {
     pub(super) fn with(change: impl FnOnce(&mut RouterConfig)) -> Self {
         let mut config = empty();
         change(&mut config);
-        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap()));
+        let dir = TempDir::new().unwrap();
+        let spool = OpenOptions::new().create(true).append(true).open(dir.path().join(SPOOL)).unwrap();
+        let snapshot = Snapshot::new(&config, None, 1).unwrap();
+        let shared = Arc::new(Shared::new(snapshot, Spool::new(Some(spool))));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (shard, inbox) = Shard::new(Arc::clone(&shared), 1);
         let mut tasks = JoinSet::new();
         tasks.spawn(shard.run(vec![(0, listener)], inbox));
-        Self { shared, config, address, dir: TempDir::new().unwrap(), tasks }
+        Self { shared, config, address, dir, tasks }
     }
 
     /// Starts a worker and configures its provider, with the model `m`.
@@ -121,6 +129,18 @@ impl Rig {
         let response = soon(client.send_request(chat("m", Flow::Stream))).await.unwrap();
         assert_eq!(response.status(), 200);
         response
+    }
+
+    /// Every call that was recorded, in the order of their ends.
+    pub(super) fn recorded(&self) -> Vec<CallDetail> {
+        let bytes = std::fs::read(self.dir.path().join(SPOOL)).unwrap();
+        let taken = spool::take(&bytes, 10_000);
+        assert_eq!((taken.torn, taken.used), (0, bytes.len()));
+        let call = |entry| match entry {
+            spool::Entry::Call(detail) => *detail,
+            spool::Entry::Lost { calls } => panic!("{calls} calls were lost"),
+        };
+        taken.entries.into_iter().map(call).collect()
     }
 
     /// The trace of the last call that ended.
