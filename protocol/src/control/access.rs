@@ -1,10 +1,11 @@
 //! Who may ask what. Checked by the supervisor on every question; the admin API's documentation is made from it.
 
 use super::ControlRequest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a person may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Permission {
     ViewProviders,
     EditProviders,

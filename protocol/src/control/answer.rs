@@ -9,10 +9,11 @@ use super::provider::{PresetView, ProviderView, TestReport};
 use super::record::{AuditEntry, CallDetail, CallSummary, EventView, LogLine};
 use super::route::DryRunReport;
 use super::status::SystemStatus;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answer to one request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "reply", content = "with")]
 pub enum ControlReply {
     /// It was done, or has begun; the text says which.
@@ -49,7 +50,7 @@ pub enum ControlReply {
 }
 
 /// A committed change and how far it is in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// The configuration now stored; unchanged when everything was as asked already.
     pub epoch: u64,
@@ -60,7 +61,7 @@ pub struct Changed {
 }
 
 /// The changed thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "what", content = "is")]
 pub enum Now {
     Provider(Box<ProviderView>),
@@ -74,7 +75,7 @@ pub enum Now {
 }
 
 /// Somebody who has not taken over a change yet, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pending {
     /// A provider's name, or `router`.
     pub process: String,
@@ -82,7 +83,7 @@ pub struct Pending {
 }
 
 /// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
     pub kind: RefusalKind,
@@ -94,7 +95,7 @@ pub struct Refusal {
 }
 
 /// One field and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldError {
     /// A path such as `limits.tokens_per_minute` or `candidates[1].model`.
     pub field: String,
@@ -102,7 +103,7 @@ pub struct FieldError {
 }
 
 /// The closed set of reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
     /// The request makes no sense as it is.

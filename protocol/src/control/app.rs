@@ -3,10 +3,11 @@
 use super::SecretText;
 use super::record::Source;
 use super::route::RouteSpec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an operator says about an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppSpec {
     pub name: String,
@@ -25,7 +26,7 @@ pub struct AppSpec {
 }
 
 /// Bounds of an app's traffic; `None` = none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppLimits {
     pub requests_per_second: Option<u32>,
@@ -43,7 +44,7 @@ pub struct AppLimits {
 }
 
 /// A key to make.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppKeySpec {
     #[serde(default)]
@@ -53,7 +54,7 @@ pub struct AppKeySpec {
 }
 
 /// An app as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppView {
     pub spec: AppSpec,
     pub source: Source,
@@ -70,7 +71,7 @@ pub struct AppView {
 }
 
 /// A key without itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppKeyView {
     /// 0 = it is in the file.
     pub id: i64,
@@ -84,7 +85,7 @@ pub struct AppKeyView {
 }
 
 /// A key just made: the only time it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppKeyMade {
     pub app: String,
     pub view: AppKeyView,
@@ -92,7 +93,7 @@ pub struct AppKeyMade {
 }
 
 /// One limit and how much of it is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitLevel {
     /// A field of the limits: `tokens_per_minute`.
     pub limit: String,

@@ -6,12 +6,13 @@ use super::model::{AliasSpec, ModelSpec, PriceSpec};
 use super::provider::{KeyValue, ProviderSpec};
 use super::record::Source;
 use super::route::RouteSpec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// See the module. Things are matched by name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
     pub settings: BTreeMap<String, Value>,
@@ -21,7 +22,7 @@ pub struct Document {
 }
 
 /// A provider with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderEntry {
     pub spec: ProviderSpec,
@@ -33,7 +34,7 @@ pub struct ProviderEntry {
 }
 
 /// A key. Without a value an existing key of that label stays as it is, and a missing one is a mistake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyEntry {
     pub label: String,
@@ -44,7 +45,7 @@ pub struct KeyEntry {
 }
 
 /// A model with its prices.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
     pub spec: ModelSpec,
@@ -53,7 +54,7 @@ pub struct ModelEntry {
 }
 
 /// An app with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppEntry {
     pub spec: AppSpec,
@@ -64,7 +65,7 @@ pub struct AppEntry {
 }
 
 /// An app's key by its SHA-256: what is known of it. The key itself is with its app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppKeyEntry {
     pub label: String,
@@ -77,7 +78,7 @@ pub struct AppKeyEntry {
 }
 
 /// One thing that differs, or that a change did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// `create`, `update`, `delete`.
     pub verb: String,
@@ -89,7 +90,7 @@ pub struct Difference {
 }
 
 /// A value in force and where it comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EffectiveValue {
     /// `server.listen`, `providers.deepseek.base_url`.
     pub path: String,

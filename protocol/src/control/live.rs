@@ -2,11 +2,12 @@
 
 use super::record::{CallSummary, EventView};
 use crate::ipc::configure::WorkerState;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One message of the live stream. `seq` counts up by one; whoever reconnects says the last one seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum LiveFrame {
     Tick(Box<LiveTick>),
@@ -29,7 +30,7 @@ pub enum LiveFrame {
 }
 
 /// How everything is, now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveTick {
     pub seq: u64,
     pub at: i64,
@@ -42,7 +43,7 @@ pub struct LiveTick {
 }
 
 /// Rates over the last ten seconds and percentiles over the last minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveMeter {
     pub in_flight: u32,
     pub queued: u32,
@@ -57,7 +58,7 @@ pub struct LiveMeter {
 }
 
 /// A provider right now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveProvider {
     pub state: WorkerState,
     pub reason: String,
@@ -70,7 +71,7 @@ pub struct LiveProvider {
 }
 
 /// A process right now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveProcess {
     pub pid: Option<u32>,
     pub generation: u64,
@@ -83,7 +84,7 @@ pub struct LiveProcess {
 }
 
 /// A breaker that keeps calls away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakerView {
     pub model: String,
     /// `open`, `half-open`, `rate-limited`, `key-refused`.

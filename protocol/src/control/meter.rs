@@ -1,11 +1,12 @@
 //! Figures over time: what the overview, the monitoring page and reports are drawn from.
 
 use crate::model::Usage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What to sum up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterQuery {
     pub since_ms: i64,
     pub until_ms: i64,
@@ -23,7 +24,7 @@ pub struct MeterQuery {
 }
 
 /// What to group by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MeterGroup {
     #[default]
@@ -33,7 +34,7 @@ pub enum MeterGroup {
 }
 
 /// The figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterReport {
     pub since_ms: i64,
     pub until_ms: i64,
@@ -50,7 +51,7 @@ pub struct MeterReport {
 }
 
 /// One slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MeterSlot {
     pub start_ms: i64,
     pub calls: u64,
@@ -63,7 +64,7 @@ pub struct MeterSlot {
 }
 
 /// Sums and percentiles of a set of calls.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Meter {
     pub calls: u64,
@@ -85,7 +86,7 @@ pub struct Meter {
 }
 
 /// Microseconds; absent = no call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Percentiles {
     pub p50_us: Option<u64>,

@@ -2,10 +2,11 @@
 
 use super::record::Source;
 use crate::ipc::configure::ModelFacts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an operator says about a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     /// The provider's own id.
@@ -28,7 +29,7 @@ pub struct ModelSpec {
 }
 
 /// A model as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelView {
     pub provider: String,
     pub spec: ModelSpec,
@@ -44,7 +45,7 @@ pub struct ModelView {
 }
 
 /// Millionths of the currency unit per million tokens; `None` = not charged apart or unknown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSpec {
     pub since_ms: i64,
@@ -61,7 +62,7 @@ pub struct PriceSpec {
     pub output: Option<u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriceView {
     /// 0 = it is in the file.
     pub id: i64,
@@ -69,7 +70,7 @@ pub struct PriceView {
 }
 
 /// A public name and what stands behind it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasSpec {
     /// `*` catches every name that nothing else knows.
@@ -82,7 +83,7 @@ pub struct AliasSpec {
     pub candidates: Vec<AliasCandidate>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasCandidate {
     pub provider: String,
@@ -92,7 +93,7 @@ pub struct AliasCandidate {
     pub weight: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasView {
     pub spec: AliasSpec,
     pub source: Source,

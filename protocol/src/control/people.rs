@@ -2,13 +2,14 @@
 
 use super::SecretText;
 use super::access::Permission;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user's name; compared without regard to case.
 pub type UserText = String;
 
 /// What an operator says about a user, the password excepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
     pub name: UserText,
@@ -17,7 +18,7 @@ pub struct UserSpec {
     pub enabled: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserView {
     pub spec: UserSpec,
     pub version: i64,
@@ -28,7 +29,7 @@ pub struct UserView {
 }
 
 /// Who is logged in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     pub name: UserText,
     pub permissions: Vec<Permission>,
@@ -37,7 +38,7 @@ pub struct Person {
 }
 
 /// Tokens of a session. The access token is a JWT for minutes, the refresh token is opaque, for days, and good once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     pub person: Person,
     pub access: SecretText,
@@ -46,7 +47,7 @@ pub struct Grant {
     pub refresh_expires_ms: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
     pub id: String,
     pub user: UserText,
@@ -60,7 +61,7 @@ pub struct SessionView {
 }
 
 /// Where the first user is made. The token is in the fragment or query of the address, and good once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetupLink {
     pub url: SecretText,
     pub expires_ms: i64,

@@ -6,12 +6,13 @@ use super::record::Source;
 use super::status::ProviderStatus;
 use crate::dialect::Dialect;
 use crate::ipc::configure::SandboxMode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What an operator says about a provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSpec {
     /// a-z, 0-9, `.`, `_`, `-`.
@@ -50,7 +51,7 @@ pub struct ProviderSpec {
 }
 
 /// Bounds of a provider's worker and of its traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderLimits {
     pub memory_bytes: Option<u64>,
@@ -65,7 +66,7 @@ pub struct ProviderLimits {
 }
 
 /// Milliseconds; 0 = none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderTimeouts {
     pub connect_ms: Option<u64>,
@@ -76,7 +77,7 @@ pub struct ProviderTimeouts {
 }
 
 /// The way out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProxyRule {
     Direct,
@@ -87,7 +88,7 @@ pub enum ProxyRule {
 }
 
 /// A provider's key as it is given. It never comes back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyValue {
     /// To be sealed in the store.
@@ -99,7 +100,7 @@ pub enum KeyValue {
 }
 
 /// A provider as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderView {
     pub spec: ProviderSpec,
     /// Of the stored row (`If-Match`); 0 = it is in the file.
@@ -116,7 +117,7 @@ pub struct ProviderView {
 }
 
 /// A key of a provider, without itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyView {
     /// 0 = it is in the file.
     pub id: i64,
@@ -135,7 +136,7 @@ pub struct KeyView {
 }
 
 /// A vendor's row of data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PresetView {
     pub id: String,
     pub title: String,
@@ -147,7 +148,7 @@ pub struct PresetView {
 }
 
 /// What contacting the upstream came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestReport {
     pub ok: bool,
     /// In order; the first that failed is the last.
@@ -157,7 +158,7 @@ pub struct TestReport {
 }
 
 /// One step of a test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestStep {
     /// `worker`, `connect`, `models`, `call`.
     pub name: String,

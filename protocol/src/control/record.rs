@@ -2,11 +2,12 @@
 
 use crate::dialect::{Dialect, Operation};
 use crate::model::{FailureKind, Usage, UsageSource};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Where a thing or a value comes from. File wins over store; both win over presets and defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "from", content = "at")]
 pub enum Source {
     /// Path, and line where known: `/etc/llm-link/llm-link.toml:12`. Read-only here.
@@ -23,7 +24,7 @@ pub enum Source {
 }
 
 /// Which rows of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Page {
     /// Rows older than this key (a call's id, an event's or audit row's number).
@@ -37,7 +38,7 @@ pub struct Page {
 }
 
 /// Which calls; absent = any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CallFilter {
     pub app: Option<String>,
@@ -50,7 +51,7 @@ pub struct CallFilter {
 }
 
 /// One call in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallSummary {
     /// UUIDv7, also the page key.
     pub id: String,
@@ -77,7 +78,7 @@ pub struct CallSummary {
 }
 
 /// Microseconds; absent = did not happen or is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CallTimings {
     pub queue_us: Option<u64>,
@@ -92,7 +93,7 @@ pub struct CallTimings {
 }
 
 /// One call whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallDetail {
     pub call: CallSummary,
     /// Absent when it was not kept.
@@ -100,7 +101,7 @@ pub struct CallDetail {
 }
 
 /// The decisions made for a call. Microseconds count from the call's beginning.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CallTrace {
     pub rule: Option<String>,
@@ -117,13 +118,13 @@ pub struct CallTrace {
     pub notes: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceExclusion {
     pub candidate: String,
     pub reason: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceAttempt {
     pub candidate: String,
     pub began_us: u64,
@@ -138,7 +139,7 @@ pub struct TraceAttempt {
 }
 
 /// Which events; absent = any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EventFilter {
     pub subject: Option<String>,
@@ -149,7 +150,7 @@ pub struct EventFilter {
 }
 
 /// Something that happened to a process, a provider or the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventView {
     pub id: i64,
     pub at: i64,
@@ -168,7 +169,7 @@ pub struct EventView {
 }
 
 /// Which lines; absent = any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LogFilter {
     /// `supervisor`, `router`, or a provider's name.
@@ -180,7 +181,7 @@ pub struct LogFilter {
 }
 
 /// One line of a process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     /// Its number, also the page key. A gap = lines were dropped.
     pub seq: u64,
@@ -194,7 +195,7 @@ pub struct LogLine {
 }
 
 /// Which rows of the audit log; absent = any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AuditFilter {
     pub object: Option<String>,
@@ -203,7 +204,7 @@ pub struct AuditFilter {
 }
 
 /// Something a person did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     pub id: i64,
     pub at: i64,

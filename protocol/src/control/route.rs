@@ -1,10 +1,11 @@
 //! How an app's calls find their way: rule, candidates, fallback, retries, and what a dry run says of it.
 
 use crate::dialect::Dialect;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How one of several candidates is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// In order.
@@ -19,7 +20,7 @@ pub enum Rule {
 }
 
 /// An app's route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteSpec {
     pub rule: Rule,
@@ -37,7 +38,7 @@ pub struct RouteSpec {
 }
 
 /// One place a call may go to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub provider: String,
@@ -52,7 +53,7 @@ pub struct Step {
 }
 
 /// Which calls a step is for; all that is said must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Condition {
     /// A pattern of the model asked for: `claude-*`.
@@ -66,7 +67,7 @@ pub struct Condition {
 }
 
 /// When to try again; `None` = the program's default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryRule {
     pub max_attempts: Option<u8>,
@@ -78,7 +79,7 @@ pub struct RetryRule {
 }
 
 /// A second candidate when the first is late.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hedge {
     pub enabled: bool,
@@ -87,7 +88,7 @@ pub struct Hedge {
 }
 
 /// How much of an answer is held back so that a break can still be mended; 0 = none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hold {
     pub chunks: u32,
@@ -96,7 +97,7 @@ pub struct Hold {
 }
 
 /// A call that is not made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DryRun {
     pub app: String,
     pub model: String,
@@ -114,7 +115,7 @@ pub struct DryRun {
 }
 
 /// Where it would go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DryRunReport {
     /// One sentence: "this call would go to ... because ...".
     pub verdict: String,
@@ -125,7 +126,7 @@ pub struct DryRunReport {
     pub refusal: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedStep {
     pub provider: String,
     pub model: String,
@@ -135,7 +136,7 @@ pub struct PlannedStep {
     pub reason: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExcludedStep {
     pub provider: String,
     pub model: String,

@@ -2,10 +2,11 @@
 
 use crate::ipc::configure::WorkerState;
 use crate::ipc::control::{Pulse, SandboxLevel, SandboxReport};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The whole process tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemStatus {
     pub version: String,
     pub pid: u32,
@@ -22,7 +23,7 @@ pub struct SystemStatus {
 }
 
 /// A listening socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListenerStatus {
     pub address: String,
     /// Calls without a key are served.
@@ -30,7 +31,7 @@ pub struct ListenerStatus {
 }
 
 /// One provider and the processes that serve it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderStatus {
     pub name: String,
     pub preset: String,
@@ -56,7 +57,7 @@ pub struct ProviderStatus {
 }
 
 /// One process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChildStatus {
     pub state: WorkerState,
     pub reason: String,
@@ -70,7 +71,7 @@ pub struct ChildStatus {
 }
 
 /// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitReport {
     pub at_ms: u64,
     /// `exit code 1`, `signal SIGKILL`, `out of memory`, `no answer to pings`, ...

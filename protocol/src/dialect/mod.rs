@@ -39,7 +39,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A wire API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     #[serde(rename = "openai-chat")]
@@ -79,7 +81,7 @@ impl fmt::Display for Dialect {
 }
 
 /// What a call asks for, independent of the path that spelled it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
     /// A conversation turn: chat completions, responses, messages, `/api/chat`, generateContent.

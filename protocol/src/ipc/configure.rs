@@ -1,6 +1,14 @@
 //! What the supervisor tells a child about its work: resolved meaning, no options left to interpret.
 //! Carried as JSON in the body of [`super::control::ToChild::Configure`]; it holds no provider key.
 
+mod app;
+mod catalogue;
+mod limits;
+
+pub use app::{App, AppKey, AppRoute, Conditions, Hold, Retry, RouteStep, Rule};
+pub use catalogue::{Alias, Candidate, ModelEntry, Price};
+pub use limits::{Budget, Budgets, Limits, Money, Rates};
+
 use crate::dialect::Dialect;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,13 +89,15 @@ pub enum Proxy {
 }
 
 /// Facts about one model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelFacts {
     pub context: Option<u64>,
     pub max_output: Option<u64>,
     pub tools: Option<bool>,
     pub vision: Option<bool>,
     pub reasoning: Option<bool>,
+    /// Continues an assistant's turn that the request ends with.
+    pub prefill: Option<bool>,
 }
 
 /// Bounds of a worker process.
@@ -104,7 +114,7 @@ pub struct WorkerLimits {
 }
 
 /// What to do when the kernel cannot give the whole sandbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
     /// Take what there is and report it.
@@ -139,6 +149,8 @@ pub struct RouterConfig {
     pub providers: Vec<Provider>,
     pub aliases: Vec<Alias>,
     pub limits: RouterLimits,
+    /// Where days and months of budgets begin: minutes east of UTC.
+    pub utc_offset_min: i32,
     /// Read once, by the first configuration of a router process.
     pub runtime: RouterRuntime,
     /// Threads of the runtime; 0 = one per core.
@@ -167,16 +179,6 @@ pub struct Listener {
     pub open: bool,
 }
 
-/// A named client of LLM Link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct App {
-    pub name: String,
-    /// SHA-256 of each accepted key, hex.
-    pub key_hashes: Vec<String>,
-    /// Refuse what cannot be translated without loss.
-    pub strict: bool,
-}
-
 /// A provider as the router sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provider {
@@ -197,13 +199,9 @@ pub struct Provider {
     pub max_concurrent: u32,
     /// Calls that may wait for a place.
     pub max_queue: u32,
-}
-
-/// A model of a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelEntry {
-    pub id: String,
-    pub facts: ModelFacts,
+    /// How long they may; 0 = as long as their deadline.
+    pub max_wait_ms: u64,
+    pub rates: Rates,
 }
 
 /// How to reach a worker.
@@ -212,20 +210,6 @@ pub struct Lane {
     pub generation: u64,
     pub socket: String,
     pub token: Vec<u8>,
-}
-
-/// A public name and the candidates behind it, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alias {
-    pub name: String,
-    pub candidates: Vec<Candidate>,
-}
-
-/// A (provider, model) pair that may serve a call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Candidate {
-    pub provider: String,
-    pub model: String,
 }
 
 /// Bounds of the router.
@@ -238,16 +222,12 @@ pub struct RouterLimits {
     /// A client must finish its head (and then its body, per read) in this time.
     pub read_timeout_ms: u64,
     pub connections: u32,
-    pub max_attempts: u8,
-    pub attempts_per_provider: u8,
-    /// The whole call including retries, before the commit point; 0 = none.
-    pub deadline_ms: u64,
     /// How long a drain waits for calls in flight.
     pub drain_ms: u64,
 }
 
 /// A worker's state, decided by the supervisor's state machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkerState {
     Starting,

@@ -77,7 +77,7 @@ pub enum FromChild {
 }
 
 /// How a child is doing, once a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Pulse {
     pub seq: u64,
     pub epoch: u64,
@@ -93,7 +93,9 @@ pub struct Pulse {
 }
 
 /// How much of the sandbox is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxLevel {
     /// Nothing beyond the clean environment.
@@ -105,7 +107,7 @@ pub enum SandboxLevel {
 }
 
 /// The layers one by one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SandboxReport {
     pub level: SandboxLevel,
     pub no_new_privs: bool,

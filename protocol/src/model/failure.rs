@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What happened, as a closed set. Each dialect maps every kind to its own type, code and status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum FailureKind {
     /// The request is not valid: syntax, missing field, bad value.
     InvalidRequest,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Token counts of one call. `None` = not reported; never 0 for unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// Input tokens that were neither read from nor written to a prompt cache.
     pub input_fresh: Option<u64>,
@@ -17,7 +17,7 @@ pub struct Usage {
 }
 
 /// Where the numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum UsageSource {
     Reported,
     Estimated,

@@ -80,6 +80,9 @@ pub struct PresetModel {
     pub vision: Option<bool>,
     #[serde(default)]
     pub reasoning: Option<bool>,
+    /// Continues an assistant turn that ends the request.
+    #[serde(default)]
+    pub prefill: Option<bool>,
 }
 
 /// Why a preset cannot be reached as configured.
@@ -224,10 +227,11 @@ impl PresetModel {
             tools: self.tools,
             vision: self.vision,
             reasoning: self.reasoning,
+            prefill: self.prefill,
         }
     }
 
     pub fn entry(&self) -> ModelEntry {
-        ModelEntry { id: self.id.clone(), facts: self.facts() }
+        ModelEntry::new(self.id.clone(), self.facts())
     }
 }

@@ -1,8 +1,8 @@
 //! `check`: every mistake, or what the configuration means.
 
 use super::{EXIT_CONFIGURATION, Source, out};
-use crate::settings::{Account, App, Enabled, Listener, Loaded, Provider, Secrets, Settings, load};
-use protocol::ipc::configure::Upstream;
+use crate::settings::{Account, Enabled, Listener, Loaded, Provider, Secrets, Settings, load};
+use protocol::ipc::configure::{App, Upstream};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -74,7 +74,7 @@ fn provider_text(provider: &Provider) -> String {
 
 fn app_text(app: &App) -> String {
     let strict = if app.strict { ", strict" } else { "" };
-    match app.key_hashes.len() {
+    match app.keys.len() {
         0 => format!("{}: callers without a key{strict}", app.name),
         1 => format!("{}: 1 key{strict}", app.name),
         many => format!("{}: {many} keys{strict}", app.name),

@@ -7,7 +7,7 @@
 use super::Report;
 use super::apps;
 use crate::settings::raw::{
-    KeySource, Raw, RawAlias, RawApp, RawBase, RawKey, RawModel, RawProvider, RawServer,
+    KeySource, Raw, RawAlias, RawApp, RawBase, RawKey, RawModel, RawProvider, RawServer, RawStep,
 };
 use crate::settings::{Findings, Mistakes, Origin, Overrides, Place, Secret, Secrets, Typed, did_you_mean};
 use clap::Args;
@@ -295,8 +295,8 @@ fn secret((flag, key): (&'static str, &str), findings: &mut Findings) -> Option<
 
 fn app(client: &str, given: (&'static str, &str), findings: &mut Findings) -> Option<RawApp> {
     let key = secret(given, findings)?;
-    let name = Some(Typed::named(client.to_owned(), "--app"));
-    Some(RawApp { place: Place::Named("--app"), name, keys: vec![key], strict: None })
+    let name = Typed::named(client.to_owned(), "--app");
+    Some(RawApp::with_key(Place::Named("--app"), name, key))
 }
 
 /// The default model first, then what else the preset knows.
@@ -313,7 +313,8 @@ fn aliases(preset: &Preset, model: &str) -> Vec<RawAlias> {
     let alias = |name: &str| RawAlias {
         place: Place::Named("--model"),
         name: Some(Typed::named(name.to_owned(), "--model")),
-        candidates: vec![Typed::named(format!("{}/{model}", preset.id), "--model")],
+        rule: None,
+        candidates: vec![RawStep::text(Typed::named(format!("{}/{model}", preset.id), "--model"))],
     };
     ["*", "default", ""].map(alias).into()
 }

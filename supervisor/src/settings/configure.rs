@@ -25,22 +25,14 @@ impl Settings {
             address: listener.address.to_string(),
             open: listener.open,
         };
-        let app = |app: &super::resolved::App| ipc::App {
-            name: app.name.clone(),
-            key_hashes: app.key_hashes.clone(),
-            strict: app.strict,
-        };
-        let alias = |alias: &super::resolved::Alias| ipc::Alias {
-            name: alias.name.clone(),
-            candidates: alias.candidates.clone(),
-        };
         RouterConfig {
             epoch,
             listeners: self.server.listeners.iter().enumerate().map(listener).collect(),
-            apps: self.apps.iter().map(app).collect(),
+            apps: self.apps.clone(),
             providers: self.providers.iter().map(|p| p.router_entry(standing(p))).collect(),
-            aliases: self.aliases.iter().map(alias).collect(),
+            aliases: self.aliases.clone(),
             limits: self.server.limits,
+            utc_offset_min: self.server.utc_offset_min,
             runtime: match self.server.runtime {
                 super::resolved::Runtime::Multi => RouterRuntime::Multi,
                 super::resolved::Runtime::PerCore => RouterRuntime::PerCore,
@@ -101,6 +93,8 @@ impl Provider {
             reason: standing.reason,
             max_concurrent: self.limits.max_streams,
             max_queue: self.max_queue,
+            max_wait_ms: self.max_wait_ms,
+            rates: self.rates,
         }
     }
 

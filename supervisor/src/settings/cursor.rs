@@ -4,6 +4,7 @@
 
 use super::mistake::Findings;
 use super::place::{Place, Typed};
+use super::quantity;
 use super::suggest::did_you_mean;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -63,6 +64,26 @@ impl<'t, 'f> Cursor<'t, 'f> {
     pub(crate) fn number(&mut self, key: Key) -> Option<Typed<i64>> {
         let value = self.value(key)?;
         self.read(value, key, "a whole number", whole_number)
+    }
+
+    /// A number with or without a fraction, as it was written.
+    pub(crate) fn decimal(&mut self, key: Key) -> Option<Typed<String>> {
+        let value = self.value(key)?;
+        self.read(value, key, "a number", |v| match v {
+            DeValue::Integer(_) => whole_number(v).map(|n| n.to_string()),
+            DeValue::Float(float) => Some(float.as_str().to_owned()),
+            _ => None,
+        })
+    }
+
+    /// A date, with a time or without, bare or in quotes: milliseconds since 1970.
+    pub(crate) fn moment(&mut self, key: Key) -> Option<Typed<u64>> {
+        let value = self.value(key)?;
+        self.read(value, key, "a date such as 2027-01-31 or 2027-01-31T12:00:00Z", |v| match v {
+            DeValue::Datetime(date) => quantity::moment(date),
+            DeValue::String(text) => text.parse().ok().and_then(|date| quantity::moment(&date)),
+            _ => None,
+        })
     }
 
     /// A list of texts; one text stands for a list of one. `None` also if any of them is something else.

@@ -35,6 +35,6 @@ pub(crate) use host::{Account, Host};
 pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
 pub(crate) use mistake::{Findings, Mistakes};
 pub(crate) use place::{Place, Typed};
-pub(crate) use resolved::{App, Enabled, Listener, LogFormat, Provider, Settings};
+pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Settings};
 pub(crate) use secret::{Secret, Secrets};
 pub(crate) use suggest::did_you_mean;

@@ -3,7 +3,7 @@
 
 use super::secret::Secret;
 use protocol::ipc::configure::{
-    Candidate, ModelEntry, RouterLimits, SandboxMode, Timeouts, Upstream, WorkerLimits,
+    Alias, App, ModelEntry, Rates, Retry, RouterLimits, SandboxMode, Timeouts, Upstream, WorkerLimits,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) providers: Vec<Provider>,
     /// Holds the app `default` whenever a listener is open.
     pub(crate) apps: Vec<App>,
+    /// `*` stands for every name that nothing else knows.
     pub(crate) aliases: Vec<Alias>,
     pub(crate) log: Log,
     /// What works, but its author should know; for the log and for `check`.
@@ -29,6 +30,10 @@ pub(crate) struct Server {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) directories: Directories,
     pub(crate) limits: RouterLimits,
+    /// For apps that say nothing else.
+    pub(crate) retry: Retry,
+    /// Where days and months of budgets begin: minutes east of UTC.
+    pub(crate) utc_offset_min: i32,
     /// Threads of the router; `None` = as many as there are cores.
     pub(crate) threads: Option<u16>,
     pub(crate) runtime: Runtime,
@@ -77,6 +82,9 @@ pub(crate) struct Provider {
     pub(crate) sandbox: SandboxMode,
     pub(crate) limits: WorkerLimits,
     pub(crate) max_queue: u32,
+    /// How long they may wait there; 0 = as long as their deadline.
+    pub(crate) max_wait_ms: u64,
+    pub(crate) rates: Rates,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -85,23 +93,6 @@ pub(crate) struct Provider {
 pub(crate) enum Enabled {
     Yes,
     No,
-}
-
-/// A named client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct App {
-    pub(crate) name: String,
-    /// SHA-256 of each accepted key, hex.
-    pub(crate) key_hashes: Vec<String>,
-    /// Refuse what cannot be translated without loss.
-    pub(crate) strict: bool,
-}
-
-/// A public model name. `*` stands for every name that nothing else knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Alias {
-    pub(crate) name: String,
-    pub(crate) candidates: Vec<Candidate>,
 }
 
 /// Logging.

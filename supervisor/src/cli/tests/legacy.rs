@@ -50,7 +50,7 @@ fn the_codex_line_of_0_7() {
     assert_eq!(settings.providers[0].models[0].facts.context, Some(200_000));
     assert!(settings.providers[0].models.len() > 5);
     assert_eq!((settings.apps.len(), settings.apps[0].name.as_str()), (1, "codex-cli"));
-    assert_eq!(settings.apps[0].key_hashes.len(), 1);
+    assert_eq!(settings.apps[0].keys.len(), 1);
     let aliases: Vec<_> =
         settings.aliases.iter().map(|a| (a.name.as_str(), a.candidates[0].model.as_str())).collect();
     assert_eq!(aliases, [("*", "glm-4.6"), ("default", "glm-4.6"), ("", "glm-4.6")]);
@@ -110,7 +110,7 @@ fn whose_key_api_key_is() {
             .starts_with("`--api-key` next to `--llm-api-key` is taken for the key of the clients")
     );
     let auth = settings("--app aider --provider zhipu --llm-api-key P --auth-key C");
-    assert_eq!(auth.apps[0].key_hashes, two.apps[0].key_hashes);
+    assert_eq!(auth.apps[0].keys, two.apps[0].keys);
 
     let variable = Pretend::default().with_env("ZHIPUAI_API_KEY", "from-variable");
     let Ok(from_variable) = outcome("--provider zhipu", &variable) else { panic!("refused") };

@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 use protocol::control::ProviderStatus;
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{
-    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, RouterConfig, RouterLimits, RouterRuntime,
-    SandboxMode, Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
+    AuthScheme, Endpoint, HttpUpstream, Listener, Provider, Proxy, Rates, RouterConfig, RouterLimits,
+    RouterRuntime, SandboxMode, Timeouts, Upstream, WorkerConfig, WorkerLimits, WorkerState,
 };
 use protocol::ipc::control::Role;
 use std::collections::BTreeMap;
@@ -85,6 +85,8 @@ fn entry(spec: &ProviderSpec) -> Provider {
         reason: "not started".to_owned(),
         max_concurrent: 1,
         max_queue: 1,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     }
 }
 
@@ -105,6 +107,7 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
         apps: Vec::new(),
         providers: providers.iter().map(entry).collect(),
         aliases: Vec::new(),
+        utc_offset_min: 0,
         runtime: RouterRuntime::Multi,
         threads: 0,
         limits: RouterLimits {
@@ -113,9 +116,6 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
             header_bytes: 1,
             read_timeout_ms: 1,
             connections: 1,
-            max_attempts: 1,
-            attempts_per_provider: 1,
-            deadline_ms: 0,
             drain_ms: 1,
         },
     }

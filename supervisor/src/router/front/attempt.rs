@@ -103,6 +103,8 @@ fn broken(reset: Reset, body: Bytes) -> Tried {
     let failure = failure_of(reset);
     let setback = if refused || failure.kind == FailureKind::Refused {
         Setback::Refused
+    } else if failure.kind == FailureKind::Timeout {
+        Setback::TimedOut
     } else {
         Setback::Failed {
             retry: failure.retry,

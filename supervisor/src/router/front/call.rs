@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use protocol::dialect::peek::{Peek, peek};
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::CallHead;
-use protocol::ipc::configure::RouterLimits;
+use protocol::ipc::configure::Retry;
 use protocol::model::{Failure, FailureKind};
 use std::ops::Range;
 use std::time::Duration;
@@ -145,20 +145,26 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 
 impl Call {
     /// How often and where this call may be tried.
-    pub(crate) fn rules(limits: &RouterLimits, headers: &HeaderMap, body: &Bytes) -> Rules {
+    pub(crate) fn rules(retry: &Retry, headers: &HeaderMap, body: &Bytes) -> Rules {
         let declined = headers.get(NO_RETRY).is_some_and(|v| !matches!(v.as_bytes(), b"" | b"0" | b"false"));
         let replay = match (declined, body.len() > MAX_REPLAY) {
             (true, _) => Replay::Declined,
             (false, true) => Replay::TooLarge,
             (false, false) => Replay::Allowed,
         };
-        Rules { max_attempts: limits.max_attempts, per_provider: limits.attempts_per_provider, replay }
+        Rules {
+            max_attempts: retry.max_attempts,
+            per_provider: retry.attempts_per_provider,
+            backoff: Duration::from_millis(retry.backoff_ms),
+            after_timeout: retry.after_timeout,
+            replay,
+        }
     }
 
     /// The configured deadline or the client's own, whichever is earlier.
-    pub(crate) fn deadline(limits: &RouterLimits, headers: &HeaderMap, now: Instant) -> Option<Instant> {
+    pub(crate) fn deadline(retry: &Retry, headers: &HeaderMap, now: Instant) -> Option<Instant> {
         let own = headers.get(TIMEOUT).and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
-        let ours = Some(limits.deadline_ms).filter(|ms| *ms > 0);
+        let ours = Some(retry.deadline_ms).filter(|ms| *ms > 0);
         let ms = own.into_iter().chain(ours).min()?;
         now.checked_add(Duration::from_millis(ms))
     }
@@ -186,7 +192,7 @@ impl Call {
             stream: self.asked.stream,
             wants_usage: self.asked.wants_usage,
             usage_edit: self.asked.usage_edit.clone().or(in_form),
-            strict: self.caller.strict,
+            strict: self.caller.policy.strict,
             body_len: self.body.len() as u64,
             deadline_ms: deadline.map(|d| d.saturating_duration_since(now).as_millis() as u64),
         }
@@ -212,16 +218,12 @@ fn forwarded(headers: &HeaderMap) -> Vec<(String, String)> {
 mod tests {
     use super::*;
 
-    const LIMITS: RouterLimits = RouterLimits {
-        body_bytes: 0,
-        hold_bytes: 0,
-        header_bytes: 0,
-        read_timeout_ms: 0,
-        connections: 0,
+    const RETRY: Retry = Retry {
         max_attempts: 3,
         attempts_per_provider: 2,
+        backoff_ms: 100,
         deadline_ms: 500,
-        drain_ms: 0,
+        after_timeout: true,
     };
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn replay_is_declined_or_impossible() {
-        let rules = |value, body| Call::rules(&LIMITS, &headers(&[(NO_RETRY, value)]), &body).replay;
+        let rules = |value, body| Call::rules(&RETRY, &headers(&[(NO_RETRY, value)]), &body).replay;
         assert_eq!(rules("1", Bytes::new()), Replay::Declined);
         assert_eq!(rules("true", Bytes::new()), Replay::Declined);
         assert_eq!(rules("0", Bytes::new()), Replay::Allowed);
@@ -294,13 +296,12 @@ mod tests {
     #[tokio::test]
     async fn the_earlier_deadline_counts() {
         let now = Instant::now();
-        let ms = |value| {
-            Call::deadline(&LIMITS, &headers(&[(TIMEOUT, value)]), now).map(|d| (d - now).as_millis())
-        };
+        let ms =
+            |value| Call::deadline(&RETRY, &headers(&[(TIMEOUT, value)]), now).map(|d| (d - now).as_millis());
         assert_eq!(ms("200"), Some(200));
         assert_eq!(ms("9000"), Some(500));
         assert_eq!(ms("soon"), Some(500));
-        let none = RouterLimits { deadline_ms: 0, ..LIMITS };
+        let none = Retry { deadline_ms: 0, ..RETRY };
         assert_eq!(Call::deadline(&none, &HeaderMap::new(), now), None);
     }
 

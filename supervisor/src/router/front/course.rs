@@ -9,8 +9,7 @@ use crate::router::routing::{Candidate, Route, Standing};
 use protocol::model::Retry;
 use std::time::Duration;
 
-/// Bounds of exponential backoff, before jitter.
-const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// Bound of exponential backoff, before jitter.
 const BACKOFF_LONGEST: Duration = Duration::from_secs(2);
 /// A `Retry-After` up to this is waited for; a longer one is the client's to wait.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +33,10 @@ pub(crate) enum Replay {
 pub(crate) struct Rules {
     pub(crate) max_attempts: u8,
     pub(crate) per_provider: u8,
+    /// The first wait before the same candidate is tried again.
+    pub(crate) backoff: Duration,
+    /// A timeout is no reason to give up.
+    pub(crate) after_timeout: bool,
     pub(crate) replay: Replay,
 }
 
@@ -46,6 +49,8 @@ pub(crate) enum Setback {
     Lost,
     /// The provider has no place for it and the queue is full.
     Crowded,
+    /// It may have been processed, and charged.
+    TimedOut,
     Failed {
         retry: Retry,
         retry_after: Option<Duration>,
@@ -174,6 +179,11 @@ impl Course {
                 tries.pause = Duration::ZERO;
             }
             Setback::Crowded => tries.out = true,
+            Setback::TimedOut => {
+                self.price = Price::Retry;
+                tries.out = true;
+                self.over |= !self.rules.after_timeout;
+            }
             Setback::Failed { retry, retry_after } => {
                 self.price = Price::Retry;
                 let patient = retry_after.filter(|after| *after <= PATIENCE);
@@ -181,7 +191,9 @@ impl Course {
                     (Retry::Never, ..) => self.over = true,
                     (_, Some(_), Some(after)) => tries.pause = after,
                     (_, Some(_), None) | (Retry::Elsewhere, None, _) => tries.out = true,
-                    (Retry::Anywhere, None, _) => tries.pause = backoff(tries.sent).mul_f64(random),
+                    (Retry::Anywhere, None, _) => {
+                        tries.pause = backoff(self.rules.backoff, tries.sent).mul_f64(random)
+                    }
                 }
             }
         }
@@ -205,10 +217,10 @@ impl Course {
     }
 }
 
-/// 100 ms, 200 ms, ... 2 s: the wait before try `sent` + 1, before jitter.
-fn backoff(sent: u8) -> Duration {
-    let doubled = BACKOFF_FIRST * (1u32 << u32::from(sent.saturating_sub(1).min(10)));
-    doubled.min(BACKOFF_LONGEST)
+/// 100 ms, 200 ms, ... 2 s: the wait before try `sent` + 1, before jitter. A first wait that is longer stays.
+fn backoff(first: Duration, sent: u8) -> Duration {
+    let doubled = first.saturating_mul(1u32 << u32::from(sent.saturating_sub(1).min(10)));
+    doubled.min(BACKOFF_LONGEST.max(first))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use protocol::ipc::configure::App;
+use protocol::ipc::configure::{App, AppKey};
 use protocol::model::{Failure, FailureKind};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -26,17 +26,20 @@ pub(crate) enum Door {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) app: Arc<str>,
-    /// Refuse what cannot be translated without loss.
-    pub(crate) strict: bool,
-    pub(crate) proof: Proof,
+    /// What its operator says about the app.
+    pub(crate) policy: Arc<App>,
+    /// Absent = the door was open.
+    pub(crate) key: Option<Arc<AppKey>>,
 }
 
-/// How a caller is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
-    Key,
-    /// The door was open.
-    None,
+impl Caller {
+    fn without_key(app: App) -> Self {
+        Self { app: app.name.as_str().into(), policy: Arc::new(app), key: None }
+    }
+
+    fn has_expired(&self, now_ms: u64) -> bool {
+        self.key.as_ref().and_then(|key| key.expires_ms).is_some_and(|end| end <= now_ms)
+    }
 }
 
 /// A key hash that is not 64 hexadecimal digits.
@@ -57,15 +60,15 @@ impl Callers {
     /// The callers of a configuration.
     pub(crate) fn new(apps: &[App]) -> Result<Self, CallersError> {
         let mut keys = Vec::new();
-        let mut default = Caller { app: DEFAULT_APP.into(), strict: false, proof: Proof::None };
+        let mut default = Caller::without_key(App::named(DEFAULT_APP));
         for app in apps {
-            let caller = Caller { app: app.name.as_str().into(), strict: app.strict, proof: Proof::Key };
-            for hash in &app.key_hashes {
-                let hash = unhex(hash).ok_or_else(|| CallersError { app: app.name.clone() })?;
-                keys.push((hash, caller.clone()));
+            let caller = Caller::without_key(app.clone());
+            for key in &app.keys {
+                let hash = unhex(&key.hash).ok_or_else(|| CallersError { app: app.name.clone() })?;
+                keys.push((hash, Caller { key: Some(Arc::new(key.clone())), ..caller.clone() }));
             }
             if app.name == DEFAULT_APP {
-                default = Caller { proof: Proof::None, ..caller };
+                default = caller;
             }
         }
         Ok(Self { keys, default })
@@ -78,10 +81,13 @@ impl Callers {
         headers: &HeaderMap,
         in_query: Option<&str>,
         door: Door,
+        now_ms: u64,
     ) -> Result<Caller, Box<Failure>> {
         let key = presented(headers).or(in_query.map(str::as_bytes));
-        if let Some(caller) = key.and_then(|key| self.holder(key)) {
-            return Ok(caller.clone());
+        match key.and_then(|key| self.holder(key)) {
+            Some(caller) if caller.has_expired(now_ms) => return Err(refused("the API key has expired")),
+            Some(caller) => return Ok(caller.clone()),
+            None => {}
         }
         match (door, key) {
             (Door::Everybody | Door::Local, _) => Ok(self.default.clone()),
@@ -138,9 +144,9 @@ mod tests {
     fn callers() -> Callers {
         let hash = |key: &str| Sha256::digest(key).iter().map(|b| format!("{b:02x}")).collect::<String>();
         let app = |name: &str, keys: &[&str], strict| App {
-            name: name.into(),
-            key_hashes: keys.iter().map(|k| hash(k)).collect(),
+            keys: keys.iter().map(|k| AppKey { expires_ms: Some(500), ..AppKey::new(*k, hash(k)) }).collect(),
             strict,
+            ..App::named(name)
         };
         Callers::new(&[app("web", &["k1", "k2"], true), app("cli", &["k3"], false)]).unwrap()
     }
@@ -150,7 +156,7 @@ mod tests {
         if !header.is_empty() {
             headers.insert(http::HeaderName::try_from(header).unwrap(), value.parse().unwrap());
         }
-        callers().identify(&headers, None, door).map(|c| c.app.to_string()).map_err(|f| f.message)
+        callers().identify(&headers, None, door, 499).map(|c| c.app.to_string()).map_err(|f| f.message)
     }
 
     #[test]
@@ -178,9 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn an_expired_key_is_told_apart_even_at_an_open_door() {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, "Bearer k1".parse().unwrap())]);
+        for door in [Door::Nobody, Door::Everybody] {
+            let failure = callers().identify(&headers, None, door, 500).unwrap_err();
+            assert_eq!(failure.message, "the API key has expired");
+        }
+    }
+
+    #[test]
     fn a_hash_that_is_none_is_refused() {
         for bad in ["", "zz", &"+f".repeat(32), &"0".repeat(63)] {
-            let app = App { name: "a".into(), key_hashes: vec![bad.to_owned()], strict: false };
+            let app = App { keys: vec![AppKey::new("k", bad)], ..App::named("a") };
             assert_eq!(Callers::new(&[app]).unwrap_err(), CallersError { app: "a".into() });
         }
     }

@@ -5,7 +5,7 @@ use super::call::{Asked, Call, is_json};
 use super::course::Course;
 use super::dispatch::{Running, dispatch};
 use super::hosts;
-use super::identify::{Caller, Door, Proof};
+use super::identify::{Caller, Door};
 use super::late::{Late, SILENCE, has_comments};
 use super::models::{self, Shelf};
 use super::ollama;
@@ -26,7 +26,7 @@ use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::configure::RouterLimits;
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -117,8 +117,9 @@ where
     let door = snapshot.door(listener);
     let identify = || {
         let in_query = models::parameter(parts.uri.query().unwrap_or_default(), KEY_PARAMETER);
-        let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door) {
-            Ok(caller) if door == Door::Local && caller.proof == Proof::None => {
+        let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door, now_ms())
+        {
+            Ok(caller) if door == Door::Local && caller.key.is_none() => {
                 hosts::check(&parts.uri, &parts.headers).map(|()| caller)
             }
             identified => identified,
@@ -160,6 +161,11 @@ where
             Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
         }
     }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 /// Settles the dialect where only a client's headers say it.
@@ -231,13 +237,13 @@ where
     };
     Ok(Call {
         id: Uuid::now_v7(),
-        caller,
         dialect: entry.dialect,
         operation: entry.operation,
         path,
         method: parts.method,
-        rules: Call::rules(limits, &parts.headers, &body),
-        deadline: Call::deadline(limits, &parts.headers, Instant::now()),
+        rules: Call::rules(&caller.policy.retry, &parts.headers, &body),
+        deadline: Call::deadline(&caller.policy.retry, &parts.headers, Instant::now()),
+        caller,
         headers: parts.headers,
         body,
         asked,

@@ -6,7 +6,7 @@ use crate::router::trace::{AttemptResult, End};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
-use protocol::ipc::configure::{Alias, App, Candidate, WorkerState};
+use protocol::ipc::configure::{Alias, App, AppKey, Candidate, Rule, WorkerState};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -81,8 +81,8 @@ async fn aliases_and_full_names_lead_to_the_providers_own_name() {
     let mut rig = Rig::new();
     let worker = rig.worker("a", always(DOCUMENT));
     rig.configure(|config| {
-        let candidates = vec![Candidate { provider: "a".into(), model: "m".into() }];
-        config.aliases.push(Alias { name: "fast".into(), candidates });
+        let candidates = vec![Candidate { provider: "a".into(), model: "m".into(), weight: 1 }];
+        config.aliases.push(Alias { name: "fast".into(), rule: Rule::Priority, candidates });
     });
     for (name, own) in [("fast", "m"), ("a/m", "m"), ("a/unlisted/x", "unlisted/x")] {
         assert_eq!(rig.ask(chat(name, Flow::Whole)).await.header("x-llm-link-model"), own);
@@ -198,8 +198,8 @@ async fn an_open_listener_answers_to_local_names_only() {
 
 #[tokio::test]
 async fn keys_open_closed_listeners() {
-    let hash = Sha256::digest("good").iter().map(|b| format!("{b:02x}")).collect();
-    let app = App { name: "web".into(), key_hashes: vec![hash], strict: true };
+    let hash: String = Sha256::digest("good").iter().map(|b| format!("{b:02x}")).collect();
+    let app = App { keys: vec![AppKey::new("k", hash)], strict: true, ..App::named("web") };
     let mut rig = Rig::with(|config| {
         config.listeners[0].open = false;
         config.apps.push(app);

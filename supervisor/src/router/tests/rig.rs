@@ -14,7 +14,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use protocol::control::record::CallDetail;
 use protocol::ipc::configure::{
-    Listener, ModelEntry, ModelFacts, Provider, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
+    Listener, ModelEntry, ModelFacts, Provider, Rates, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
 use protocol::ipc::spool;
 use std::fs::OpenOptions;
@@ -210,7 +210,7 @@ pub(super) fn provider(name: &str) -> Provider {
         name: name.into(),
         preset: "openai-compatible".into(),
         priority: 0,
-        models: vec![ModelEntry { id: "m".into(), facts: ModelFacts::default() }],
+        models: vec![ModelEntry::new("m", ModelFacts::default())],
         fallback: vec![],
         dialects: vec![],
         lane: None,
@@ -218,6 +218,8 @@ pub(super) fn provider(name: &str) -> Provider {
         reason: String::new(),
         max_concurrent: 64,
         max_queue: 64,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     }
 }
 
@@ -234,11 +236,9 @@ pub(in crate::router) fn empty() -> RouterConfig {
             header_bytes: 16 * 1024,
             read_timeout_ms: 5_000,
             connections: 100,
-            max_attempts: 3,
-            attempts_per_provider: 2,
-            deadline_ms: 0,
             drain_ms: 1_000,
         },
+        utc_offset_min: 0,
         runtime: RouterRuntime::Multi,
         threads: 1,
     }

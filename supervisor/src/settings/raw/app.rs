@@ -1,7 +1,9 @@
-//! `[[apps]]`, `[[aliases]]` and `[log]` as typed.
+//! `[[apps]]` as typed.
 
 use super::keys;
-use super::provider::{RawKey, read_key};
+use super::limits::{RawBudgets, RawLimits, read_budgets, read_limits};
+use super::provider::{RawKey, read_key, read_key_with};
+use super::route::{RawStep, read_steps};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::{Place, Typed};
 
@@ -10,40 +12,126 @@ use crate::settings::place::{Place, Typed};
 pub(crate) struct RawApp {
     pub(crate) place: Place,
     pub(crate) name: Option<Typed<String>>,
-    pub(crate) keys: Vec<RawKey>,
+    pub(crate) keys: Vec<RawAppKey>,
     pub(crate) strict: Option<Typed<bool>>,
+    pub(crate) models: Vec<Typed<String>>,
+    pub(crate) rule: Option<Typed<String>>,
+    pub(crate) candidates: Vec<RawStep>,
+    pub(crate) fallback: Vec<RawStep>,
+    pub(crate) sticky: Option<Typed<String>>,
+    pub(crate) retry: RawRetry,
+    pub(crate) limits: RawLimits,
+    pub(crate) budgets: RawBudgets,
+    pub(crate) hold: RawHold,
+    pub(crate) continuation: Option<Typed<bool>>,
+    pub(crate) hedge: Option<Typed<bool>>,
 }
 
-/// A public model name.
+/// A key of an app, and what is said about it.
 #[derive(Clone)]
-pub(crate) struct RawAlias {
-    pub(crate) place: Place,
-    pub(crate) name: Option<Typed<String>>,
-    pub(crate) candidates: Vec<Typed<String>>,
+pub(crate) struct RawAppKey {
+    pub(crate) key: RawKey,
+    pub(crate) label: Option<Typed<String>>,
+    /// Milliseconds since 1970.
+    pub(crate) expires: Option<Typed<u64>>,
+    pub(crate) limits: RawLimits,
 }
 
-/// What is said about the program's own doings.
+/// `retry = { ... }`
 #[derive(Clone, Default)]
-pub(crate) struct RawLog {
-    pub(crate) level: Option<Typed<String>>,
-    pub(crate) format: Option<Typed<String>>,
+pub(crate) struct RawRetry {
+    pub(crate) max_attempts: Option<Typed<i64>>,
+    pub(crate) attempts_per_provider: Option<Typed<i64>>,
+    pub(crate) backoff: Option<Typed<String>>,
+    pub(crate) deadline: Option<Typed<String>>,
+    pub(crate) after_timeout: Option<Typed<bool>>,
 }
 
-pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
-    let name = table.text(keys::app::NAME);
-    let items = table.list(keys::app::KEYS).unwrap_or_default();
-    let keys = items.iter().map(|item| read_key(table, item, keys::app::KEYS)).collect();
-    RawApp { place: table.place(), name, keys, strict: table.flag(keys::app::STRICT) }
+/// `hold = { ... }`
+#[derive(Clone, Default)]
+pub(crate) struct RawHold {
+    pub(crate) chunks: Option<Typed<i64>>,
+    pub(crate) bytes: Option<Typed<String>>,
+    pub(crate) time: Option<Typed<String>>,
 }
 
-pub(super) fn read_alias(table: &mut Cursor<'_, '_>) -> RawAlias {
-    RawAlias {
-        place: table.place(),
-        name: table.text(keys::alias::NAME),
-        candidates: table.texts(keys::alias::CANDIDATES).unwrap_or_default(),
+impl RawApp {
+    /// An app of which nothing but its name and one key is known.
+    pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
+        RawApp {
+            place,
+            name: Some(name),
+            keys: vec![RawAppKey { key, label: None, expires: None, limits: RawLimits::default() }],
+            strict: None,
+            models: Vec::new(),
+            rule: None,
+            candidates: Vec::new(),
+            fallback: Vec::new(),
+            sticky: None,
+            retry: RawRetry::default(),
+            limits: RawLimits::default(),
+            budgets: RawBudgets::default(),
+            hold: RawHold::default(),
+            continuation: None,
+            hedge: None,
+        }
     }
 }
 
-pub(super) fn read_log(table: &mut Cursor<'_, '_>) -> RawLog {
-    RawLog { level: table.text(keys::log::LEVEL), format: table.text(keys::log::FORMAT) }
+pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
+    use keys::app as own;
+    RawApp {
+        place: table.place(),
+        name: table.text(own::NAME),
+        keys: read_keys(table),
+        strict: table.flag(own::STRICT),
+        models: table.texts(own::MODELS).unwrap_or_default(),
+        rule: table.text(own::RULE),
+        candidates: read_steps(table, own::CANDIDATES),
+        fallback: read_steps(table, own::FALLBACK),
+        sticky: table.text(own::STICKY),
+        retry: table.table(own::RETRY, "retry", read_retry).unwrap_or_default(),
+        limits: table.table(own::LIMITS, "limits", read_limits).unwrap_or_default(),
+        budgets: table.table(own::BUDGETS, "budgets", read_budgets).unwrap_or_default(),
+        hold: table.table(own::HOLD, "hold", read_hold).unwrap_or_default(),
+        continuation: table.flag(own::CONTINUATION),
+        hedge: table.flag(own::HEDGE),
+    }
+}
+
+fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawAppKey> {
+    use keys::app_key as own;
+    let items = table.list(keys::app::KEYS).unwrap_or_default();
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        if !item.get_ref().is_table() {
+            let key = read_key(table, item, keys::app::KEYS);
+            found.push(RawAppKey { key, label: None, expires: None, limits: RawLimits::default() });
+            continue;
+        }
+        let more = |t: &mut Cursor<'_, '_>| {
+            let limits = t.table(own::LIMITS, "limits", read_limits).unwrap_or_default();
+            (t.text(own::LABEL), t.moment(own::EXPIRES), limits)
+        };
+        let (key, more) = read_key_with(table, item, keys::app::KEYS, more);
+        let (label, expires, limits) = more.unwrap_or_default();
+        found.push(RawAppKey { key, label, expires, limits });
+    }
+    found
+}
+
+fn read_retry(table: &mut Cursor<'_, '_>) -> RawRetry {
+    use keys::retry as own;
+    RawRetry {
+        max_attempts: table.number(own::MAX_ATTEMPTS),
+        attempts_per_provider: table.number(own::ATTEMPTS_PER_PROVIDER),
+        backoff: table.text(own::BACKOFF),
+        deadline: table.text(own::DEADLINE),
+        after_timeout: table.flag(own::AFTER_TIMEOUT),
+    }
+}
+
+fn read_hold(table: &mut Cursor<'_, '_>) -> RawHold {
+    use keys::hold as own;
+    RawHold { chunks: table.number(own::CHUNKS), bytes: table.text(own::BYTES), time: table.text(own::TIME) }
 }

@@ -28,6 +28,7 @@ pub(crate) mod server {
         Key::new("attempts_per_provider", "attempts_per_provider = 2");
     pub(crate) const THREADS: Key = Key::new("threads", "threads = 4");
     pub(crate) const RUNTIME: Key = Key::new("runtime", r#"runtime = "multi""#);
+    pub(crate) const UTC_OFFSET: Key = Key::new("utc_offset", r#"utc_offset = "+08:00""#);
 }
 
 /// `[[providers]]`
@@ -48,6 +49,8 @@ pub(crate) mod provider {
     pub(crate) const FILES: Key = Key::new("files", "files = 1024");
     pub(crate) const MAX_CONCURRENT: Key = Key::new("max_concurrent", "max_concurrent = 1024");
     pub(crate) const MAX_QUEUE: Key = Key::new("max_queue", "max_queue = 1024");
+    pub(crate) const MAX_WAIT: Key = Key::new("max_wait", r#"max_wait = "30s""#);
+    pub(crate) const RATES: Key = Key::new("rates", "rates = { requests_per_minute = 600 }");
     pub(crate) const POOL_IDLE: Key = Key::new("pool_idle", "pool_idle = 64");
     pub(crate) const PROXY: Key = Key::new("proxy", r#"proxy = "direct""#);
     pub(crate) const HEADERS: Key = Key::new("headers", r#"headers = { x-title = "LLM Link" }"#);
@@ -74,6 +77,57 @@ pub(crate) mod model {
     pub(crate) const TOOLS: Key = Key::new("tools", "tools = true");
     pub(crate) const VISION: Key = Key::new("vision", "vision = false");
     pub(crate) const REASONING: Key = Key::new("reasoning", "reasoning = false");
+    pub(crate) const PREFILL: Key = Key::new("prefill", "prefill = false");
+    pub(crate) const VERSION: Key = Key::new("version", r#"version = "2025-10-24""#);
+    pub(crate) const DEPRECATED: Key = Key::new("deprecated", "deprecated = true");
+    pub(crate) const SUNSET: Key = Key::new("sunset", r#"deprecated = true, sunset = "2027-01-31""#);
+    pub(crate) const ALTERNATIVES: Key = Key::new("alternatives", r#"alternatives = ["m2", "other/m3"]"#);
+    pub(crate) const PRICES: Key =
+        Key::new("prices", r#"prices = [{ currency = "USD", input = 0.27, output = 1.10 }]"#);
+}
+
+/// `prices = [{ ... }]`
+pub(crate) mod price {
+    use super::Key;
+
+    pub(crate) const SINCE: Key = Key::new("since", r#"since = "2026-01-01""#);
+    pub(crate) const CURRENCY: Key = Key::new("currency", r#"currency = "USD""#);
+    pub(crate) const INPUT: Key = Key::new("input", "input = 0.27");
+    pub(crate) const CACHE_READ: Key = Key::new("cache_read", "cache_read = 0.07");
+    pub(crate) const CACHE_WRITE: Key = Key::new("cache_write", "cache_write = 0.27");
+    pub(crate) const OUTPUT: Key = Key::new("output", "output = 1.10");
+}
+
+/// `rates = { ... }`, also part of `limits`
+pub(crate) mod rates {
+    use super::Key;
+
+    pub(crate) const REQUESTS_PER_SECOND: Key =
+        Key::new("requests_per_second", "{ requests_per_second = 50 }");
+    pub(crate) const REQUESTS_PER_MINUTE: Key =
+        Key::new("requests_per_minute", "{ requests_per_minute = 600 }");
+    pub(crate) const TOKENS_PER_MINUTE: Key = Key::new("tokens_per_minute", "{ tokens_per_minute = 200000 }");
+}
+
+/// `limits = { ... }`
+pub(crate) mod limits {
+    use super::Key;
+
+    pub(crate) const CONCURRENT: Key = Key::new("concurrent", "limits = { concurrent = 64 }");
+    pub(crate) const QUEUE: Key = Key::new("queue", "limits = { queue = 256 }");
+    pub(crate) const WAIT: Key = Key::new("wait", r#"limits = { wait = "30s" }"#);
+}
+
+/// `budgets = { ... }`
+pub(crate) mod budgets {
+    use super::Key;
+
+    pub(crate) const DAILY_TOKENS: Key = Key::new("daily_tokens", "budgets = { daily_tokens = 5000000 }");
+    pub(crate) const MONTHLY_TOKENS: Key =
+        Key::new("monthly_tokens", "budgets = { monthly_tokens = 100000000 }");
+    pub(crate) const DAILY_COST: Key = Key::new("daily_cost", r#"budgets = { daily_cost = "10 USD" }"#);
+    pub(crate) const MONTHLY_COST: Key =
+        Key::new("monthly_cost", r#"budgets = { monthly_cost = ["200 USD", "500 CNY"] }"#);
 }
 
 /// `timeouts = { ... }`
@@ -94,6 +148,76 @@ pub(crate) mod app {
     pub(crate) const NAME: Key = Key::new("name", r#"name = "web""#);
     pub(crate) const KEYS: Key = Key::new("keys", r#"keys = [{ env = "WEB_KEY" }]"#);
     pub(crate) const STRICT: Key = Key::new("strict", "strict = false");
+    pub(crate) const MODELS: Key = Key::new("models", r#"models = ["gpt-*", "fast"]"#);
+    pub(crate) const RULE: Key = Key::new("rule", r#"rule = "latency""#);
+    pub(crate) const CANDIDATES: Key = Key::new(
+        "candidates",
+        r#"candidates = ["deepseek/deepseek-chat", { provider = "openai", weight = 2 }]"#,
+    );
+    pub(crate) const FALLBACK: Key = Key::new("fallback", r#"fallback = ["local/m1"]"#);
+    pub(crate) const STICKY: Key = Key::new("sticky", r#"sticky = "x-session-id""#);
+    pub(crate) const RETRY: Key = Key::new("retry", "retry = { max_attempts = 3 }");
+    pub(crate) const LIMITS: Key = Key::new("limits", "limits = { requests_per_second = 50 }");
+    pub(crate) const BUDGETS: Key = Key::new("budgets", r#"budgets = { daily_cost = "10 USD" }"#);
+    pub(crate) const HOLD: Key = Key::new("hold", r#"hold = { chunks = 16, bytes = "16KiB", time = "1s" }"#);
+    pub(crate) const CONTINUATION: Key = Key::new("continuation", "continuation = true");
+    pub(crate) const HEDGE: Key = Key::new("hedge", "hedge = true");
+}
+
+/// The elements of an app's `keys = [...]`, besides where the key is
+pub(crate) mod app_key {
+    use super::Key;
+
+    pub(crate) const LABEL: Key = Key::new("label", r#"keys = [{ env = "CI_KEY", label = "ci" }]"#);
+    pub(crate) const EXPIRES: Key =
+        Key::new("expires", r#"keys = [{ env = "CI_KEY", expires = "2027-01-31" }]"#);
+    pub(crate) const LIMITS: Key =
+        Key::new("limits", r#"keys = [{ env = "CI_KEY", limits = { requests_per_minute = 60 } }]"#);
+}
+
+/// `retry = { ... }`
+pub(crate) mod retry {
+    use super::Key;
+
+    pub(crate) const MAX_ATTEMPTS: Key = Key::new("max_attempts", "max_attempts = 3");
+    pub(crate) const ATTEMPTS_PER_PROVIDER: Key =
+        Key::new("attempts_per_provider", "attempts_per_provider = 2");
+    pub(crate) const BACKOFF: Key = Key::new("backoff", r#"backoff = "100ms""#);
+    pub(crate) const DEADLINE: Key = Key::new("deadline", r#"deadline = "300s""#);
+    pub(crate) const AFTER_TIMEOUT: Key = Key::new("after_timeout", "after_timeout = false");
+}
+
+/// `hold = { ... }`
+pub(crate) mod hold {
+    use super::Key;
+
+    pub(crate) const CHUNKS: Key = Key::new("chunks", "hold = { chunks = 16 }");
+    pub(crate) const BYTES: Key = Key::new("bytes", r#"hold = { bytes = "16KiB" }"#);
+    pub(crate) const TIME: Key = Key::new("time", r#"hold = { time = "1s" }"#);
+}
+
+/// The elements of `candidates = [...]` and `fallback = [...]`
+pub(crate) mod step {
+    use super::Key;
+
+    pub(crate) const PROVIDER: Key =
+        Key::new("provider", r#"candidates = [{ provider = "openai", model = "gpt-4o", weight = 2 }]"#);
+    pub(crate) const MODEL: Key = Key::new("model", r#"{ provider = "openai", model = "gpt-4o" }"#);
+    pub(crate) const WEIGHT: Key = Key::new("weight", r#"{ provider = "openai", weight = 2 }"#);
+    pub(crate) const WHEN: Key =
+        Key::new("when", r#"{ provider = "openai", when = { models = ["gpt-*"], tools = true } }"#);
+}
+
+/// `when = { ... }`
+pub(crate) mod when {
+    use super::Key;
+
+    pub(crate) const MODELS: Key = Key::new("models", r#"when = { models = ["claude-*"] }"#);
+    pub(crate) const DIALECTS: Key = Key::new("dialects", r#"when = { dialects = ["anthropic"] }"#);
+    pub(crate) const TOOLS: Key = Key::new("tools", "when = { tools = true }");
+    pub(crate) const VISION: Key = Key::new("vision", "when = { vision = true }");
+    pub(crate) const MIN_CONTEXT: Key = Key::new("min_context", "when = { min_context = 32000 }");
+    pub(crate) const MAX_CONTEXT: Key = Key::new("max_context", "when = { max_context = 32000 }");
 }
 
 /// `[[aliases]]`
@@ -101,6 +225,7 @@ pub(crate) mod alias {
     use super::Key;
 
     pub(crate) const NAME: Key = Key::new("name", r#"name = "fast""#);
+    pub(crate) const RULE: Key = Key::new("rule", r#"rule = "weighted""#);
     pub(crate) const CANDIDATES: Key =
         Key::new("candidates", r#"candidates = ["deepseek/deepseek-chat", "openai/gpt-4o-mini"]"#);
 }

@@ -5,12 +5,18 @@
 
 mod app;
 pub(crate) mod keys;
+mod limits;
+mod model;
 mod provider;
+mod route;
 mod server;
 
-pub(crate) use app::{RawAlias, RawApp, RawLog};
-pub(crate) use provider::{KeySource, RawBase, RawKey, RawModel, RawProvider, RawTimeouts};
-pub(crate) use server::RawServer;
+pub(crate) use app::{RawApp, RawAppKey, RawHold, RawRetry};
+pub(crate) use limits::{RawBudgets, RawLimits, RawRates};
+pub(crate) use model::{RawModel, RawPrice};
+pub(crate) use provider::{KeySource, RawBase, RawKey, RawProvider, RawTimeouts};
+pub(crate) use route::{RawAlias, RawConditions, RawStep, RawTarget};
+pub(crate) use server::{RawLog, RawServer};
 
 use super::cursor::Cursor;
 use super::mistake::{Findings, Mistakes};
@@ -47,12 +53,12 @@ impl Raw {
 
 fn read_sections(file: &mut Cursor<'_, '_>) -> Raw {
     let server = file.table(keys::SERVER, "[server]", server::read).unwrap_or_default();
-    let log = file.table(keys::LOG, "[log]", app::read_log).unwrap_or_default();
+    let log = file.table(keys::LOG, "[log]", server::read_log).unwrap_or_default();
     Raw {
         server,
         providers: each(file, keys::PROVIDERS, "[[providers]]", provider::read),
         apps: each(file, keys::APPS, "[[apps]]", app::read),
-        aliases: each(file, keys::ALIASES, "[[aliases]]", app::read_alias),
+        aliases: each(file, keys::ALIASES, "[[aliases]]", route::read_alias),
         log,
     }
 }

@@ -1,6 +1,8 @@
 //! `[[providers]]` as typed.
 
 use super::keys::{self, provider as own};
+use super::limits::{RawRates, read_rates};
+use super::model::{RawModel, read_models};
 use crate::settings::cursor::{Cursor, Key, place_of};
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
@@ -27,6 +29,8 @@ pub(crate) struct RawProvider {
     pub(crate) files: Option<Typed<i64>>,
     pub(crate) max_concurrent: Option<Typed<i64>>,
     pub(crate) max_queue: Option<Typed<i64>>,
+    pub(crate) max_wait: Option<Typed<String>>,
+    pub(crate) rates: RawRates,
     pub(crate) pool_idle: Option<Typed<i64>>,
     pub(crate) proxy: Option<Typed<String>>,
     pub(crate) headers: Vec<(Typed<String>, Typed<String>)>,
@@ -59,18 +63,6 @@ pub(crate) enum KeySource {
     Refused,
 }
 
-/// A model and what its owner knows of it.
-#[derive(Clone)]
-pub(crate) struct RawModel {
-    pub(crate) place: Place,
-    pub(crate) id: Option<Typed<String>>,
-    pub(crate) context: Option<Typed<i64>>,
-    pub(crate) max_output: Option<Typed<i64>>,
-    pub(crate) tools: Option<Typed<bool>>,
-    pub(crate) vision: Option<Typed<bool>>,
-    pub(crate) reasoning: Option<Typed<bool>>,
-}
-
 /// `timeouts = { ... }`
 #[derive(Clone, Default)]
 pub(crate) struct RawTimeouts {
@@ -100,26 +92,13 @@ impl RawProvider {
             files: None,
             max_concurrent: None,
             max_queue: None,
+            max_wait: None,
+            rates: RawRates::default(),
             pool_idle: None,
             proxy: None,
             headers: Vec::new(),
             quirks: Vec::new(),
             timeouts: RawTimeouts::default(),
-        }
-    }
-}
-
-impl RawModel {
-    /// A model of which only the id is known.
-    pub(crate) fn named(id: Typed<String>) -> RawModel {
-        RawModel {
-            place: id.place.clone(),
-            id: Some(id),
-            context: None,
-            max_output: None,
-            tools: None,
-            vision: None,
-            reasoning: None,
         }
     }
 }
@@ -132,7 +111,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawProvider {
         dialect: table.text(own::DIALECT),
         base_url: read_base(table),
         key: table.value(own::KEY).map(|value| read_key(table, value, own::KEY)),
-        models: read_models(table),
+        models: read_models(table, own::MODELS),
         priority: table.number(own::PRIORITY),
         fallback: table.texts(own::FALLBACK).unwrap_or_default(),
         enabled: table.flag(own::ENABLED),
@@ -141,6 +120,8 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawProvider {
         files: table.number(own::FILES),
         max_concurrent: table.number(own::MAX_CONCURRENT),
         max_queue: table.number(own::MAX_QUEUE),
+        max_wait: table.text(own::MAX_WAIT),
+        rates: table.table(own::RATES, "rates", read_rates).unwrap_or_default(),
         pool_idle: table.number(own::POOL_IDLE),
         proxy: table.text(own::PROXY),
         headers: table.table(own::HEADERS, "headers", |t| t.entries(own::HEADERS)).unwrap_or_default(),
@@ -165,6 +146,16 @@ fn read_base(table: &mut Cursor<'_, '_>) -> Option<RawBase> {
 
 /// A key reference; anything else is refused without repeating it, as it may be the key.
 pub(super) fn read_key<'t>(table: &mut Cursor<'t, '_>, value: &'t Spanned<DeValue<'t>>, key: Key) -> RawKey {
+    read_key_with(table, value, key, |_| ()).0
+}
+
+/// A key reference, and what else `more` reads from its table.
+pub(super) fn read_key_with<'t, T>(
+    table: &mut Cursor<'t, '_>,
+    value: &'t Spanned<DeValue<'t>>,
+    key: Key,
+    more: impl FnOnce(&mut Cursor<'t, '_>) -> T,
+) -> (RawKey, Option<T>) {
     let place = place_of(value);
     if value.get_ref().is_str() {
         let what = format!(
@@ -172,11 +163,13 @@ pub(super) fn read_key<'t>(table: &mut Cursor<'t, '_>, value: &'t Spanned<DeValu
             key.name
         );
         table.findings().mistake(&place, what, key.example);
-        return RawKey { place, source: KeySource::Refused };
+        return (RawKey { place, source: KeySource::Refused }, None);
     }
-    let found =
-        table.table_of(value, key, "a key reference", |t| (t.text(keys::key::FILE), t.text(keys::key::ENV)));
-    let source = match found {
+    let found = table.table_of(value, key, "a key reference", |t| {
+        ((t.text(keys::key::FILE), t.text(keys::key::ENV)), more(t))
+    });
+    let (source, more) = found.unzip();
+    let source = match source {
         Some((Some(file), None)) => KeySource::File(file.value),
         Some((None, Some(env))) => KeySource::Env(env.value),
         // What else stands in the table has been reported.
@@ -190,35 +183,7 @@ pub(super) fn read_key<'t>(table: &mut Cursor<'t, '_>, value: &'t Spanned<DeValu
         }
         None => KeySource::Refused,
     };
-    RawKey { place, source }
-}
-
-fn read_models(table: &mut Cursor<'_, '_>) -> Option<Vec<RawModel>> {
-    let items = table.list(own::MODELS)?;
-    let mut models = Vec::with_capacity(items.len());
-    for item in items {
-        if let Some(id) = item.get_ref().as_str() {
-            models.push(RawModel::named(Typed::new(id.to_owned(), place_of(item))));
-        } else if item.get_ref().is_table() {
-            models.extend(table.table_of(item, own::MODELS, "a model", read_model));
-        } else {
-            table.wrong_shape(item, Key::new("models", keys::model::ID.example), "a list of ids or tables");
-        }
-    }
-    Some(models)
-}
-
-fn read_model(table: &mut Cursor<'_, '_>) -> RawModel {
-    use keys::model as own;
-    RawModel {
-        place: table.place(),
-        id: table.text(own::ID),
-        context: table.number(own::CONTEXT),
-        max_output: table.number(own::MAX_OUTPUT),
-        tools: table.flag(own::TOOLS),
-        vision: table.flag(own::VISION),
-        reasoning: table.flag(own::REASONING),
-    }
+    (RawKey { place, source }, more)
 }
 
 fn read_timeouts(table: &mut Cursor<'_, '_>) -> RawTimeouts {

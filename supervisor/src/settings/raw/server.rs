@@ -1,6 +1,6 @@
-//! `[server]` as typed.
+//! `[server]` and `[log]` as typed.
 
-use super::keys::server as keys;
+use super::keys::{log, server as keys};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::Typed;
 
@@ -22,6 +22,18 @@ pub(crate) struct RawServer {
     pub(crate) attempts_per_provider: Option<Typed<i64>>,
     pub(crate) threads: Option<Typed<i64>>,
     pub(crate) runtime: Option<Typed<String>>,
+    pub(crate) utc_offset: Option<Typed<String>>,
+}
+
+/// What is said about the program's own doings.
+#[derive(Clone, Default)]
+pub(crate) struct RawLog {
+    pub(crate) level: Option<Typed<String>>,
+    pub(crate) format: Option<Typed<String>>,
+}
+
+pub(super) fn read_log(table: &mut Cursor<'_, '_>) -> RawLog {
+    RawLog { level: table.text(log::LEVEL), format: table.text(log::FORMAT) }
 }
 
 pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawServer {
@@ -41,5 +53,6 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawServer {
         attempts_per_provider: table.number(keys::ATTEMPTS_PER_PROVIDER),
         threads: table.number(keys::THREADS),
         runtime: table.text(keys::RUNTIME),
+        utc_offset: table.text(keys::UTC_OFFSET),
     }
 }

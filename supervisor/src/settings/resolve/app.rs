@@ -1,11 +1,27 @@
-//! `[[apps]]`: named clients and the keys they come with. Only hashes of keys leave here.
+//! `[[apps]]`: named clients, the keys they come with and the way of their calls. Only hashes of keys leave here.
 
 use super::key::Keys;
+use super::limits::{budgets, limits};
+use super::route::{RULES, patterns, steps};
+use super::value::{bytes, count, milliseconds, word};
 use super::{or_default, value};
 use crate::settings::mistake::Findings;
-use crate::settings::raw::keys::app as keys;
-use crate::settings::raw::{RawApp, RawKey};
-use crate::settings::resolved::{App, Listener};
+use crate::settings::place::Typed;
+use crate::settings::raw::keys::{self as all_keys, app as keys};
+use crate::settings::raw::{RawApp, RawAppKey, RawHold, RawRetry};
+use crate::settings::resolved::Listener;
+use protocol::ipc::configure::{App, AppKey, AppRoute, Hold, Retry};
+
+const DAY: u64 = 24 * 3_600_000;
+const LONGEST_LABEL: usize = 63;
+
+/// What apps are resolved against.
+pub(super) struct Resolving<'c> {
+    /// The usable names of all providers.
+    pub(super) providers: &'c [String],
+    /// What `[server]` says of tries.
+    pub(super) retry: Retry,
+}
 
 /// The app of callers without a key.
 const DEFAULT: &str = "default";
@@ -22,7 +38,12 @@ pub(super) fn guard(raw: &[RawApp]) -> Guard {
     if raw.iter().any(|app| !app.keys.is_empty()) { Guard::Keys } else { Guard::Nothing }
 }
 
-pub(super) fn apps(raw: Vec<RawApp>, secrets: &mut Keys<'_>, findings: &mut Findings) -> Vec<App> {
+pub(super) fn apps(
+    raw: Vec<RawApp>,
+    resolving: &Resolving<'_>,
+    secrets: &mut Keys<'_>,
+    findings: &mut Findings,
+) -> Vec<App> {
     let mut apps: Vec<App> = Vec::with_capacity(raw.len());
     for raw in raw {
         let Some(name) = value::name(&raw.name, &raw.place, "app", keys::NAME, findings) else { continue };
@@ -36,40 +57,128 @@ pub(super) fn apps(raw: Vec<RawApp>, secrets: &mut Keys<'_>, findings: &mut Find
             findings.mistake(&raw.place, what, keys::KEYS.example);
         }
         let name = name.value.clone();
-        let key_hashes = hashes(raw.keys, &name, &apps, secrets, findings);
-        apps.push(App { name, key_hashes, strict: or_default(raw.strict, false) });
+        apps.push(app(raw, name, &apps, resolving, secrets, findings));
     }
     apps
+}
+
+fn app(
+    raw: RawApp,
+    name: String,
+    others: &[App],
+    resolving: &Resolving<'_>,
+    secrets: &mut Keys<'_>,
+    findings: &mut Findings,
+) -> App {
+    let providers = resolving.providers;
+    let route = AppRoute {
+        rule: raw.rule.map(|typed| word(Some(typed), &RULES, keys::RULE, findings)),
+        candidates: steps(raw.candidates, keys::CANDIDATES, providers, findings),
+        fallback: steps(raw.fallback, keys::FALLBACK, providers, findings),
+        sticky: raw.sticky.and_then(|typed| header_name(typed, findings)),
+    };
+    App {
+        keys: app_keys(raw.keys, &name, others, secrets, findings),
+        strict: or_default(raw.strict, false),
+        models: patterns(raw.models, keys::MODELS, findings),
+        route,
+        retry: retry(raw.retry, resolving.retry, findings),
+        limits: limits(raw.limits, findings),
+        budgets: budgets(raw.budgets, findings),
+        hold: hold(raw.hold, findings),
+        continuation: or_default(raw.continuation, false),
+        hedge: or_default(raw.hedge, false),
+        name,
+    }
+}
+
+fn header_name(typed: Typed<String>, findings: &mut Findings) -> Option<String> {
+    if let Ok(name) = http::HeaderName::try_from(&typed.value) {
+        return Some(name.as_str().to_owned());
+    }
+    let what = format!("`{}` is no name of a header", typed.value.escape_debug());
+    findings.mistake(&typed.place, what, keys::STICKY.example);
+    None
+}
+
+/// What an app says of tries, where it says anything; else what the server says.
+pub(super) fn retry(raw: RawRetry, usual: Retry, findings: &mut Findings) -> Retry {
+    use all_keys::retry as own;
+    let max_attempts = count(raw.max_attempts, usual.max_attempts, 1..=10, own::MAX_ATTEMPTS, findings);
+    let per_provider = count(
+        raw.attempts_per_provider,
+        usual.attempts_per_provider,
+        1..=10,
+        own::ATTEMPTS_PER_PROVIDER,
+        findings,
+    );
+    Retry {
+        max_attempts,
+        attempts_per_provider: per_provider.min(max_attempts),
+        backoff_ms: milliseconds(raw.backoff, usual.backoff_ms, 0..=60_000, own::BACKOFF, findings),
+        deadline_ms: milliseconds(raw.deadline, usual.deadline_ms, 0..=DAY, own::DEADLINE, findings),
+        after_timeout: or_default(raw.after_timeout, usual.after_timeout),
+    }
+}
+
+fn hold(raw: RawHold, findings: &mut Findings) -> Hold {
+    use all_keys::hold as own;
+    Hold {
+        chunks: count(raw.chunks, 0, 0..=1024, own::CHUNKS, findings),
+        bytes: bytes(raw.bytes, 0, 0..=1 << 20, own::BYTES, findings),
+        ms: milliseconds(raw.time, 0, 0..=60_000, own::TIME, findings),
+    }
 }
 
 /// The apps, and the default one if a listener serves callers without a key.
-pub(super) fn with_default(mut apps: Vec<App>, listeners: &[Listener]) -> Vec<App> {
+pub(super) fn with_default(mut apps: Vec<App>, listeners: &[Listener], usual: Retry) -> Vec<App> {
     let open = listeners.iter().any(|listener| listener.open);
     if open && !apps.iter().any(|app| app.name == DEFAULT) {
-        apps.insert(0, App { name: DEFAULT.to_owned(), key_hashes: Vec::new(), strict: false });
+        apps.insert(0, App { retry: usual, ..App::named(DEFAULT) });
     }
     apps
 }
 
-fn hashes(
-    raw: Vec<RawKey>,
+fn app_keys(
+    raw: Vec<RawAppKey>,
     app: &str,
     others: &[App],
     secrets: &mut Keys<'_>,
     findings: &mut Findings,
-) -> Vec<String> {
-    let mut hashes = Vec::with_capacity(raw.len());
-    for raw in raw {
-        let place = raw.place.clone();
-        let Some(hash) = secrets.follow(raw, keys::KEYS, findings).map(|key| key.hash()) else { continue };
-        if let Some(other) = others.iter().find(|other| other.key_hashes.contains(&hash)) {
+) -> Vec<AppKey> {
+    let mut found: Vec<AppKey> = Vec::with_capacity(raw.len());
+    for (at, raw) in raw.into_iter().enumerate() {
+        let place = raw.key.place.clone();
+        let label = label(raw.label, at, &found, findings);
+        let limits = limits(raw.limits, findings);
+        let expires_ms = raw.expires.map(|typed| typed.value);
+        let Some(hash) = secrets.follow(raw.key, keys::KEYS, findings).map(|key| key.hash()) else {
+            continue;
+        };
+        let has = |keys: &[AppKey]| keys.iter().any(|key| key.hash == hash);
+        if let Some(other) = others.iter().find(|other| has(&other.keys)) {
             let what = format!("apps `{}` and `{app}` have the same key", other.name);
             findings.mistake(&place, what, keys::KEYS.example);
-        } else if hashes.contains(&hash) {
+        } else if has(&found) {
             findings.mistake(&place, format!("app `{app}` has the same key twice"), keys::KEYS.example);
         } else {
-            hashes.push(hash);
+            found.push(AppKey { label, hash, expires_ms, limits });
         }
     }
-    hashes
+    found
+}
+
+/// How the key is called; by its place in the list if nothing is said.
+fn label(typed: Option<Typed<String>>, at: usize, others: &[AppKey], findings: &mut Findings) -> String {
+    let Some(typed) = typed else { return format!("key-{}", at + 1) };
+    let shown = typed.value.escape_debug();
+    if typed.value.chars().any(char::is_control) || !(1..=LONGEST_LABEL).contains(&typed.value.len()) {
+        let what =
+            format!("`{shown}` is no label: 1 to {LONGEST_LABEL} bytes without control characters are");
+        findings.mistake(&typed.place, what, all_keys::app_key::LABEL.example);
+    } else if others.iter().any(|other| other.label == typed.value) {
+        let what = format!("two keys of an app have the label `{shown}`");
+        findings.mistake(&typed.place, what, all_keys::app_key::LABEL.example);
+    }
+    typed.value
 }

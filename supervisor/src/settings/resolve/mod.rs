@@ -3,11 +3,15 @@
 //! Every resolver reports what is wrong and goes on with something harmless, so that one run finds all
 //! mistakes; a configuration with any mistake is never used.
 
+mod alias;
 mod app;
 mod key;
+mod limits;
 mod log;
 mod model;
+mod price;
 mod provider;
+mod route;
 mod server;
 mod upstream;
 mod value;
@@ -20,6 +24,7 @@ use super::place::{Place, Typed};
 use super::raw::{Raw, RawAlias, RawProvider, RawServer, keys};
 use super::resolved::{Directories, Settings};
 use super::secret::Secrets;
+use protocol::ipc::configure::Alias;
 use std::path::{Path, PathBuf};
 
 /// What a configuration is resolved against.
@@ -43,9 +48,10 @@ pub(crate) struct Resolution {
 pub(crate) fn resolve(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
     let mut keys = key::Keys::new(context);
     let guard = app::guard(&raw.apps);
-    let apps = app::apps(raw.apps, &mut keys, findings);
     let server = server::server(raw.server, guard, context, findings);
     let names = provider_names(&raw.providers, findings);
+    let of_apps = app::Resolving { providers: &names, retry: server.retry };
+    let apps = app::apps(raw.apps, &of_apps, &mut keys, findings);
     let resolving = provider::Resolving { names: &names, listeners: &server.listeners, context };
     let resolved: Vec<_> = raw
         .providers
@@ -54,7 +60,7 @@ pub(crate) fn resolve(raw: Raw, context: Context<'_>, findings: &mut Findings) -
         .collect();
     let aliases = aliases(raw.aliases, &names, findings);
     let settings = Settings {
-        apps: app::with_default(apps, &server.listeners),
+        apps: app::with_default(apps, &server.listeners, server.retry),
         server,
         providers: resolved,
         aliases,
@@ -69,10 +75,10 @@ pub(crate) fn directories(raw: &RawServer, context: Context<'_>, findings: &mut 
     server::directories(raw, context, findings)
 }
 
-fn aliases(raw: Vec<RawAlias>, providers: &[String], findings: &mut Findings) -> Vec<super::resolved::Alias> {
+fn aliases(raw: Vec<RawAlias>, providers: &[String], findings: &mut Findings) -> Vec<Alias> {
     let mut aliases = Vec::with_capacity(raw.len());
     for raw in raw {
-        aliases.extend(model::alias(raw, providers, &aliases, findings));
+        aliases.extend(alias::alias(raw, providers, &aliases, findings));
     }
     aliases
 }

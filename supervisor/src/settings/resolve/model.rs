@@ -1,13 +1,12 @@
-//! The models of a provider, and the aliases that clients use for them.
+//! The models of a provider: what is known of them, and their life from a version to a sunset.
 
+use super::price;
 use super::value::count;
 use crate::settings::mistake::Findings;
 use crate::settings::place::Typed;
-use crate::settings::raw::keys::{alias as alias_keys, model as keys};
-use crate::settings::raw::{RawAlias, RawModel};
-use crate::settings::resolved::Alias;
-use crate::settings::suggest::did_you_mean;
-use protocol::ipc::configure::{Candidate, ModelEntry, ModelFacts};
+use crate::settings::raw::RawModel;
+use crate::settings::raw::keys::model as keys;
+use protocol::ipc::configure::{ModelEntry, ModelFacts};
 use protocol::preset::Preset;
 
 const LONGEST_ID: usize = 255;
@@ -36,10 +35,40 @@ pub(super) fn models(
         } else {
             let id = id.value.clone();
             let known = preset.and_then(|p| p.model(&id)).map(|m| m.facts()).unwrap_or_default();
-            models.push(ModelEntry { id, facts: facts(raw, known, findings) });
+            models.push(entry(id, known, raw, findings));
         }
     }
     models
+}
+
+fn entry(id: String, known: ModelFacts, raw: RawModel, findings: &mut Findings) -> ModelEntry {
+    if let Some(sunset) = raw.sunset.as_ref().filter(|_| !raw.deprecated.as_ref().is_some_and(|d| d.value)) {
+        let what = format!("model `{id}` has a `sunset` but is not `deprecated`");
+        findings.mistake(&sunset.place, what, keys::SUNSET.example);
+    }
+    if let Some(version) = raw.version.as_ref().filter(|version| !is_id(&version.value)) {
+        let what = "a version is 1 to 255 characters without spaces or control characters";
+        findings.mistake(&version.place, what, keys::VERSION.example);
+    }
+    for other in &raw.alternatives {
+        let shown = other.value.escape_debug();
+        if !is_id(&other.value) {
+            let what = format!("`{shown}` is no model, nor of the form `provider/model`");
+            findings.mistake(&other.place, what, keys::ALTERNATIVES.example);
+        } else if other.value == id {
+            let what = format!("model `{shown}` cannot be its own alternative");
+            findings.mistake(&other.place, what, keys::ALTERNATIVES.example);
+        }
+    }
+    ModelEntry {
+        version: raw.version.as_ref().map(|typed| typed.value.clone()),
+        deprecated: raw.deprecated.as_ref().is_some_and(|typed| typed.value),
+        sunset_ms: raw.sunset.as_ref().map(|typed| typed.value),
+        alternatives: raw.alternatives.iter().map(|typed| typed.value.clone()).collect(),
+        prices: price::prices(&raw.prices, findings),
+        facts: facts(raw, known, findings),
+        id,
+    }
 }
 
 fn facts(raw: RawModel, known: ModelFacts, findings: &mut Findings) -> ModelFacts {
@@ -54,82 +83,10 @@ fn facts(raw: RawModel, known: ModelFacts, findings: &mut Findings) -> ModelFact
         tools: raw.tools.map(|t| t.value).or(known.tools),
         vision: raw.vision.map(|t| t.value).or(known.vision),
         reasoning: raw.reasoning.map(|t| t.value).or(known.reasoning),
+        prefill: raw.prefill.map(|t| t.value).or(known.prefill),
     }
 }
 
-/// An alias whose candidates all exist. `earlier` are the aliases before it.
-pub(super) fn alias(
-    raw: RawAlias,
-    providers: &[String],
-    earlier: &[Alias],
-    findings: &mut Findings,
-) -> Option<Alias> {
-    let Some(name) = raw.name else {
-        findings.mistake(&raw.place, "this alias has no `name`", alias_keys::NAME.example);
-        return None;
-    };
-    // A nameless alias, for calls that name no model, exists only for the flags of llm-link 0.7.
-    let nameless = name.value.is_empty() && matches!(name.place, super::Place::Named(_));
-    if !is_id(&name.value) && !nameless {
-        let what = "an alias is 1 to 255 characters without spaces or control characters";
-        findings.mistake(&name.place, what, alias_keys::NAME.example);
-        return None;
-    }
-    if earlier.iter().any(|other| other.name == name.value) {
-        let what = format!("alias `{}` is configured twice", name.value);
-        findings.mistake(&name.place, what, r#"name = "a-name-of-its-own""#);
-        return None;
-    }
-    if let Some((provider, _)) = name.value.split_once('/')
-        && providers.iter().any(|known| known == provider)
-    {
-        let what = format!("alias `{}` reads as a model of provider `{provider}`", name.value);
-        findings.mistake(&name.place, what, alias_keys::NAME.example);
-        return None;
-    }
-    if raw.candidates.is_empty() {
-        let what = format!("alias `{}` has no candidates", name.value);
-        findings.mistake(&raw.place, what, alias_keys::CANDIDATES.example);
-    }
-    let mut candidates = Vec::with_capacity(raw.candidates.len());
-    for typed in raw.candidates {
-        candidates.extend(candidate(typed, providers, &candidates, findings));
-    }
-    Some(Alias { name: name.value, candidates })
-}
-
-fn candidate(
-    typed: Typed<String>,
-    providers: &[String],
-    earlier: &[Candidate],
-    findings: &mut Findings,
-) -> Option<Candidate> {
-    let shown = typed.value.escape_debug();
-    let example = alias_keys::CANDIDATES.example;
-    let split = typed.value.split_once('/').filter(|(_, model)| is_id(model));
-    let Some((provider, model)) = split else {
-        findings.mistake(
-            &typed.place,
-            format!("candidate `{shown}` is not of the form `provider/model`"),
-            example,
-        );
-        return None;
-    };
-    if !providers.iter().any(|known| known == provider) {
-        let provider = provider.escape_debug().to_string();
-        let hint = did_you_mean(&provider, providers.iter().map(String::as_str));
-        let what = format!("candidate `{shown}` names the unknown provider `{provider}`{hint}");
-        findings.mistake(&typed.place, what, example);
-        return None;
-    }
-    let candidate = Candidate { provider: provider.to_owned(), model: model.to_owned() };
-    if earlier.contains(&candidate) {
-        findings.mistake(&typed.place, format!("candidate `{shown}` is listed twice"), example);
-        return None;
-    }
-    Some(candidate)
-}
-
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }

@@ -3,7 +3,7 @@
 use super::key::Keys;
 use super::upstream::{self, Reach};
 use super::value::{bytes, count, milliseconds, word};
-use super::{Context, model, or_default};
+use super::{Context, limits, model, or_default};
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::provider as keys;
@@ -49,7 +49,7 @@ pub(super) fn provider(
         models: &models,
     };
     let upstream = upstream::upstream(reach, &name, resolving, findings);
-    let limits = WorkerLimits {
+    let bounds = WorkerLimits {
         memory: memory(raw.memory_limit, findings),
         files: count(raw.files, 1024, 64..=1_048_576, keys::FILES, findings),
         max_streams: count(raw.max_concurrent, 1024, 1..=1_000_000, keys::MAX_CONCURRENT, findings),
@@ -67,8 +67,10 @@ pub(super) fn provider(
         fallback,
         enabled,
         sandbox: sandbox(raw.sandbox, findings),
-        limits,
+        limits: bounds,
         max_queue: count(raw.max_queue, 1024, 0..=1_000_000, keys::MAX_QUEUE, findings),
+        max_wait_ms: milliseconds(raw.max_wait, 30_000, 0..=DAY, keys::MAX_WAIT, findings),
+        rates: limits::rates(raw.rates, findings),
         timeouts: timeouts(raw.timeouts, findings),
         name,
     }

@@ -1,15 +1,16 @@
 //! `[server]`: addresses, directories, bounds.
 
-use super::app::Guard;
+use super::app::{self, Guard};
 use super::value::{bytes, count, milliseconds, word};
 use super::{Context, or_default};
 use crate::settings::directories as defaults;
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
-use crate::settings::raw::RawServer;
+use crate::settings::quantity;
 use crate::settings::raw::keys::server as keys;
+use crate::settings::raw::{RawRetry, RawServer};
 use crate::settings::resolved::{Directories, Listener, Runtime, Server};
-use protocol::ipc::configure::RouterLimits;
+use protocol::ipc::configure::{Retry, RouterLimits};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -34,24 +35,42 @@ pub(super) fn server(
     Server {
         listeners,
         directories,
+        retry: app::retry(tries(&mut raw), Retry::default(), findings),
+        utc_offset_min: utc_offset(raw.utc_offset.take(), findings),
         limits: limits(raw, findings),
         threads: (threads > 0).then_some(threads),
         runtime,
     }
 }
 
+/// What is said of tries here holds for every app that says nothing itself.
+fn tries(raw: &mut RawServer) -> RawRetry {
+    RawRetry {
+        max_attempts: raw.max_attempts.take(),
+        attempts_per_provider: raw.attempts_per_provider.take(),
+        backoff: None,
+        deadline: raw.deadline.take(),
+        after_timeout: None,
+    }
+}
+
+fn utc_offset(typed: Option<Typed<String>>, findings: &mut Findings) -> i32 {
+    let Some(typed) = typed else { return 0 };
+    if let Some(minutes) = quantity::utc_offset(&typed.value) {
+        return minutes;
+    }
+    let what = format!("`{}` is no distance from UTC", typed.value.escape_debug());
+    findings.mistake(&typed.place, what, keys::UTC_OFFSET.example);
+    0
+}
+
 fn limits(raw: RawServer, found: &mut Findings) -> RouterLimits {
-    let max_attempts = count(raw.max_attempts, 3, 1..=10, keys::MAX_ATTEMPTS, found);
-    let per_provider = count(raw.attempts_per_provider, 2, 1..=10, keys::ATTEMPTS_PER_PROVIDER, found);
     RouterLimits {
         body_bytes: bytes(raw.body_limit, 64 << 20, KIB..=4 * GIB, keys::BODY_LIMIT, found),
         hold_bytes: bytes(raw.hold_limit, 8 << 20, KIB..=GIB, keys::HOLD_LIMIT, found),
         header_bytes: bytes(raw.header_limit, 64 << 10, 8 * KIB..=1024 * KIB, keys::HEADER_LIMIT, found),
         read_timeout_ms: milliseconds(raw.read_timeout, 30_000, 100..=DAY, keys::READ_TIMEOUT, found),
         connections: count(raw.connections, 10_000, 1..=1_000_000, keys::CONNECTIONS, found),
-        max_attempts,
-        attempts_per_provider: per_provider.min(max_attempts),
-        deadline_ms: milliseconds(raw.deadline, 0, 0..=DAY, keys::DEADLINE, found),
         drain_ms: milliseconds(raw.drain_timeout, 120_000, 0..=DAY, keys::DRAIN_TIMEOUT, found),
     }
 }

@@ -118,7 +118,7 @@ fn refused(error: &EndpointError, place: &Place, findings: &mut Findings) -> Vec
     Vec::new()
 }
 
-fn dialect(typed: &Typed<String>, findings: &mut Findings) -> Option<Dialect> {
+pub(super) fn dialect(typed: &Typed<String>, findings: &mut Findings) -> Option<Dialect> {
     let found = Dialect::from_name(&typed.value);
     if found.is_none() {
         let names = || Dialect::ALL.into_iter().map(Dialect::name);

@@ -99,6 +99,20 @@ where
     }
 }
 
+/// The same for a number whose absence means something.
+pub(super) fn some_count<T>(
+    typed: Option<Typed<i64>>,
+    range: RangeInclusive<T>,
+    key: Key,
+    findings: &mut Findings,
+) -> Option<T>
+where
+    T: Copy + PartialOrd + std::fmt::Display + TryFrom<i64>,
+{
+    let least = *range.start();
+    typed.map(|typed| count(Some(typed), least, range, key, findings))
+}
+
 /// One of a few words.
 pub(super) fn word<T: Copy + Default>(
     typed: Option<Typed<String>>,

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// Keys that mean something, so that arbitrary values reach the resolvers.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 64] = [
     "server",
     "listen",
     "open",
@@ -49,6 +49,26 @@ const KEYS: [&str; 44] = [
     "candidates",
     "log",
     "level",
+    "provider",
+    "model",
+    "weight",
+    "when",
+    "rule",
+    "fallback",
+    "sticky",
+    "retry",
+    "limits",
+    "rates",
+    "requests_per_second",
+    "wait",
+    "budgets",
+    "daily_cost",
+    "hold",
+    "expires",
+    "sunset",
+    "deprecated",
+    "prices",
+    "input",
 ];
 
 const WORDS: [&str; 24] = [

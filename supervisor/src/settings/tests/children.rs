@@ -42,8 +42,8 @@ fn the_router_is_told_everything_but_keys() {
     assert!(!config.listeners[0].open);
     assert_eq!(config.apps[0].name, "web");
     assert_eq!(
-        config.apps[0].key_hashes,
-        ["ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]
+        config.apps[0].keys[0].hash,
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
     let a = &config.providers[0];
     assert_eq!((a.name.as_str(), a.preset.as_str(), a.state), ("a", "openai-compatible", WorkerState::Ready));

@@ -39,7 +39,7 @@ fn with_every_commented_key_it_is_still_valid_and_says_the_defaults() {
     assert_eq!(deepseek.limits, demo.limits);
     assert_eq!(deepseek.timeouts, demo.timeouts);
     assert_eq!(deepseek.sandbox, demo.sandbox);
-    assert_eq!(full.apps[0].key_hashes.len(), 2);
+    assert_eq!(full.apps[0].keys.len(), 2);
     assert!(!full.server.listeners[0].open);
 }
 

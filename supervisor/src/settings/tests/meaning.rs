@@ -36,8 +36,8 @@ fn nothing_configured_is_an_open_demo_on_loopback() {
     assert_eq!(settings.log.filter, "info");
     let limits = settings.server.limits;
     assert_eq!((limits.body_bytes, limits.hold_bytes, limits.header_bytes), (64 << 20, 8 << 20, 64 << 10));
-    assert_eq!((limits.max_attempts, limits.attempts_per_provider, limits.connections), (3, 2, 10_000));
-    assert_eq!((limits.read_timeout_ms, limits.deadline_ms, limits.drain_ms), (30_000, 0, 120_000));
+    assert_eq!(limits.connections, 10_000);
+    assert_eq!((limits.read_timeout_ms, limits.drain_ms), (30_000, 120_000));
 }
 
 #[test]
@@ -239,4 +239,85 @@ fn the_first_configuration_that_exists_is_taken() {
     let variable = etc.with_env("LLM_LINK_CONFIG", "/missing.toml");
     assert_eq!(name(None, &variable), "/missing.toml");
     assert_eq!(name(Some("given.toml"), &variable), "given.toml");
+}
+
+#[test]
+fn an_app_means_what_it_says_and_else_what_the_server_says() {
+    use protocol::ipc::configure::{Conditions, Hold, Limits, Money, Rule};
+    let text = r#"
+        [server]
+        max_attempts = 4
+        deadline = "9s"
+        utc_offset = "-03:30"
+        [[providers]]
+        name = "a"
+        preset = "demo"
+        rates = { tokens_per_minute = 7 }
+        max_wait = "2s"
+        models = [{ id = "m", deprecated = true, sunset = "2027-01-31", alternatives = ["n"], version = "v1",
+                    prices = [{ since = 2026-06-01, currency = "USD", input = 2 }, { currency = "USD", input = 0.5 }] }]
+        [[apps]]
+        name = "x"
+        keys = [{ env = "K", label = "ci", expires = "1970-01-02", limits = { concurrent = 2 } }, { env = "L" }]
+        models = ["gpt-*"]
+        rule = "latency"
+        candidates = ["a", { provider = "a", model = "m", weight = 3, when = { dialects = ["ollama"], tools = true } }]
+        fallback = "a/z"
+        sticky = "X-Session"
+        retry = { attempts_per_provider = 1, after_timeout = false }
+        limits = { requests_per_minute = 60, queue = 0, wait = "0s" }
+        budgets = { daily_tokens = 5, monthly_cost = ["1.5 USD", "2 CNY"] }
+        hold = { chunks = 3, bytes = "1KiB", time = "250ms" }
+        continuation = true
+        hedge = true
+    "#;
+    let pretend = Pretend::default().with_env("K", "k").with_env("L", "l");
+    let settings = settings_with(text, &pretend);
+    assert_eq!(settings.server.utc_offset_min, -210);
+    let provider = &settings.providers[0];
+    assert_eq!((provider.rates.tokens_per_minute, provider.max_wait_ms), (Some(7), 2000));
+    let model = &provider.models[0];
+    assert!(model.deprecated && model.sunset_ms == Some(1_801_353_600_000));
+    assert_eq!(
+        (model.version.as_deref(), model.alternatives.as_slice()),
+        (Some("v1"), &["n".to_owned()][..])
+    );
+    let prices: Vec<_> = model.prices.iter().map(|p| (p.since_ms > 0, p.input_fresh)).collect();
+    assert_eq!(prices, [(false, Some(500_000)), (true, Some(2_000_000))], "newest last");
+    let app = &settings.apps[0];
+    let keys: Vec<_> =
+        app.keys.iter().map(|k| (k.label.as_str(), k.expires_ms, k.limits.concurrent)).collect();
+    assert_eq!(keys, [("ci", Some(86_400_000), Some(2)), ("key-2", None, None)]);
+    assert_eq!((app.models.as_slice(), app.route.rule), (&["gpt-*".to_owned()][..], Some(Rule::Latency)));
+    let steps: Vec<_> = app.route.candidates.iter().map(|s| (s.model.as_deref(), s.weight)).collect();
+    assert_eq!(steps, [(None, 1), (Some("m"), 3)]);
+    let dialects = vec![protocol::dialect::Dialect::Ollama];
+    let when = Conditions { dialects, tools: Some(true), ..Conditions::default() };
+    assert_eq!(app.route.candidates[1].when, when);
+    assert_eq!(app.route.fallback[0].model.as_deref(), Some("z"));
+    assert_eq!(app.route.sticky.as_deref(), Some("x-session"));
+    let retry = app.retry;
+    assert_eq!((retry.max_attempts, retry.attempts_per_provider, retry.deadline_ms), (4, 1, 9000));
+    assert!(!retry.after_timeout);
+    assert_eq!(
+        (app.limits.rates.requests_per_minute, app.limits.queue, app.limits.wait_ms),
+        (Some(60), 0, 0)
+    );
+    assert_eq!(app.limits.concurrent, Limits::default().concurrent);
+    assert_eq!(app.budgets.daily.tokens, Some(5));
+    let money = |nano, currency: &str| Money { nano, currency: currency.to_owned() };
+    assert_eq!(app.budgets.monthly.cost, [money(1_500_000_000, "USD"), money(2_000_000_000, "CNY")]);
+    assert_eq!(app.hold, Hold { chunks: 3, bytes: 1024, ms: 250 });
+    assert!(app.continuation && app.hedge);
+}
+
+#[test]
+fn an_alias_with_weights_is_weighted() {
+    use protocol::ipc::configure::Rule;
+    let rule = |candidates: &str| {
+        let text = format!("{DEMO}\n[[aliases]]\nname = \"f\"\ncandidates = [{candidates}]");
+        settings(&text).aliases[0].rule
+    };
+    assert_eq!(rule("\"demo/m\""), Rule::Priority);
+    assert_eq!(rule("{ provider = \"demo\", model = \"m\", weight = 2 }"), Rule::Weighted);
 }

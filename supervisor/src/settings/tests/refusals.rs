@@ -118,7 +118,7 @@ fn server() {
             r#"a.toml:14:1: unknown key `listne` in [server]; did you mean `listen`? | listen = ["127.0.0.1:8080"]"#,
             "a.toml:15:1: unknown key `colour` in [server]; known are `listen`, `open`, `state_dir`, `runtime_dir`, \
              `body_limit`, `hold_limit`, `header_limit`, `read_timeout`, `connections`, `deadline`, `drain_timeout`, \
-             `max_attempts`, `attempts_per_provider`, `threads`, `runtime` | listen = [\"127.0.0.1:8080\"]",
+             `max_attempts`, `attempts_per_provider`, `threads`, `runtime`, `utc_offset` | listen = [\"127.0.0.1:8080\"]",
         ]
     );
 }
@@ -439,6 +439,100 @@ fn what_flags_say_is_refused_by_the_flags_name() {
             "--state-dir: `state_dir` is no path",
             "--listen: `nowhere` is no address and port",
             "--log-level: `loud` is no log level"
+        ]
+    );
+}
+
+/// An app with these lines, which start at line 4, in front of the provider `a`.
+fn app(lines: &str) -> Vec<String> {
+    let pretend = Pretend::default().with_env("K", "k1").with_env("L", "k2");
+    said_with(&format!("[[apps]]\nname = \"x\"\n{lines}\n{DEMO}"), &pretend)
+}
+
+#[test]
+fn the_way_of_an_apps_calls() {
+    let key = "keys = [{ env = \"K\" }]\n";
+    let one = |line: &str| app(&format!("{key}{line}"));
+    assert_eq!(
+        one("candidates = [\"no/m\", 1]"),
+        [
+            "a.toml:4:15: candidate `no/m` names the unknown provider `no` | candidates = [\"deepseek/deepseek-chat\", { provider = \"openai\", weight = 2 }]",
+            "a.toml:4:23: `candidates` must be text in quotes or a table, not a number | candidates = [\"deepseek/deepseek-chat\", { provider = \"openai\", weight = 2 }]",
+        ]
+    );
+    assert_eq!(
+        one("candidates = [{ model = \"m\", weight = 0 }, \"demo/m\", \"demo/m\"]"),
+        [
+            "a.toml:4:15: this entry of `candidates` has no `provider` | candidates = [{ provider = \"openai\", model = \"gpt-4o\", weight = 2 }]",
+            "a.toml:4:39: `weight` of 0 is not between 1 and 1000000 | { provider = \"openai\", weight = 2 }",
+            "a.toml:4:54: candidate `demo/m` is listed twice | candidates = [\"deepseek/deepseek-chat\", { provider = \"openai\", weight = 2 }]",
+        ]
+    );
+    assert_eq!(
+        one(
+            "fallback = { provider = \"demo\", when = { dialects = [\"openai\"], min_context = 9, max_context = 8 } }"
+        ),
+        [
+            "a.toml:4:54: `openai` is not one of `openai-chat`, `openai-responses`, `anthropic`, `ollama`, `gemini` | dialect = \"openai-chat\"",
+            "a.toml:4:79: no call fits: `min_context` is larger than `max_context` | when = { min_context = 32000 }",
+        ]
+    );
+    assert_eq!(
+        one("rule = \"latancy\"\nsticky = \"a b\"\nmodels = [\"\"]"),
+        [
+            "a.toml:4:8: `latancy` is not one of `priority`, `round_robin`, `weighted`, `least_connections`, `latency`; did you mean `latency`? | rule = \"latency\"",
+            "a.toml:5:10: `a b` is no name of a header | sticky = \"x-session-id\"",
+            "a.toml:6:11: a pattern is 1 to 255 characters without spaces or control characters | models = [\"gpt-*\", \"fast\"]",
+        ]
+    );
+}
+
+#[test]
+fn the_bounds_of_an_app() {
+    let key = "keys = [{ env = \"K\" }]\n";
+    let one = |line: &str| app(&format!("{key}{line}"));
+    assert_eq!(
+        one("limits = { requests_per_second = 0, queue = -1, wait = \"2d\" }"),
+        [
+            "a.toml:4:34: `requests_per_second` of 0 is not between 1 and 1000000 | { requests_per_second = 50 }",
+            "a.toml:4:45: `queue` of -1 is not between 0 and 1000000 | limits = { queue = 256 }",
+            "a.toml:4:56: `2d` is no duration for `wait`: it has an unknown unit | limits = { wait = \"30s\" }",
+        ]
+    );
+    assert_eq!(
+        one("budgets = { daily_cost = \"10\", monthly_cost = [\"1 USD\", \"2 USD\"] }"),
+        [
+            "a.toml:4:26: `10` is no amount for `daily_cost`: a number and a currency are | budgets = { daily_cost = \"10 USD\" }",
+            "a.toml:4:57: `monthly_cost` names USD twice | budgets = { monthly_cost = [\"200 USD\", \"500 CNY\"] }",
+        ]
+    );
+    assert_eq!(
+        app("keys = [{ env = \"K\", label = \"a\" }, { env = \"L\", label = \"a\", expires = \"soon\" }]"),
+        [
+            "a.toml:3:58: two keys of an app have the label `a` | keys = [{ env = \"CI_KEY\", label = \"ci\" }]",
+            "a.toml:3:73: `expires` must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z, not text | keys = [{ env = \"CI_KEY\", expires = \"2027-01-31\" }]",
+        ]
+    );
+}
+
+#[test]
+fn the_life_and_the_price_of_a_model() {
+    let one = |fields: &str| provider(&format!("models = [{{ id = \"m\", {fields} }}]"));
+    assert_eq!(
+        one("sunset = 2027-01-31, alternatives = [\"m\", \"\"]"),
+        [
+            "a.toml:4:32: model `m` has a `sunset` but is not `deprecated` | deprecated = true, sunset = \"2027-01-31\"",
+            "a.toml:4:60: model `m` cannot be its own alternative | alternatives = [\"m2\", \"other/m3\"]",
+            "a.toml:4:65: `` is no model, nor of the form `provider/model` | alternatives = [\"m2\", \"other/m3\"]",
+        ]
+    );
+    assert_eq!(
+        one("prices = [{ input = -1, currency = \"usd\" }, {}]"),
+        [
+            "a.toml:4:43: `input` of -1 is no price | input = 0.27",
+            "a.toml:4:58: `usd` is no currency: three capital letters such as USD or CNY are | currency = \"USD\"",
+            "a.toml:4:67: this price has no `currency` | currency = \"USD\"",
+            "a.toml:4:67: two prices of a model begin at the same time | since = \"2026-01-01\"",
         ]
     );
 }

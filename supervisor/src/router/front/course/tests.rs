@@ -6,8 +6,16 @@ use http::HeaderValue;
 const FAILED: Setback = Setback::Failed { retry: Retry::Anywhere, retry_after: None };
 const ELSEWHERE: Setback = Setback::Failed { retry: Retry::Elsewhere, retry_after: None };
 
+const RULES: Rules = Rules {
+    max_attempts: 3,
+    per_provider: 2,
+    backoff: Duration::from_millis(100),
+    after_timeout: true,
+    replay: Replay::Allowed,
+};
+
 fn course(names: &[&str]) -> Course {
-    with_rules(names, Rules { max_attempts: 3, per_provider: 2, replay: Replay::Allowed })
+    with_rules(names, RULES)
 }
 
 fn with_rules(names: &[&str], rules: Rules) -> Course {
@@ -51,6 +59,14 @@ fn new_candidates_first_then_the_least_tried_with_backoff() {
 fn a_provider_with_two_models_gets_two_attempts_in_all() {
     let names = ["a/m", "a/n", "a/o", "b/m"];
     assert_eq!(walk(&mut course(&names), FAILED), ["a/m 0 Free", "a/n 0 Retry", "b/m 0 Retry"]);
+}
+
+#[test]
+fn a_timeout_goes_elsewhere_unless_told_otherwise() {
+    let mut told = course(&["a/m", "b/m"]);
+    assert_eq!(walk(&mut told, Setback::TimedOut), ["a/m 0 Free", "b/m 0 Retry"]);
+    let mut told = with_rules(&["a/m", "b/m"], Rules { after_timeout: false, ..RULES });
+    assert_eq!(walk(&mut told, Setback::TimedOut), ["a/m 0 Free"]);
 }
 
 #[test]
@@ -116,7 +132,7 @@ fn a_retry_is_paid_once_whatever_refuses_it_on_its_way() {
 #[test]
 fn no_replay_means_one_attempt_unless_it_was_refused() {
     for replay in [Replay::Declined, Replay::TooLarge] {
-        let rules = Rules { max_attempts: 3, per_provider: 2, replay };
+        let rules = Rules { replay, ..RULES };
         assert_eq!(walk(&mut with_rules(&["a/m", "b/m"], rules), FAILED), ["a/m 0 Free"]);
         let mut refused = with_rules(&["a/m", "b/m"], rules);
         refused.handed_over(0);
@@ -146,6 +162,6 @@ fn the_ready_before_the_degraded_before_waiting() {
 
 #[test]
 fn backoff_doubles_to_its_bound() {
-    let waits: Vec<u128> = [1, 2, 3, 4, 5, 6, 200].map(|n| backoff(n).as_millis()).to_vec();
+    let waits: Vec<u128> = [1, 2, 3, 4, 5, 6, 200].map(|n| backoff(RULES.backoff, n).as_millis()).to_vec();
     assert_eq!(waits, [100, 200, 400, 800, 1600, 2000, 2000]);
 }

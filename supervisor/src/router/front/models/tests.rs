@@ -1,13 +1,10 @@
 use super::*;
 use protocol::ipc::configure::{
-    Alias, Candidate, ModelEntry, Provider, RouterConfig, RouterLimits, WorkerState,
+    Alias, Candidate, ModelEntry, Provider, Rates, RouterConfig, RouterLimits, Rule, WorkerState,
 };
 
 fn table() -> Table {
-    let model = |id: &str| ModelEntry {
-        id: id.into(),
-        facts: ModelFacts { context: Some(9), ..ModelFacts::default() },
-    };
+    let model = |id: &str| ModelEntry::new(id, ModelFacts { context: Some(9), ..ModelFacts::default() });
     let provider = Provider {
         name: "p".into(),
         preset: "openai-compatible".into(),
@@ -20,29 +17,29 @@ fn table() -> Table {
         reason: String::new(),
         max_concurrent: 1,
         max_queue: 1,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     };
     Table::new(&config(provider))
 }
 
 fn config(provider: Provider) -> RouterConfig {
-    let candidate = Candidate { provider: "p".into(), model: "b".into() };
+    let candidate = Candidate { provider: "p".into(), model: "b".into(), weight: 1 };
     RouterConfig {
         epoch: 1,
         listeners: vec![],
         apps: vec![],
         providers: vec![provider],
-        aliases: vec![Alias { name: "fast".into(), candidates: vec![candidate] }],
+        aliases: vec![Alias { name: "fast".into(), rule: Rule::Priority, candidates: vec![candidate] }],
         limits: RouterLimits {
             body_bytes: 0,
             hold_bytes: 0,
             header_bytes: 0,
             read_timeout_ms: 0,
             connections: 0,
-            max_attempts: 1,
-            attempts_per_provider: 1,
-            deadline_ms: 0,
             drain_ms: 0,
         },
+        utc_offset_min: 0,
         runtime: Default::default(),
         threads: 1,
     }

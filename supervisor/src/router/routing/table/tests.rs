@@ -2,7 +2,7 @@
 
 use super::*;
 use protocol::ipc::configure::{
-    Alias, Lane, ModelEntry, ModelFacts, RouterLimits, RouterRuntime, WorkerState,
+    Alias, Lane, ModelEntry, ModelFacts, Rates, RouterLimits, RouterRuntime, Rule, WorkerState,
 };
 
 fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Provider {
@@ -10,7 +10,7 @@ fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Pr
         name: name.into(),
         preset: "openai-compatible".into(),
         priority,
-        models: models.iter().map(|m| ModelEntry { id: (*m).into(), facts: ModelFacts::default() }).collect(),
+        models: models.iter().map(|m| ModelEntry::new(*m, ModelFacts::default())).collect(),
         fallback: fallback.iter().map(|f| (*f).into()).collect(),
         dialects: vec![],
         lane: Some(Lane { generation: 1, socket: "/s".into(), token: vec![0; 32] }),
@@ -18,6 +18,8 @@ fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Pr
         reason: String::new(),
         max_concurrent: 10,
         max_queue: 10,
+        max_wait_ms: 0,
+        rates: Rates::default(),
     }
 }
 
@@ -26,12 +28,14 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
         .iter()
         .map(|(name, candidates)| Alias {
             name: (*name).into(),
+            rule: Rule::Priority,
             candidates: candidates
                 .iter()
                 .filter_map(|c| c.split_once('/'))
                 .map(|(provider, model)| protocol::ipc::configure::Candidate {
                     provider: provider.into(),
                     model: model.into(),
+                    weight: 1,
                 })
                 .collect(),
         })
@@ -42,9 +46,6 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
         header_bytes: 0,
         read_timeout_ms: 0,
         connections: 0,
-        max_attempts: 3,
-        attempts_per_provider: 2,
-        deadline_ms: 0,
         drain_ms: 0,
     };
     let (runtime, threads) = (RouterRuntime::Multi, 1);
@@ -55,6 +56,7 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
         providers,
         aliases,
         limits,
+        utc_offset_min: 0,
         runtime,
         threads,
     })
