@@ -11,6 +11,8 @@ use protocol::model::Usage;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+mod collecting;
+
 const NOW: UnixMs = UnixMs(1_767_225_600_000);
 
 fn call(n: u64) -> CallRow {

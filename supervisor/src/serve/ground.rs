@@ -4,12 +4,14 @@
 use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
 use crate::fleet::{Grounds, Identity, Invocation};
+use crate::ledger::spools::Spools;
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
@@ -19,6 +21,8 @@ const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
 pub(super) struct Ground {
     pub(super) runtime_dir: PathBuf,
     pub(super) sockets: Sockets,
+    /// Where routers leave the calls that are over.
+    pub(super) spools: Spools,
     _claim: Claim,
 }
 
@@ -34,7 +38,8 @@ impl Ground {
         for address in sockets.unused() {
             tracing::warn!("the service manager's socket {address} is not among the configured listeners");
         }
-        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, _claim: claim })
+        let spools = Spools::new(&directories.state);
+        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, spools, _claim: claim })
     }
 
     /// What children are started from.

@@ -5,6 +5,7 @@ use super::page::{Clause, Page};
 use super::providers::{always_named, named};
 use super::usage::UsageView;
 use super::words::{Json, UnixMs, count, uncount};
+pub(crate) use protocol::control::record::CallTimings;
 use protocol::dialect::{Dialect, Operation};
 use protocol::model::{FailureKind, Usage, UsageSource};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -55,21 +56,6 @@ pub(crate) struct Cost {
     pub(crate) nano: i64,
     /// ISO 4217.
     pub(crate) currency: String,
-}
-
-/// Microseconds; `None` = did not happen or is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CallTimings {
-    /// Waiting for a free place.
-    pub(crate) queue_us: Option<u64>,
-    /// Between router and worker, both ways.
-    pub(crate) ipc_us: Option<u64>,
-    pub(crate) connect_us: Option<u64>,
-    pub(crate) first_byte_us: Option<u64>,
-    pub(crate) first_token_us: Option<u64>,
-    /// All of it that was the upstream's; the rest of `total_us` was ours.
-    pub(crate) upstream_us: Option<u64>,
-    pub(crate) total_us: u64,
 }
 
 /// Which calls to show by how they ended.
