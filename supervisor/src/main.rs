@@ -9,6 +9,8 @@ mod ledger;
 mod lifecycle;
 mod logging;
 mod operate;
+mod people;
+mod record;
 mod router;
 mod sealed;
 mod serve;

@@ -1,32 +1,40 @@
-//! The supervisor role, put together: settings become sockets, directories and a fleet; signals, file changes
-//! and operators become orders to it. Holds no state of its own beyond the configuration in force.
+//! The supervisor role, put together: settings and what is stored become sockets, directories and a fleet;
+//! signals, file changes and operators become orders to it. Holds no state of its own.
 
 mod directory;
 mod ground;
+mod keeper;
+mod open;
 mod plan;
 mod reload;
 mod sockets;
 
 use crate::cli::{Source, out};
-use crate::control::{SOCKET, socket};
-use crate::fleet::{Ask, Fleet, Outcome, Owner, StopMode};
+use crate::control::{Desk, Force, Probes, Processes, SOCKET, Staff, now, socket};
+use crate::fleet::{Fleet, Outcome, Owner, StopMode, Upward};
 use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
+use crate::logging;
+use crate::people::People;
+use crate::record::Record;
 use crate::settings::{Account, Host, Settings, load};
-use crate::{BUILD, logging};
 use ground::Ground;
-use protocol::control::{ControlReply, ControlRequest, RefusalKind, SystemStatus};
+use keeper::Keeper;
+use open::Opened;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
 use sd_notify::NotifyState;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Questions that may wait for the one that is being answered.
-const ASKED: usize = 16;
+/// Words of children that may wait to be taken.
+const UPWARD: usize = 128;
+/// At the end: for what is being answered, and for the databases to be closed.
+const LAST_TASKS: Duration = Duration::from_secs(1);
 
 /// Runs the whole system until it is told to stop. On the main thread.
 pub(crate) fn run(source: Source, account: Account) -> ExitCode {
@@ -44,7 +52,7 @@ pub(crate) fn run(source: Source, account: Account) -> ExitCode {
         Ok(Outcome::Escalated(_)) => ExitCode::FAILURE,
         Err(error) => {
             tracing::error!("cannot start: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(open::exit_code(&error))
         }
     }
 }
@@ -63,41 +71,63 @@ fn live(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ground = Ground::lay(&settings, activated)?;
+        let opened = open::open(&settings).await?;
         let reload = Reload::new(source, account, settings, watch, ground)?;
-        serve(reload).await
+        serve(reload, opened).await
     })
 }
 
-async fn serve(mut reload: Reload) -> anyhow::Result<Outcome> {
+async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
-    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings), reload.spec());
-    let (asked, mut asks) = mpsc::channel(ASKED);
+    let (upward, mut said) = mpsc::channel(UPWARD);
+    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, upward), reload.spec());
+    let (orders, ordered) = mpsc::channel(keeper::ORDERS);
+    let (picture, pictured) = watch::channel(Arc::new(reload.picture()));
+    let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    tasks.spawn(socket::serve(control.acceptor()?, asked, stop.clone()));
+    let desk = Desk::new(staff(&fleet, &force, &opened), tasks.clone());
+    tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
-    let mut desk = Desk { fleet, started: SystemTime::now() };
+    let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
+    tasks.spawn(until(stop.clone(), keeper.run()));
     let mut watchdog = Watchdog::new();
-    let mut look = tokio::time::interval(Duration::from_secs(1));
-    // A task of its own: it must go on while this one waits for its answers. Still the main thread.
+    // A task of its own: it must go on while this one waits. Still the main thread.
     let mut owner = tasks.spawn(owner.run());
     let outcome = loop {
         tokio::select! {
             outcome = &mut owner => break outcome?,
-            signal = signals.next() => desk.signal(signal, &mut reload).await,
-            Some((request, reply)) = asks.recv() => {
-                // Whoever asked may be gone by now; that changes nothing.
-                let _ = reply.send(desk.answer(request.request, &mut reload).await);
-            }
-            _ = look.tick() => if reload.changed() { desk.reload(&mut reload).await },
+            signal = signals.next() => obey(signal, &fleet, &force, &tasks).await,
+            Some(Upward::Ask { child, seq, body }) = said.recv() => desk.take(&fleet, child, seq, &body),
             () = watchdog.feed() => {}
         }
     };
     stop.cancel();
     tasks.close();
-    let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
+    let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
+    opened.config.close().await;
+    opened.usage.close().await;
     Ok(outcome)
+}
+
+/// Those who answer operators.
+fn staff(fleet: &Fleet, force: &Force, opened: &Opened) -> Staff {
+    let Opened { config, usage, vault } = opened;
+    Staff {
+        people: People::new(config.clone(), vault.clone(), force.clone()),
+        record: Record::new(config.clone(), usage.clone()),
+        processes: Processes::new(fleet.clone(), force.clone(), now()),
+        probes: Probes::new(fleet.clone()),
+    }
+}
+
+/// Ends a task that would go on for ever.
+async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = task => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 /// Says where it listens, once somebody answers there.
@@ -112,89 +142,18 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
     }
 }
 
-/// Answers signals and operators.
-struct Desk {
-    fleet: Fleet,
-    started: SystemTime,
-}
-
-impl Desk {
-    async fn signal(&mut self, signal: Signal, reload: &mut Reload) {
-        match signal {
-            Signal::Stop => self.stop(StopMode::Drain).await,
-            Signal::Fast => self.stop(StopMode::Fast).await,
-            Signal::Cut => self.stop(StopMode::Cut).await,
-            Signal::Reload => self.reload(reload).await,
+async fn obey(signal: Signal, fleet: &Fleet, force: &Force, tasks: &TaskTracker) {
+    let mode = match signal {
+        Signal::Stop => StopMode::Drain,
+        Signal::Fast => StopMode::Fast,
+        Signal::Cut => StopMode::Cut,
+        Signal::Reload => {
+            let force = force.clone();
+            // It says in the log what came of it.
+            tasks.spawn(async move { force.reload().await.is_ok() });
+            return;
         }
-    }
-
-    async fn stop(&mut self, mode: StopMode) {
-        notify(&[NotifyState::Stopping]);
-        self.fleet.stop(mode).await;
-    }
-
-    /// The whole new configuration, or none of it.
-    async fn reload(&mut self, reload: &mut Reload) {
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            notify(&[NotifyState::Reloading, now]);
-        }
-        match reload.read() {
-            Ok(spec) => match self.fleet.adopt(spec).await {
-                Ok(()) => tracing::info!("configuration {} is in force", reload.epoch),
-                Err(why) => tracing::warn!("the configuration was not taken over: {why}"),
-            },
-            Err(why) => tracing::error!("the configuration was rejected, the old one stays:\n{why}"),
-        }
-        notify(&[NotifyState::Ready]);
-    }
-
-    async fn answer(&mut self, request: ControlRequest, reload: &mut Reload) -> ControlReply {
-        let ask = match request {
-            ControlRequest::Status => return self.status(reload).await,
-            ControlRequest::Reload => {
-                self.reload(reload).await;
-                return match &reload.error {
-                    None => ControlReply::Done(format!("configuration {} is in force", reload.epoch)),
-                    Some(why) => ControlReply::refused(RefusalKind::Invalid, why.clone()),
-                };
-            }
-            ControlRequest::Shutdown => {
-                self.stop(StopMode::Drain).await;
-                return ControlReply::Done("llm-link finishes what runs and stops".to_owned());
-            }
-            ControlRequest::Restart { provider } => Ask::Restart { target: provider },
-            ControlRequest::Drain { provider, within_ms } => {
-                Ask::Drain { provider, within: within_ms.map(Duration::from_millis) }
-            }
-            ControlRequest::Resume { provider } => Ask::Resume { provider },
-            _other => {
-                return ControlReply::refused(
-                    RefusalKind::Unavailable,
-                    "this needs the store, which is not open",
-                );
-            }
-        };
-        match self.fleet.ask(ask).await {
-            Ok(text) => ControlReply::Done(text),
-            Err(text) => ControlReply::refused(RefusalKind::Conflict, text),
-        }
-    }
-
-    async fn status(&self, reload: &Reload) -> ControlReply {
-        let Some(fleet) = self.fleet.status().await else {
-            return ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping");
-        };
-        let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
-        ControlReply::Status(Box::new(SystemStatus {
-            version: BUILD.to_owned(),
-            pid: std::process::id(),
-            started_ms: started.as_millis() as u64,
-            epoch: reload.epoch,
-            config: reload.origin(),
-            reload_error: reload.error.clone(),
-            listeners: reload.ground.sockets.status(),
-            router: fleet.router,
-            providers: fleet.providers,
-        }))
-    }
+    };
+    notify(&[NotifyState::Stopping]);
+    fleet.stop(mode).await;
 }

@@ -9,6 +9,7 @@
 //! * [`call`]: the life of one call; [`plan`]: how it will be answered; [`body`]: the request on its way out;
 //!   [`relay`]: the answer on its way back.
 //! * [`translate`]: both of them in another dialect; [`adapt`]: what must change on the way; [`count`]: tokens.
+//! * [`probe`]: an operator's test of the provider.
 //! * [`upstream`]: the way out. [`demo`]: the provider that needs none.
 //! * [`sandbox`]: the walls.
 
@@ -19,6 +20,7 @@ mod count;
 mod demo;
 mod life;
 mod plan;
+mod probe;
 mod pulse;
 mod relay;
 pub mod sandbox;

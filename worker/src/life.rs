@@ -8,6 +8,7 @@ use crate::upstream::{Client, Credential, CredentialError, Key, UpstreamError};
 use protocol::dialect::QuirksError;
 use protocol::ipc::configure::{Upstream, WorkerConfig};
 use protocol::ipc::control::{FromChild, Role, ToChild};
+use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlError, ControlReceiver, ControlSender, child_end};
 use protocol::transport::inherit::{self, InheritError};
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
 
 /// "Never restart me as I am": the configuration, the key or the sandbox is wrong (`EX_CONFIG`, sysexits.h).
 const EXIT_CONFIG: u8 = 78;
@@ -121,6 +123,11 @@ impl Life<'_> {
         Ok(self.sender.send(&message, &[]).await?)
     }
 
+    async fn reply(&mut self, seq: u64, reply: &Reply) -> Result<(), LifeError> {
+        let body = serde_json::to_vec(reply).unwrap_or_default();
+        Ok(self.sender.send(&FromChild::Answer { seq }, &body).await?)
+    }
+
     /// Waits for the first configuration. `None` = told to end before that.
     async fn configuration(&mut self) -> Result<Option<(u64, WorkerConfig)>, LifeError> {
         loop {
@@ -180,11 +187,16 @@ impl Life<'_> {
     /// Ready: answers the supervisor until it says stop or is gone.
     async fn obey(&mut self, mut epoch: u64, desk: &Arc<Desk>) -> Result<(), LifeError> {
         let mut heart = Heart::start();
+        let (replies, mut replied) = mpsc::channel(8);
         let mut drained: Option<tokio::task::JoinHandle<()>> = None;
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
                 () = heart.beat() => continue,
+                Some((seq, reply)) = replied.recv() => {
+                    self.reply(seq, &reply).await?;
+                    continue;
+                }
                 () = finished(&mut drained) => {
                     drained = None;
                     self.tell(FromChild::Drained).await?;
@@ -214,7 +226,8 @@ impl Life<'_> {
                     desk.resume();
                 }
                 ToChild::Shutdown => return Ok(()),
-                ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { seq } => desk.question(seq, received.body.to_vec(), &replies),
+                ToChild::Answer { .. } => {}
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a second key")),
             }
         }

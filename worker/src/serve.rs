@@ -3,20 +3,24 @@
 
 use crate::call;
 use crate::plan::{Offer, Range};
+use crate::probe;
 use crate::upstream::{Client, Credential};
 use protocol::dialect::{Dialect, Quirks, QuirksError};
 use protocol::ipc::configure::{Endpoint, HttpUpstream, ModelFacts, Timeouts, WorkerConfig};
+use protocol::ipc::question::Reply;
 use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, welcome};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// Routers are few (two during an upgrade, times their runtimes); more connections than this wait.
 const MAX_CONNECTIONS: u32 = 256;
+/// Tests of the provider under way at once; more are refused.
+const MAX_PROBES: usize = 4;
 
 /// Who answers.
 pub(crate) enum Provider {
@@ -101,6 +105,7 @@ pub(crate) struct Desk {
     calls: AtomicU64,
     connections: AtomicU32,
     idle: Notify,
+    probes: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -115,6 +120,7 @@ impl Desk {
             calls: AtomicU64::new(0),
             connections: AtomicU32::new(0),
             idle: Notify::new(),
+            probes: Arc::new(Semaphore::new(MAX_PROBES)),
             tasks: TaskTracker::new(),
         }
     }
@@ -201,6 +207,20 @@ impl Desk {
             let place = Place(&desk);
             call::serve(call, &desk).await;
             drop(place);
+        });
+    }
+
+    /// Answers the supervisor's question of that number, in its own time.
+    pub(crate) fn question(self: &Arc<Self>, seq: u64, body: Vec<u8>, replies: &mpsc::Sender<(u64, Reply)>) {
+        let (desk, replies) = (Arc::clone(self), replies.clone());
+        let place = Arc::clone(&self.probes).try_acquire_owned();
+        self.tasks.spawn(async move {
+            let reply = match place {
+                Ok(_place) => probe::answer(&body, &desk.provider).await,
+                Err(_) => Reply::Unable("other tests of this provider are under way".to_owned()),
+            };
+            // Without a conversation there is nobody to tell.
+            let _ = replies.send((seq, reply)).await;
         });
     }
 

@@ -1,9 +1,25 @@
-//! The operator's way in: a local socket that carries [`protocol::control`], and the client of it that the
-//! command line uses. It forwards; the supervisor's owner executes.
+//! What operators can do, executed. Questions come from the control socket and from the router; both speak
+//! [`protocol::control`].
+//!
+//! * [`desk`]: every question: who asks, may they, whose business is it
+//! * [`force`]: the configuration in force, and how another one gets there
+//! * one file a noun: [`processes`], [`probes`]
+//! * [`socket`] and [`client`]: the two ends of the control socket
 
 pub(crate) mod client;
+mod clock;
+mod desk;
+mod force;
+mod probes;
+mod processes;
 pub(crate) mod render;
 pub(crate) mod socket;
+
+pub(crate) use clock::now;
+pub(crate) use desk::{Desk, Staff, Via};
+pub(crate) use force::{Force, ForceOrder, Picture};
+pub(crate) use probes::Probes;
+pub(crate) use processes::Processes;
 
 /// Name of the socket in the runtime directory.
 pub(crate) const SOCKET: &str = "ctl.sock";

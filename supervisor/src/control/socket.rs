@@ -1,25 +1,22 @@
 //! The serving end of the control socket: one JSON request a line, one JSON reply a line. Mode 0600, and the
 //! peer must run as our own user (or be root).
 
-use protocol::control::{Ask, ControlReply, MAX_LINE, RefusalKind};
+use super::{Desk, Via};
+use protocol::control::{ControlReply, MAX_LINE, RefusalKind};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// A request and where its reply goes.
-pub(crate) type Asked = (Ask, oneshot::Sender<ControlReply>);
 
 /// Peers at once; more wait in the socket's backlog.
 const MAX_PEERS: usize = 32;
 /// A peer that says nothing is let go.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Serves until told to stop; requests go to `asked` one by one.
-pub(crate) async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>, stop: CancellationToken) {
+/// Serves until told to stop; requests go to the desk.
+pub(crate) async fn serve(listener: UnixListener, desk: Desk, stop: CancellationToken) {
     let peers = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -29,10 +26,10 @@ pub(crate) async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>, st
         };
         match accepted {
             Ok((stream, _)) if is_own(&stream) => {
-                let (asked, stop) = (asked.clone(), stop.clone());
+                let (desk, stop) = (desk.clone(), stop.clone());
                 peers.spawn(async move {
                     tokio::select! {
-                        _ = converse(stream, asked) => {}
+                        _ = converse(stream, desk) => {}
                         () = stop.cancelled() => {}
                     }
                 });
@@ -53,7 +50,7 @@ fn is_own(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<()> {
+async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -69,7 +66,7 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
             return Ok(());
         }
         let reply = match serde_json::from_slice(&line) {
-            Ok(request) => ask(&asked, request).await,
+            Ok(ask) => desk.answer(ask, Via::Socket).await,
             Err(error) => {
                 ControlReply::refused(RefusalKind::Invalid, format!("the request cannot be read: {error}"))
             }
@@ -78,13 +75,4 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
         text.push(b'\n');
         write.write_all(&text).await?;
     }
-}
-
-async fn ask(asked: &mpsc::Sender<Asked>, request: Ask) -> ControlReply {
-    let (reply, answer) = oneshot::channel();
-    let gone = || ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping");
-    if asked.send((request, reply)).await.is_err() {
-        return gone();
-    }
-    answer.await.unwrap_or_else(|_| gone())
 }

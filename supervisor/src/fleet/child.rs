@@ -38,7 +38,8 @@ pub(crate) struct ChildId(pub(crate) u64);
 /// Something a child did.
 #[derive(Debug)]
 pub(crate) enum ChildEvent {
-    Said(FromChild),
+    /// With the body that came with it.
+    Said(FromChild, Zeroizing<Vec<u8>>),
     /// Its control socket closed.
     Eof,
     /// It sent what is no message.
@@ -157,7 +158,7 @@ impl Attend {
                 status = self.process.wait() => break status,
                 Some(signal) = self.to_deliver.recv() => self.deliver(signal),
                 event = listen(&mut self.receiver), if reading => {
-                    reading = matches!(event, ChildEvent::Said(_));
+                    reading = matches!(event, ChildEvent::Said(..));
                     self.tell(event).await;
                 }
             }
@@ -165,7 +166,7 @@ impl Attend {
         // What it said before it died comes before the news of its death.
         while reading {
             match timeout(LAST_WORDS, listen(&mut self.receiver)).await {
-                Ok(event @ ChildEvent::Said(_)) => self.tell(event).await,
+                Ok(event @ ChildEvent::Said(..)) => self.tell(event).await,
                 Ok(_) | Err(_) => reading = false,
             }
         }
@@ -201,7 +202,7 @@ impl Attend {
 /// Cancel-safe.
 async fn listen(receiver: &mut ControlReceiver<FromChild>) -> ChildEvent {
     match receiver.receive().await {
-        Ok(Some(received)) => ChildEvent::Said(received.message),
+        Ok(Some(received)) => ChildEvent::Said(received.message, received.body),
         Ok(None) => ChildEvent::Eof,
         Err(error) => ChildEvent::Garbled(error.to_string()),
     }

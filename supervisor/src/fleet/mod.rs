@@ -2,8 +2,8 @@
 //!
 //! * [`machine`]: the life of one child, pure; [`policy`]: when to restart; [`exit`]: how a child ended.
 //! * [`tree`], [`member`]: who exists. [`routing`], [`status`]: that as the router and as people see it.
-//! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators) and
-//!   [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
+//! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
+//!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
 //! * [`spec`]: what is wanted.
 //!
@@ -19,6 +19,7 @@ mod orders;
 mod output;
 mod owner;
 mod policy;
+mod questions;
 mod routing;
 mod shell;
 mod spec;
@@ -28,12 +29,14 @@ mod stop;
 mod tests;
 mod tree;
 
+pub(crate) use child::ChildId;
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
-    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch,
+    Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,
 };
 pub(crate) use status::FleetStatus;
 
+use protocol::ipc::question;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -87,7 +90,17 @@ pub(crate) enum Order {
     Adopt(Box<FleetSpec>, oneshot::Sender<Result<(), String>>),
     Ask(Ask, oneshot::Sender<Result<String, String>>),
     Status(oneshot::Sender<FleetStatus>),
+    Question(Question),
+    Answer { child: ChildId, seq: u64, body: Vec<u8> },
     Stop(StopMode),
+}
+
+/// A question to a child, and where its reply goes.
+pub(crate) struct Question {
+    /// A provider's name, or `router`.
+    pub(crate) target: String,
+    pub(crate) question: question::Question,
+    pub(crate) reply: oneshot::Sender<Result<question::Reply, String>>,
 }
 
 /// The fleet from outside.
@@ -128,6 +141,32 @@ impl Fleet {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::Status(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Asks the process in service of a provider, or `router`; waits for it as long as is said.
+    ///
+    /// # Errors
+    /// A text for people: why there is no answer.
+    pub(crate) async fn question(
+        &self,
+        target: &str,
+        question: question::Question,
+        within: Duration,
+    ) -> Result<question::Reply, String> {
+        let (reply, answer) = oneshot::channel();
+        let order = Question { target: target.to_owned(), question, reply };
+        self.orders.send(Order::Question(order)).await.map_err(|_| gone())?;
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(format!("{target} ended before it answered")),
+            Err(_) => Err(format!("{target} did not answer within {} s", within.as_secs())),
+        }
+    }
+
+    /// Answers what a router passed on.
+    pub(crate) async fn answer(&self, child: ChildId, seq: u64, body: Vec<u8>) {
+        // A fleet that has ended has no router that waits.
+        let _ = self.orders.send(Order::Answer { child, seq, body }).await;
     }
 
     /// Begins to end; [`Owner::run`] returns when it has.

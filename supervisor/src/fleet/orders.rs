@@ -24,6 +24,8 @@ impl Owner {
             Order::Status(reply) => {
                 let _ = reply.send(status::of(&self.tree, Instant::now()));
             }
+            Order::Question(question) => self.question(question),
+            Order::Answer { child, seq, body } => self.answer(child, seq, body),
             Order::Stop(mode) => self.begin_stop(mode),
         }
     }
@@ -98,7 +100,7 @@ impl Owner {
     }
 
     /// The refusal for a name nobody has.
-    fn unknown(&self, target: &str) -> String {
+    pub(super) fn unknown(&self, target: &str) -> String {
         let names = self.tree.providers.keys().map(String::as_str);
         let names: Vec<&str> = names.chain([self.tree.router.name.as_str()]).collect();
         format!("there is no \"{target}\"; there are: {}", names.join(", "))

@@ -8,6 +8,7 @@ use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
+use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
 use super::spec::{FleetSpec, Grounds};
@@ -37,6 +38,7 @@ pub(crate) struct Owner {
     pub(super) drain: Duration,
     pub(super) stage: Stage,
     pub(super) outcome: Outcome,
+    pub(super) questions: Questions,
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
     announce: watch::Sender<Announcement>,
@@ -67,6 +69,7 @@ impl Owner {
             drain: spec.drain,
             stage: Stage::Running,
             outcome: Outcome::Stopped,
+            questions: Questions::default(),
             events: heard,
             orders: ordered,
             announce,
@@ -125,13 +128,16 @@ impl Owner {
         let Some(id) = self.tree.owner_of(child) else { return };
         let Some(member) = self.tree.member(id) else { return };
         let input = match event {
-            ChildEvent::Said(message) => said(member, message),
+            ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
+            ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
+            ChildEvent::Said(message, _) => said(member, message),
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
             ChildEvent::Exited(exit) => {
                 member.last_words =
                     member.live.take().map(|live| live.child.tail.lines()).unwrap_or_default();
                 tracing::debug!(name = %member.name(), generation = member.generation, "ended: {exit}");
+                self.questions.forget(child);
                 Some(Input::Exited(exit))
             }
         };
@@ -255,6 +261,7 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
             Some(Input::Pong(pulse))
         }
         FromChild::Drained => Some(Input::Drained),
+        // Taken before.
         FromChild::Ask { .. } | FromChild::Answer { .. } => None,
     }
 }

@@ -10,8 +10,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::child::ChildId;
 use super::machine::Traits;
 use crate::sealed::Sealed;
 
@@ -143,4 +145,13 @@ pub(crate) struct Grounds {
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
     /// A new file for the calls of the router of a generation, to be appended to.
     pub(crate) spool: Box<dyn Fn(u64) -> io::Result<OwnedFd> + Send>,
+    /// Where what children say goes that is not the fleet's business.
+    pub(crate) upward: mpsc::Sender<Upward>,
+}
+
+/// Something a child says that the fleet only passes on.
+pub(crate) enum Upward {
+    /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
+    /// [`super::Fleet::answer`].
+    Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },
 }

@@ -3,6 +3,7 @@
 mod end;
 mod fake;
 mod life;
+mod questions;
 mod replacement;
 mod rig;
 mod storm;

@@ -1,9 +1,11 @@
 //! The router's side of the control conversation, from hello to shutdown. Decides nothing: it does as the
 //! supervisor says, and ends when the supervisor is gone.
 
+use super::asker::{self, Asking};
 use super::crew::{Crew, Layout};
 use super::front::CallersError;
 use super::pulse;
+use super::question;
 use super::shared::{Shared, Stage};
 use super::snapshot::Snapshot;
 use super::spool::Spool;
@@ -117,7 +119,8 @@ where
 {
     let (sender, receiver) = child_end(control)?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let mut life = Life { sender, receiver, started };
+    let (asker, asking) = asker::asker();
+    let mut life = Life { sender, receiver, asking, started };
     life.tell(FromChild::Hello {
         role: Role::Router,
         protocol_min: PROTOCOL_MIN,
@@ -130,7 +133,7 @@ where
     let snapshot = life.snapshot(&config, None)?;
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
-    let shared = Arc::new(Shared::new(snapshot, spool));
+    let shared = Arc::new(Shared::new(snapshot, asker, spool));
     let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
     let ended = life.obey(epoch, &shared, &crew).await;
@@ -142,6 +145,7 @@ where
 struct Life {
     sender: ControlSender<FromChild>,
     receiver: ControlReceiver<ToChild>,
+    asking: Asking,
     started: u64,
 }
 
@@ -179,6 +183,10 @@ impl Life {
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
+                (ask, body) = self.asking.next() => {
+                    self.sender.send(&ask, &body).await?;
+                    continue;
+                }
                 () = finished(&mut drain) => {
                     drain = None;
                     self.tell(FromChild::Drained).await?;
@@ -206,7 +214,11 @@ impl Life {
                     shared.enter(Stage::Serving);
                 }
                 ToChild::Shutdown => return Ok(()),
-                ToChild::Answer { .. } | ToChild::Ask { .. } => {}
+                ToChild::Answer { seq } => self.asking.answered(seq, received.body),
+                ToChild::Ask { seq } => {
+                    let reply = question::answer(&received.body, shared);
+                    self.sender.send(&FromChild::Answer { seq }, &reply).await?;
+                }
                 // A router has no key; whoever sent one is mistaken, and it is forgotten here.
                 ToChild::Secret => tracing::warn!("the supervisor sent a key to the router"),
             }

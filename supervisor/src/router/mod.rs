@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! child    the conversation with the supervisor: configuration in, pulse out
+//! asker    operators' questions to the supervisor; question: the supervisor's to us
 //! crew     threads and runtimes; each runs a shard
 //! shard    client connections and lanes of one runtime
 //! front    HTTP: who, what, the retry loop, the answer
@@ -13,11 +14,14 @@
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
 //! and no outbound connection. It imports neither the fleet nor the store nor the vault.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the admin API asks through it"))]
+mod asker;
 mod child;
 mod crew;
 mod front;
 mod lane;
 mod pulse;
+mod question;
 mod routing;
 mod settled;
 mod shard;

@@ -1,6 +1,7 @@
 //! What all shards of the router share: the current configuration, the retry budget, the stage of its life,
 //! counters and recent traces. Every lock here is held for a few instructions.
 
+use super::asker::Asker;
 use super::front::{Places, RetryBudget};
 use super::lane::News;
 use super::settled;
@@ -31,6 +32,9 @@ pub(crate) enum Stage {
 pub(crate) struct Shared {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) news: News,
+    /// The way to the supervisor.
+    #[expect(dead_code, reason = "the admin API asks through it")]
+    pub(crate) asker: Asker,
     stage: watch::Sender<Stage>,
     draining: AtomicBool,
     /// Cuts everything that is left.
@@ -49,11 +53,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(snapshot: Snapshot, spool: Spool) -> Self {
+    pub(crate) fn new(snapshot: Snapshot, asker: Asker, spool: Spool) -> Self {
         let connections = Places::new(snapshot.limits.connections);
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             news: News::new(),
+            asker,
             stage: watch::Sender::new(Stage::Serving),
             draining: AtomicBool::new(false),
             cut: CancellationToken::new(),

@@ -3,7 +3,7 @@
 
 use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
-use crate::fleet::{Grounds, Identity, Invocation};
+use crate::fleet::{Grounds, Identity, Invocation, Upward};
 use crate::ledger::spools::Spools;
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// What a child inherits of our environment: where certificates are, and how much a crash says.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
@@ -43,7 +44,7 @@ impl Ground {
     }
 
     /// What children are started from.
-    pub(super) fn grounds(&self, settings: &Settings) -> Grounds {
+    pub(super) fn grounds(&self, settings: &Settings, upward: mpsc::Sender<Upward>) -> Grounds {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
@@ -56,6 +57,7 @@ impl Ground {
                 environment: environment.clone(),
             }),
             spool: Box::new(move |generation| spools.open(generation).map(OwnedFd::from)),
+            upward,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::ground::Ground;
 use super::plan;
 use crate::cli::Source;
+use crate::control::Picture;
 use crate::fleet::FleetSpec;
 use crate::settings::watch::{Snapshot, look};
 use crate::settings::{Account, Host, Settings, load};
@@ -35,8 +36,14 @@ impl Reload {
         Ok(Self { source, account, settings, ground, epoch: 1, error: None, watch, seen, restless: false })
     }
 
-    pub(super) fn origin(&self) -> String {
-        self.source.origin.name()
+    /// As everyone sees it.
+    pub(super) fn picture(&self) -> Picture {
+        Picture {
+            epoch: self.epoch,
+            origin: self.source.origin.name(),
+            reload_error: self.error.clone(),
+            listeners: self.ground.sockets.status(),
+        }
     }
 
     /// What the fleet is to be now.

@@ -1,10 +1,13 @@
 //! A child that speaks the control protocol and misbehaves on request. What it does stands in its name,
 //! dash separated: a worker `a-exit1` ends with code 1 at once.
 //!
+//! Asked a question, a worker says its generation and a router asks it back.
+//!
 //! The fake router answers every connection with the routing it was told last, as JSON, and closes; the fake
 //! worker answers every data connection with its generation.
 
 use protocol::ipc::control::{FromChild, Pulse, Role, SandboxLevel, SandboxReport, ToChild};
+use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlReceiver, ControlSender, child_end};
 use protocol::transport::inherit;
@@ -86,7 +89,10 @@ impl Fake {
                 }
                 ToChild::Ping { seq } => self.pong(seq, epoch).await,
                 ToChild::Drain { within_ms } => self.drain(within_ms).await,
-                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { seq } => self.asked(seq, &received.body).await,
+                // What a router's own question came to is its answer to the question it was asked.
+                ToChild::Answer { seq } => self.answer(seq, &String::from_utf8_lossy(&received.body)).await,
+                ToChild::Resume => {}
                 ToChild::Shutdown if self.does("stubborn") => {}
                 ToChild::Shutdown => return,
             }
@@ -136,6 +142,20 @@ impl Fake {
         if !self.does("mute") {
             self.tell(FromChild::Pong(Pulse { seq, epoch, in_flight: 3, ..Pulse::default() })).await;
         }
+    }
+
+    /// A worker answers with its generation; a router passes the question back, as if an operator had asked it.
+    async fn asked(&mut self, seq: u64, body: &[u8]) {
+        match self.role {
+            Role::Worker if self.does("mute") => end(1),
+            Role::Worker => self.answer(seq, &format!("generation {}", self.generation)).await,
+            Role::Router => self.sender.send(&FromChild::Ask { seq }, body).await.unwrap(),
+        }
+    }
+
+    async fn answer(&mut self, seq: u64, text: &str) {
+        let reply = serde_json::to_vec(&Reply::Unable(text.to_owned())).unwrap();
+        self.sender.send(&FromChild::Answer { seq }, &reply).await.unwrap();
     }
 
     async fn drain(&mut self, within_ms: u64) {

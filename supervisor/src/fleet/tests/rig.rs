@@ -3,7 +3,7 @@
 use super::fake;
 use crate::fleet::{
     Bound, FleetSpec, FleetStatus, Grounds, Identity, Invocation, Key, Outcome, Owner, ProviderSpec,
-    RouterSpec, StopMode, Switch,
+    RouterSpec, StopMode, Switch, Upward,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -38,6 +38,8 @@ pub(super) struct Rig {
     /// What children do from their next start on, by name; their name if nothing is said.
     manners: Arc<Mutex<BTreeMap<String, String>>>,
     epoch: u64,
+    /// What children passed on.
+    pub(super) asked: tokio::sync::mpsc::Receiver<Upward>,
 }
 
 /// What a provider of that name is, in its first version.
@@ -145,11 +147,12 @@ impl Rig {
         let invoke = { invocation(Arc::clone(&manners)) };
         let spool = dir.path().join("spool");
         let spool = Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&spool)?.into()));
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, spool };
+        let (upward, asked) = tokio::sync::mpsc::channel(8);
+        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, spool, upward };
         let (made, fleet) = Owner::new(grounds, spec);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
-        Self { fleet, dir, address, listener, owner, manners, epoch: 1 }
+        Self { fleet, dir, address, listener, owner, manners, epoch: 1, asked }
     }
 
     /// With a router of these manners; returns when it serves.

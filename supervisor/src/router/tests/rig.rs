@@ -1,6 +1,7 @@
 //! A router on a free port of this machine, and a client for it.
 
 use super::worker::{Script, Worker};
+use crate::router::asker;
 use crate::router::shard::Shard;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
@@ -74,7 +75,7 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         let spool = OpenOptions::new().create(true).append(true).open(dir.path().join(SPOOL)).unwrap();
         let snapshot = Snapshot::new(&config, None, 1).unwrap();
-        let shared = Arc::new(Shared::new(snapshot, Spool::new(Some(spool))));
+        let shared = Arc::new(Shared::new(snapshot, asker::asker().0, Spool::new(Some(spool))));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

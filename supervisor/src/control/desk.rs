@@ -1,0 +1,116 @@
+//! The desk where every question arrives: who asks and may they, then whose business it is. Questions are
+//! answered side by side, a bounded number at once, so that one that waits delays nobody. Executes nothing.
+
+use super::{Probes, Processes};
+use crate::fleet::{ChildId, Fleet};
+use crate::people::People;
+use crate::record::Record;
+use protocol::control::{Ask, ControlReply, ControlRequest, RefusalKind};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// Questions answered at once; those of the command line wait, those of the router are refused.
+const AT_ONCE: usize = 128;
+
+/// The way a question came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// The control socket, whose peer runs as our own user.
+    Socket,
+    /// The router, which speaks for clients over HTTP and is not trusted to say who they are.
+    Router,
+}
+
+/// Those who execute.
+pub(crate) struct Staff {
+    pub(crate) people: People,
+    pub(crate) record: Record,
+    pub(crate) processes: Processes,
+    pub(crate) probes: Probes,
+}
+
+/// See the module. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    staff: Arc<Staff>,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl Desk {
+    /// `tasks` are awaited by whoever owns them.
+    pub(crate) fn new(staff: Staff, tasks: TaskTracker) -> Desk {
+        Desk { staff: Arc::new(staff), places: Arc::new(Semaphore::new(AT_ONCE)), tasks }
+    }
+
+    /// Answers a question, when its turn comes.
+    pub(crate) async fn answer(&self, ask: Ask, via: Via) -> ControlReply {
+        match self.places.acquire().await {
+            Ok(_place) => self.staff.answer(ask, via).await,
+            Err(_closed) => ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping"),
+        }
+    }
+
+    /// Answers, as a task of its own, what the router of that process passed on.
+    pub(crate) fn take(&self, fleet: &Fleet, child: ChildId, seq: u64, body: &[u8]) {
+        let (desk, fleet) = (self.clone(), fleet.clone());
+        let ask = serde_json::from_slice(body);
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        self.tasks.spawn(async move {
+            let reply = match (ask, place) {
+                (Ok(ask), Ok(_place)) => desk.staff.answer(ask, Via::Router).await,
+                (Ok(_), Err(_)) => {
+                    ControlReply::refused(RefusalKind::Unavailable, "too many questions wait already")
+                }
+                (Err(error), _) => {
+                    let message = format!("the request cannot be read: {error}");
+                    ControlReply::refused(RefusalKind::Invalid, message)
+                }
+            };
+            fleet.answer(child, seq, serde_json::to_vec(&reply).unwrap_or_default()).await;
+        });
+    }
+}
+
+impl Staff {
+    async fn answer(&self, ask: Ask, via: Via) -> ControlReply {
+        let actor = match self.people.caller(&ask, via).await {
+            Ok(actor) => actor,
+            Err(refusal) => return ControlReply::Refused(refusal),
+        };
+        use ControlRequest as R;
+        match ask.request {
+            request @ (R::Status
+            | R::Why { .. }
+            | R::Restart { .. }
+            | R::Drain { .. }
+            | R::Resume { .. }
+            | R::Reload
+            | R::Upgrade
+            | R::Shutdown) => self.processes.answer(request).await,
+            request @ (R::Setup { .. }
+            | R::SetupLink
+            | R::Login { .. }
+            | R::Refresh { .. }
+            | R::Logout
+            | R::Whoami
+            | R::Users
+            | R::CreateUser { .. }
+            | R::UpdateUser { .. }
+            | R::DeleteUser { .. }
+            | R::SetPassword { .. }
+            | R::Sessions { .. }
+            | R::RevokeSession { .. }) => self.people.answer(&actor, request).await,
+            request @ (R::Calls { .. }
+            | R::Call { .. }
+            | R::Meter { .. }
+            | R::Events { .. }
+            | R::Logs { .. }
+            | R::Audit { .. }) => self.record.answer(request).await,
+            R::TestProvider { provider, model } => self.probes.test(&provider, model).await,
+            R::DryRun { call } => self.probes.dry_run(call).await,
+            _other => ControlReply::refused(RefusalKind::Unavailable, "this cannot be changed here yet"),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What the supervisor asks the router, and the answers.
+
+use super::shared::Shared;
+use protocol::ipc::question::{Question, Reply};
+
+/// The reply to a question in its wire form, in its wire form.
+pub(super) fn answer(body: &[u8], shared: &Shared) -> Vec<u8> {
+    let reply = match serde_json::from_slice(body) {
+        Ok(question) => reply(question, shared),
+        Err(error) => Reply::Unable(format!("the question cannot be read: {error}")),
+    };
+    serde_json::to_vec(&reply).unwrap_or_default()
+}
+
+fn reply(question: Question, _shared: &Shared) -> Reply {
+    match question {
+        Question::DryRun { .. } => {
+            Reply::Unable("this router plans calls only when they are made".to_owned())
+        }
+        // Nothing here is limited.
+        Question::Levels { .. } => Reply::Levels(Vec::new()),
+        Question::Probe { .. } => Reply::Unable("the router has no provider to contact".to_owned()),
+    }
+}
