@@ -4,7 +4,6 @@
 mod cli;
 mod control;
 mod fleet;
-#[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;
 mod logging;
@@ -17,6 +16,7 @@ mod serve;
 mod settings;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod store;
+mod telemetry;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod vault;
 

@@ -1,9 +1,11 @@
 //! The supervisor role, put together: settings and what is stored become sockets, directories and a fleet;
 //! signals, file changes and operators become orders to it. Holds no state of its own.
 
+mod care;
 mod directory;
 mod ground;
 mod keeper;
+mod kept;
 mod open;
 mod plan;
 mod reload;
@@ -17,7 +19,9 @@ use crate::logging;
 use crate::people::People;
 use crate::record::Record;
 use crate::settings::{Account, Host, Settings, load};
+use crate::telemetry::LogRing;
 use ground::Ground;
+use kept::Kept;
 use keeper::Keeper;
 use open::Opened;
 use protocol::transport::local::LocalListener;
@@ -46,8 +50,8 @@ pub(crate) fn run(source: Source, account: Account) -> ExitCode {
             return ExitCode::from(crate::cli::EXIT_CONFIGURATION);
         }
     };
-    logging::start(&settings.log.filter, settings.log.format);
-    match live(source, account, settings, loaded.watch) {
+    let ring = logging::start(&settings.log.filter, settings.log.format);
+    match live(source, account, settings, loaded.watch, ring) {
         Ok(Outcome::Stopped) => ExitCode::SUCCESS,
         Ok(Outcome::Escalated(_)) => ExitCode::FAILURE,
         Err(error) => {
@@ -62,6 +66,7 @@ fn live(
     account: Account,
     settings: Settings,
     watch: Vec<std::path::PathBuf>,
+    ring: LogRing,
 ) -> anyhow::Result<Outcome> {
     // First of all: what the service manager passed on has numbers that anything else could be given.
     let activated = lifecycle::activated()?;
@@ -73,24 +78,29 @@ fn live(
         let ground = Ground::lay(&settings, activated)?;
         let opened = open::open(&settings).await?;
         let reload = Reload::new(source, account, settings, watch, ground)?;
-        serve(reload, opened).await
+        serve(reload, opened, ring).await
     })
 }
 
-async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
+async fn serve(reload: Reload, opened: Opened, ring: LogRing) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let (upward, mut said) = mpsc::channel(UPWARD);
-    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, upward), reload.spec());
+    let kept = Kept::begin(&opened, &reload.ground.spools);
+    let tell = kept.teller();
+    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, tell, upward), reload.spec());
     let (orders, ordered) = mpsc::channel(keeper::ORDERS);
     let (picture, pictured) = watch::channel(Arc::new(reload.picture()));
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let desk = Desk::new(staff(&fleet, &force, &opened), tasks.clone());
+    let record = kept.record(&opened, ring);
+    let desk = Desk::new(staff(&fleet, &force, &opened, record), tasks.clone());
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
-    let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
+    tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone())));
+    let journal = kept.journal();
+    let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture, journal };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
@@ -106,17 +116,19 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
     stop.cancel();
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
+    // Every router has ended: what they left is committed before the store is closed.
+    kept.end().await;
     opened.config.close().await;
     opened.usage.close().await;
     Ok(outcome)
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened) -> Staff {
-    let Opened { config, usage, vault } = opened;
+fn staff(fleet: &Fleet, force: &Force, opened: &Opened, record: Record) -> Staff {
+    let Opened { config, vault, .. } = opened;
     Staff {
         people: People::new(config.clone(), vault.clone(), force.clone()),
-        record: Record::new(config.clone(), usage.clone()),
+        record,
         processes: Processes::new(fleet.clone(), force.clone(), now()),
         probes: Probes::new(fleet.clone()),
     }

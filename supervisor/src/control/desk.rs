@@ -4,7 +4,7 @@
 use super::{Probes, Processes};
 use crate::fleet::{ChildId, Fleet};
 use crate::people::People;
-use crate::record::Record;
+use crate::record::{Record, deeds};
 use protocol::control::{Ask, ControlReply, ControlRequest, RefusalKind};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -88,7 +88,12 @@ impl Staff {
             | R::Resume { .. }
             | R::Reload
             | R::Upgrade
-            | R::Shutdown) => self.processes.answer(request).await,
+            | R::Shutdown) => {
+                let deed = deeds::of(&request);
+                let reply = self.processes.answer(request).await;
+                self.record.note(deed, &actor, &reply);
+                reply
+            }
             request @ (R::Setup { .. }
             | R::SetupLink
             | R::Login { .. }

@@ -5,7 +5,7 @@
 //! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
 //!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
-//! * [`spec`]: what is wanted.
+//! * [`spec`]: what is wanted. [`happening`]: what is worth keeping of what happens.
 //!
 //! It never sees a client's byte, never opens the store, and knows neither HTTP nor the settings.
 
@@ -13,6 +13,7 @@ mod alarm;
 mod change;
 mod child;
 mod exit;
+mod happening;
 mod machine;
 mod member;
 mod orders;
@@ -30,6 +31,7 @@ mod tests;
 mod tree;
 
 pub(crate) use child::ChildId;
+pub(crate) use happening::{Happening, Weight};
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
     Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,

@@ -6,6 +6,7 @@
 
 use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
+use super::happening::Happening;
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
 use super::questions::Questions;
@@ -130,7 +131,12 @@ impl Owner {
         let input = match event {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
-            ChildEvent::Said(message, _) => said(member, message),
+            ChildEvent::Said(message, _) => {
+                if matches!(message, FromChild::Ready { .. }) {
+                    (self.shell.grounds.tell)(Happening::ready(member));
+                }
+                said(member, message)
+            }
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
             ChildEvent::Exited(exit) => {
@@ -151,9 +157,14 @@ impl Owner {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(member) = self.tree.member(id) else { return };
-            for effect in member.machine.step(input, Instant::now(), chance()) {
+            let before = member.machine.state();
+            let effects = member.machine.step(input, Instant::now(), chance());
+            let changed = Happening::changed(member, before);
+            for effect in effects {
                 inputs.extend(self.perform(id, effect));
             }
+            // After the death that it may come of.
+            changed.into_iter().for_each(&self.shell.grounds.tell);
         }
     }
 

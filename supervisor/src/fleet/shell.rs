@@ -3,6 +3,7 @@
 use super::alarm::{Alarms, Due};
 use super::child::{self, ChildEvent, ChildId, Start};
 use super::exit::Cause;
+use super::happening::Happening;
 use super::machine::{Blow, Effect, Input, Message};
 use super::member::{Live, Member, MemberId, Work};
 use super::output::Tag;
@@ -53,6 +54,7 @@ impl Shell {
                 let pid = live.child.pid;
                 tracing::info!(%name, generation, pid, "{} started", role_name(member.work.role()));
                 member.live = Some(live);
+                (self.grounds.tell)(Happening::started(member, pid));
                 Input::Spawned { generation }
             }
             Err(error) => Input::SpawnFailed(error.to_string()),
@@ -119,7 +121,8 @@ impl Shell {
                 None
             }
             Effect::Crashed(cause) => {
-                crashed(member, &cause);
+                let last_words = crashed(member, &cause);
+                (self.grounds.tell)(Happening::died(member, &cause, last_words));
                 None
             }
             // The owner's own.
@@ -227,9 +230,12 @@ fn worker_body(
     serde_json::to_vec(&config).map(Zeroizing::new)
 }
 
-fn crashed(member: &mut Member, cause: &Cause) {
+/// Notes how it ended; gives its last words.
+fn crashed(member: &mut Member, cause: &Cause) -> Vec<String> {
     let (role, generation) = (role_name(member.work.role()), member.generation);
     tracing::warn!(name = %member.name(), generation, "{role} died: {cause}");
     let stderr = std::mem::take(&mut member.last_words);
+    let last_words = stderr.clone();
     member.last_exit = Some(ExitReport { at_ms: wall_ms(), cause: cause.to_string(), stderr });
+    last_words
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::child::ChildId;
+use super::happening::Happening;
 use super::machine::Traits;
 use crate::sealed::Sealed;
 
@@ -145,6 +146,8 @@ pub(crate) struct Grounds {
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
     /// A new file for the calls of the router of a generation, to be appended to.
     pub(crate) spool: Box<dyn Fn(u64) -> io::Result<OwnedFd> + Send>,
+    /// Told what happens to children; never waits.
+    pub(crate) tell: Box<dyn Fn(Happening) + Send>,
     /// Where what children say goes that is not the fleet's business.
     pub(crate) upward: mpsc::Sender<Upward>,
 }

@@ -26,8 +26,12 @@ const BATCH: usize = 500;
 const LAST: Duration = Duration::from_secs(3);
 
 /// Calls that will never be recorded, by why. Clones share the counters.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Losses(Arc<Counters>);
+#[derive(Clone)]
+pub(crate) struct Losses {
+    counters: Arc<Counters>,
+    /// Told a sentence when there are more.
+    tell: Arc<dyn Fn(String) + Send + Sync>,
+}
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -48,20 +52,29 @@ pub(crate) struct Collector {
 }
 
 impl Losses {
+    pub(crate) fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Losses {
+        Losses { counters: Arc::default(), tell: Arc::new(tell) }
+    }
+
     /// Unwritten, torn, given up.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (read(&self.0.unwritten), read(&self.0.torn), read(&self.0.given_up))
+        (read(&self.counters.unwritten), read(&self.counters.torn), read(&self.counters.given_up))
     }
 
     fn add(&self, unwritten: u64, torn: u64, given_up: u64) {
         if unwritten + torn + given_up == 0 {
             return;
         }
-        tracing::error!(unwritten, torn, given_up, "calls are missing from the record");
-        self.0.unwritten.fetch_add(unwritten, Ordering::Relaxed);
-        self.0.torn.fetch_add(torn, Ordering::Relaxed);
-        self.0.given_up.fetch_add(given_up, Ordering::Relaxed);
+        let sentence = format!(
+            "calls are missing from the record: {unwritten} could not be written by the router, {torn} were cut off, \
+             {given_up} waited too long"
+        );
+        tracing::error!("{sentence}");
+        (self.tell)(sentence);
+        self.counters.unwritten.fetch_add(unwritten, Ordering::Relaxed);
+        self.counters.torn.fetch_add(torn, Ordering::Relaxed);
+        self.counters.given_up.fetch_add(given_up, Ordering::Relaxed);
     }
 }
 

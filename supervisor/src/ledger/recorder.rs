@@ -8,7 +8,7 @@ use crate::store::{StoreError, UsageStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// Calls that may wait to be written.
@@ -25,6 +25,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Ledger {
     queue: mpsc::Sender<Entry>,
     counters: Arc<Counters>,
+    committed: watch::Receiver<u64>,
 }
 
 /// The one task that writes. Its owner spawns [`Recorder::run`] and awaits it at shutdown.
@@ -32,6 +33,7 @@ pub(crate) struct Recorder {
     store: UsageStore,
     inbox: mpsc::Receiver<Entry>,
     counters: Arc<Counters>,
+    committed: watch::Sender<u64>,
     linger: Duration,
     retry: Duration,
 }
@@ -75,8 +77,16 @@ enum Entry {
 pub(crate) fn new(store: UsageStore) -> (Ledger, Recorder) {
     let (queue, inbox) = mpsc::channel(QUEUE);
     let counters = Arc::new(Counters::default());
-    let recorder = Recorder { store, inbox, counters: Arc::clone(&counters), linger: LINGER, retry: RETRY };
-    (Ledger { queue, counters }, recorder)
+    let (sender, committed) = watch::channel(0);
+    let recorder = Recorder {
+        store,
+        inbox,
+        counters: Arc::clone(&counters),
+        committed: sender,
+        linger: LINGER,
+        retry: RETRY,
+    };
+    (Ledger { queue, counters, committed }, recorder)
 }
 
 impl Ledger {
@@ -102,6 +112,11 @@ impl Ledger {
         let (done, committed) = oneshot::channel();
         self.queue.send(Entry::Flush(done)).await.map_err(|_| Unrecorded::Closed)?;
         committed.await.map_err(|_| Unrecorded::Closed)
+    }
+
+    /// Counts the batches that were committed.
+    pub(crate) fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -145,6 +160,7 @@ impl Recorder {
             Ok(added) => {
                 self.counters.recorded.fetch_add(added.added as u64, Ordering::Relaxed);
                 self.counters.repeated.fetch_add(added.repeated as u64, Ordering::Relaxed);
+                self.committed.send_modify(|n| *n += 1);
                 for done in waiting {
                     let _gone = done.send(());
                 }

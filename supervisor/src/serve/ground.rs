@@ -3,7 +3,7 @@
 
 use super::directory::{Claim, make_private};
 use super::sockets::Sockets;
-use crate::fleet::{Grounds, Identity, Invocation, Upward};
+use crate::fleet::{Grounds, Happening, Identity, Invocation, Upward};
 use crate::ledger::spools::Spools;
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
@@ -44,7 +44,12 @@ impl Ground {
     }
 
     /// What children are started from.
-    pub(super) fn grounds(&self, settings: &Settings, upward: mpsc::Sender<Upward>) -> Grounds {
+    pub(super) fn grounds(
+        &self,
+        settings: &Settings,
+        tell: Box<dyn Fn(Happening) + Send>,
+        upward: mpsc::Sender<Upward>,
+    ) -> Grounds {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
@@ -57,6 +62,7 @@ impl Ground {
                 environment: environment.clone(),
             }),
             spool: Box::new(move |generation| spools.open(generation).map(OwnedFd::from)),
+            tell,
             upward,
         }
     }

@@ -5,6 +5,7 @@ use super::reload::Reload;
 use crate::control::{ForceOrder, Picture};
 use crate::fleet::Fleet;
 use crate::lifecycle::notify;
+use crate::record::journal::{Happened, Journal};
 use protocol::control::{Refusal, RefusalKind};
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(super) struct Keeper {
     pub(super) fleet: Fleet,
     pub(super) orders: mpsc::Receiver<ForceOrder>,
     pub(super) picture: watch::Sender<Arc<Picture>>,
+    pub(super) journal: Journal,
 }
 
 impl Keeper {
@@ -56,6 +58,8 @@ impl Keeper {
             Ok(spec) => match self.fleet.adopt(spec).await {
                 Ok(()) => {
                     tracing::info!("configuration {} is in force", self.reload.epoch);
+                    let sentence = format!("the file was read again; configuration {} is in force", self.reload.epoch);
+                    self.journal.tell(Happened::info("config.changed", "config", sentence).with("epoch", self.reload.epoch));
                     Ok(self.reload.epoch)
                 }
                 Err(why) => {
@@ -65,6 +69,8 @@ impl Keeper {
             },
             Err(why) => {
                 tracing::error!("the configuration was rejected, the old one stays:\n{why}");
+                let sentence = format!("the file was rejected, the configuration stays as it was: {why}");
+                self.journal.tell(Happened::warning("config.rejected", "config", sentence));
                 Err(Refusal::new(RefusalKind::Invalid, why))
             }
         };

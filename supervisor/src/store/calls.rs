@@ -61,6 +61,7 @@ pub(crate) struct Cost {
 /// Which calls to show by how they ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    Served,
     Failed,
     FailedWith(FailureKind),
 }
@@ -89,7 +90,7 @@ impl CallId {
 }
 
 impl UsageView<'_> {
-    /// Calls, newest first, without their traces.
+    /// Calls in the order of the page, without their traces.
     pub(crate) fn calls(&self, filter: &CallFilter, page: Page<CallId>) -> Result<Vec<CallRow>, StoreError> {
         let mut clause = Clause::new();
         clause.equal("app", filter.app.clone());
@@ -97,14 +98,16 @@ impl UsageView<'_> {
         clause.equal("model", filter.model.clone());
         match filter.outcome {
             None => {}
+            Some(Outcome::Served) => clause.plain("failure IS NULL"),
             Some(Outcome::Failed) => clause.plain("failure IS NOT NULL"),
             Some(Outcome::FailedWith(kind)) => clause.equal("failure", Some(failure_name(kind))),
         }
         clause.at_least("id", filter.since.map(CallId::first_at));
         clause.below("id", filter.until.map(CallId::first_at));
         clause.below("id", page.before);
-        let sql =
-            format!("SELECT {COLUMNS} FROM calls {} ORDER BY id DESC LIMIT {}", clause.sql(), page.limit());
+        clause.above("id", page.after);
+        let (terms, order, limit) = (clause.sql(), page.order(), page.limit());
+        let sql = format!("SELECT {COLUMNS} FROM calls {terms} ORDER BY id {order} LIMIT {limit}");
         self.view.all(&sql, clause.params(), from_row)
     }
 

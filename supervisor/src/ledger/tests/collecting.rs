@@ -35,7 +35,7 @@ impl Scene {
         let mut tasks = JoinSet::new();
         tasks.spawn(recorder.run());
         let spools = Spools::new(temp.path());
-        let (losses, stop) = (Losses::default(), CancellationToken::new());
+        let (losses, stop) = (Losses::new(drop), CancellationToken::new());
         Self { spools, store, losses, ledger, stop, tasks, collectors: JoinSet::new(), _temp: temp }
     }
 
