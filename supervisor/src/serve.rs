@@ -6,8 +6,10 @@ mod directory;
 mod ground;
 mod keeper;
 mod kept;
+mod notices;
 mod open;
 mod plan;
+mod recollection;
 mod reload;
 mod sockets;
 
@@ -21,8 +23,8 @@ use crate::record::Record;
 use crate::settings::{Account, Host, Settings, load};
 use crate::telemetry::LogRing;
 use ground::Ground;
-use kept::Kept;
 use keeper::Keeper;
+use kept::Kept;
 use open::Opened;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
@@ -86,6 +88,7 @@ async fn serve(reload: Reload, opened: Opened, ring: LogRing) -> anyhow::Result<
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let (upward, mut said) = mpsc::channel(UPWARD);
+    let state_dir = reload.settings.server.directories.state.clone();
     let kept = Kept::begin(&opened, &reload.ground.spools);
     let tell = kept.teller();
     let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, tell, upward), reload.spec());
@@ -99,9 +102,11 @@ async fn serve(reload: Reload, opened: Opened, ring: LogRing) -> anyhow::Result<
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
     tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone())));
-    let journal = kept.journal();
+    let (journal, told) = (kept.journal(), kept.journal());
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture, journal };
     tasks.spawn(until(stop.clone(), keeper.run()));
+    let (memory, remembered) = watch::channel(Vec::new());
+    tasks.spawn(recollection::keep(state_dir, remembered));
     let mut watchdog = Watchdog::new();
     // A task of its own: it must go on while this one waits. Still the main thread.
     let mut owner = tasks.spawn(owner.run());
@@ -109,11 +114,18 @@ async fn serve(reload: Reload, opened: Opened, ring: LogRing) -> anyhow::Result<
         tokio::select! {
             outcome = &mut owner => break outcome?,
             signal = signals.next() => obey(signal, &fleet, &force, &tasks).await,
-            Some(Upward::Ask { child, seq, body }) = said.recv() => desk.take(&fleet, child, seq, &body),
+            Some(upward) = said.recv() => match upward {
+                Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
+                Upward::Notices { body } => {
+                    notices::record(&told, &body);
+                }
+                Upward::Memory { body } => drop(memory.send_replace(body.to_vec())),
+            },
             () = watchdog.feed() => {}
         }
     };
     stop.cancel();
+    drop(memory);
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
     // Every router has ended: what they left is committed before the store is closed.

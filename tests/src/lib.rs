@@ -3,6 +3,7 @@
 //! its sockets; never links its code. (Only the wire formats of `protocol` are shared, for fault tests.)
 //!
 //! * [`stack`]: the executable, running, with the configuration of [`config`]; [`scene`]: the usual cast.
+//! * [`control`]: what an operator asks over the control socket.
 //! * [`upstream`]: a provider that does what its [`script`] says; [`chaos`]: a bad network in front of it.
 //! * [`client`], [`stream`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
 //! * [`proc`], [`memory`]: what the kernel says about processes; [`wait`]: conditions with a deadline.
@@ -10,6 +11,7 @@
 pub mod chaos;
 pub mod client;
 pub mod config;
+pub mod control;
 pub mod crowd;
 pub mod memory;
 pub mod proc;

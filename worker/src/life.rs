@@ -139,7 +139,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a key")),
-                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Resume | ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -179,7 +179,7 @@ impl Life<'_> {
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Configure { .. } | ToChild::Resume => {}
-                ToChild::Ask { .. } | ToChild::Answer { .. } => {}
+                ToChild::Ask { .. } | ToChild::Answer { .. } | ToChild::Recall => {}
             }
         }
     }
@@ -227,7 +227,7 @@ impl Life<'_> {
                 }
                 ToChild::Shutdown => return Ok(()),
                 ToChild::Ask { seq } => desk.question(seq, received.body.to_vec(), &replies),
-                ToChild::Answer { .. } => {}
+                ToChild::Answer { .. } | ToChild::Recall => {}
                 ToChild::Secret => return Err(LifeError::OutOfOrder("a second key")),
             }
         }

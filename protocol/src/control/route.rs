@@ -143,6 +143,14 @@ pub struct ExcludedStep {
     pub reason: String,
 }
 
+impl DryRunReport {
+    /// Of a call that would be refused.
+    pub fn refused(message: String) -> Self {
+        let verdict = format!("this call would be refused: {message}");
+        Self { verdict, plan: Vec::new(), excluded: Vec::new(), refusal: Some(message) }
+    }
+}
+
 fn one() -> u32 {
     1
 }

@@ -7,6 +7,18 @@ pub fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3600, clock / 60 % 60, clock % 60)
 }
 
+/// `Wed, 01 May 2024 12:00:00 GMT` (RFC 9110), for headers.
+pub fn http_date(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (of_week, of_year) = (DAYS[(days % 7) as usize], MONTHS[(month as usize - 1) % 12]);
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{of_week}, {day:02} {of_year} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// Days since 1970 of a Gregorian date from 1970 on (era arithmetic with March as the first month).
 pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -36,6 +48,8 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(784_111_777), "1994-11-06T08:49:37Z");
         assert_eq!(rfc3339(1_709_210_096), "2024-02-29T12:34:56Z");
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(1_709_210_096), "Thu, 29 Feb 2024 12:34:56 GMT");
         for day in 0..80_000 {
             let (year, month, of_month) = date(day);
             assert_eq!(days(year, month, of_month), day);

@@ -39,6 +39,9 @@ pub enum ToChild {
     Ask {
         seq: u64,
     },
+    /// To a router, before or after its configuration: what its predecessors knew. Body: JSON of
+    /// [`super::notice::Memory`].
+    Recall,
 }
 
 /// Child → supervisor.
@@ -74,6 +77,10 @@ pub enum FromChild {
     Answer {
         seq: u64,
     },
+    /// From the router: what happened. Body: JSON list of [`super::notice::Notice`].
+    Notices,
+    /// From the router: what the next one must know. Body: JSON of [`super::notice::Memory`].
+    Memory,
 }
 
 /// How a child is doing, once a second.

@@ -37,6 +37,7 @@ pub mod configure;
 pub mod control;
 pub mod frame;
 pub mod mux;
+pub mod notice;
 pub mod question;
 pub mod spool;
 

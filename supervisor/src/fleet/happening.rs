@@ -69,9 +69,12 @@ impl Happening {
             (S::Degraded, S::Ready) => {
                 Self::of(member, Weight::Info, "recovered", "it answers in time again".to_owned())
             }
-            (S::Starting | S::Ready | S::Degraded, S::Draining) => {
-                Self::of(member, Weight::Info, "draining", "it finishes its calls and takes no new ones".to_owned())
-            }
+            (S::Starting | S::Ready | S::Degraded, S::Draining) => Self::of(
+                member,
+                Weight::Info,
+                "draining",
+                "it finishes its calls and takes no new ones".to_owned(),
+            ),
             (S::Draining | S::Starting | S::Ready | S::Degraded, S::Stopped) => {
                 Self::of(member, Weight::Info, "stopped", "it has ended in order".to_owned())
             }

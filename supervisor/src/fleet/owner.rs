@@ -12,7 +12,7 @@ use super::member::{Member, MemberId, ROUTER, Work};
 use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
-use super::spec::{FleetSpec, Grounds};
+use super::spec::{FleetSpec, Grounds, Upward};
 use super::stop::Stage;
 use super::tree::{Slot, Tree};
 use super::{Announcement, Fleet, Order, Outcome};
@@ -131,6 +131,8 @@ impl Owner {
         let input = match event {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
+            ChildEvent::Said(FromChild::Notices, body) => return self.told(child, Upward::Notices { body }),
+            ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
             ChildEvent::Said(message, _) => {
                 if matches!(message, FromChild::Ready { .. }) {
                     (self.shell.grounds.tell)(Happening::ready(member));
@@ -273,6 +275,6 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
         }
         FromChild::Drained => Some(Input::Drained),
         // Taken before.
-        FromChild::Ask { .. } | FromChild::Answer { .. } => None,
+        FromChild::Ask { .. } | FromChild::Answer { .. } | FromChild::Notices | FromChild::Memory => None,
     }
 }

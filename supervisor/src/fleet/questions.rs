@@ -33,8 +33,7 @@ impl Questions {
 impl Owner {
     /// A router passes on what an operator asks.
     pub(super) fn passed_on(&mut self, child: ChildId, seq: u64, body: Zeroizing<Vec<u8>>) {
-        let is_router = self.tree.owner_of(child).and_then(|id| self.tree.member(id));
-        if is_router.is_none_or(|member| member.work.role() != Role::Router) {
+        if !self.is_router(child) {
             return tracing::warn!("a worker asked what only operators ask; ignored");
         }
         let asked = Upward::Ask { child, seq, body };
@@ -42,6 +41,26 @@ impl Owner {
             let busy = ControlReply::refused(RefusalKind::Unavailable, "too many questions wait already");
             self.answer(child, seq, serde_json::to_vec(&busy).unwrap_or_default());
         }
+    }
+
+    /// A router tells what is not the fleet's business. While nobody reads it is lost: it is for people.
+    pub(super) fn told(&mut self, child: ChildId, upward: Upward) {
+        if self.is_router(child) && self.shell.grounds.upward.try_send(upward).is_err() {
+            tracing::warn!("what a router told was dropped: too much waits already");
+        }
+    }
+
+    /// A router says what the next one must know; the newest word counts.
+    pub(super) fn remember(&mut self, child: ChildId, body: Zeroizing<Vec<u8>>) {
+        if self.is_router(child) {
+            self.shell.grounds.memory = body.to_vec();
+            self.told(child, Upward::Memory { body });
+        }
+    }
+
+    fn is_router(&mut self, child: ChildId) -> bool {
+        let member = self.tree.owner_of(child).and_then(|id| self.tree.member(id));
+        member.is_some_and(|member| member.work.role() == Role::Router)
     }
 
     /// The answer to what a router passed on. An answer for a router that is gone, or that does not read, is lost.

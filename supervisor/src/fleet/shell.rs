@@ -53,11 +53,21 @@ impl Shell {
             Ok(live) => {
                 let pid = live.child.pid;
                 tracing::info!(%name, generation, pid, "{} started", role_name(member.work.role()));
+                self.recall(&live, member.work.role());
                 member.live = Some(live);
                 (self.grounds.tell)(Happening::started(member, pid));
                 Input::Spawned { generation }
             }
             Err(error) => Input::SpawnFailed(error.to_string()),
+        }
+    }
+
+    /// A router hears first what its predecessor knew.
+    fn recall(&self, live: &Live, role: Role) {
+        let memory = &self.grounds.memory;
+        if role == Role::Router && !memory.is_empty() {
+            // A child that takes nothing will be found out by what follows.
+            let _ = live.child.send(ToChild::Recall, Zeroizing::new(memory.clone()));
         }
     }
 

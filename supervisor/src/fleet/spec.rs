@@ -150,6 +150,8 @@ pub(crate) struct Grounds {
     pub(crate) tell: Box<dyn Fn(Happening) + Send>,
     /// Where what children say goes that is not the fleet's business.
     pub(crate) upward: mpsc::Sender<Upward>,
+    /// What the last router of the last supervisor knew; empty = nothing.
+    pub(crate) memory: Vec<u8>,
 }
 
 /// Something a child says that the fleet only passes on.
@@ -157,4 +159,8 @@ pub(crate) enum Upward {
     /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
     /// [`super::Fleet::answer`].
     Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },
+    /// A router tells what happened: JSON list of [`protocol::ipc::notice::Notice`].
+    Notices { body: Zeroizing<Vec<u8>> },
+    /// What the next router must know: JSON of [`protocol::ipc::notice::Memory`].
+    Memory { body: Zeroizing<Vec<u8>> },
 }

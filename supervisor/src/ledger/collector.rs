@@ -131,7 +131,9 @@ impl Collector {
         let complete = spool.is_complete();
         loop {
             let read = spawn_blocking(move || (spool.read(BATCH), spool)).await;
-            let Ok((found, back)) = read else { return Ok(Drained::Failed(io::Error::other("it was cut off"))) };
+            let Ok((found, back)) = read else {
+                return Ok(Drained::Failed(io::Error::other("it was cut off")));
+            };
             spool = back;
             let mut found = match found {
                 Ok(found) => found,

@@ -7,7 +7,11 @@ use protocol::control::record::{self, CallDetail, CallSummary, Page};
 use protocol::control::{ControlReply, Refusal, RefusalKind};
 
 impl Record {
-    pub(super) async fn calls(&self, asked: record::CallFilter, asked_page: Page) -> Result<ControlReply, Refusal> {
+    pub(super) async fn calls(
+        &self,
+        asked: record::CallFilter,
+        asked_page: Page,
+    ) -> Result<ControlReply, Refusal> {
         let filter = filter(asked)?;
         let store_page = page::read(&asked_page, id)?;
         let calls = page::follow(&asked_page, self.committed.clone(), || {
@@ -18,7 +22,8 @@ impl Record {
     }
 
     pub(super) async fn call(&self, call: &str) -> Result<ControlReply, Refusal> {
-        let unknown = || Refusal::new(RefusalKind::NotFound, format!("there is no call `{call}` in the record"));
+        let unknown =
+            || Refusal::new(RefusalKind::NotFound, format!("there is no call `{call}` in the record"));
         let id = id(call).ok_or_else(unknown)?;
         let found = self.usage.read(move |view| view.call(id)).await.map_err(unreadable)?;
         let mut row = found.ok_or_else(unknown)?;
@@ -33,7 +38,9 @@ fn id(text: &str) -> Option<CallId> {
 
 fn filter(asked: record::CallFilter) -> Result<CallFilter, Refusal> {
     let outcome = match (asked.failure, asked.failed) {
-        (Some(_), Some(false)) => return Err(page::wrong("filter.failed", "cannot be false beside a failure")),
+        (Some(_), Some(false)) => {
+            return Err(page::wrong("filter.failed", "cannot be false beside a failure"));
+        }
         (Some(kind), None | Some(true)) => Some(Outcome::FailedWith(kind)),
         (None, Some(true)) => Some(Outcome::Failed),
         (None, Some(false)) => Some(Outcome::Served),

@@ -12,7 +12,11 @@ use serde_json::Value;
 pub(super) const ACTOR: &str = "actor";
 
 impl Record {
-    pub(super) async fn events(&self, asked: record::EventFilter, asked_page: Page) -> Result<ControlReply, Refusal> {
+    pub(super) async fn events(
+        &self,
+        asked: record::EventFilter,
+        asked_page: Page,
+    ) -> Result<ControlReply, Refusal> {
         let severity = asked.severity.as_deref().filter(|word| !word.is_empty()).map(severity).transpose()?;
         let filter = EventFilter {
             subject: asked.subject,

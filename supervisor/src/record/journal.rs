@@ -52,12 +52,19 @@ pub(crate) fn new(store: ConfigStore) -> (Journal, Clerk) {
     (Journal { queue, dropped, written }, clerk)
 }
 
+impl From<NewEvent> for Happened {
+    fn from(event: NewEvent) -> Happened {
+        Happened { event }
+    }
+}
+
 impl Happened {
     /// `kind` is one dotted word; `message` a sentence.
     pub(crate) fn new(severity: Severity, kind: &str, subject: &str, message: impl AsRef<str>) -> Happened {
         let message = message.as_ref().chars().take(MESSAGE).collect();
         let (kind, subject) = (kind.to_owned(), subject.to_owned());
-        let event = NewEvent { at: now(), severity, kind, subject, generation: None, message, detail: Map::new() };
+        let event =
+            NewEvent { at: now(), severity, kind, subject, generation: None, message, detail: Map::new() };
         Happened { event }
     }
 
@@ -116,8 +123,11 @@ impl Clerk {
             }
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
-                let message = format!("{dropped} events came faster than they could be written, and are lost");
-                events.push(Happened::warning("events.dropped", "store", message).with("events", dropped).event);
+                let message =
+                    format!("{dropped} events came faster than they could be written, and are lost");
+                events.push(
+                    Happened::warning("events.dropped", "store", message).with("events", dropped).event,
+                );
             }
             let lost = events.len() as u64;
             if !self.write(std::mem::take(&mut events).into()).await {

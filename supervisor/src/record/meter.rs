@@ -17,9 +17,14 @@ const MOST_GROUPS: usize = 10;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
-pub(super) async fn answer(usage: &UsageStore, query: MeterQuery, now: UnixMs) -> Result<ControlReply, Refusal> {
+pub(super) async fn answer(
+    usage: &UsageStore,
+    query: MeterQuery,
+    now: UnixMs,
+) -> Result<ControlReply, Refusal> {
     let range = Range::of(&query, now)?;
-    let (mine, before) = (range.filter(&query, range.since, range.until), range.filter(&query, range.before, range.since));
+    let (mine, before) =
+        (range.filter(&query, range.since, range.until), range.filter(&query, range.before, range.since));
     let read = usage.read(move |view| Ok((view.rollups(&mine)?, view.rollups(&before)?)));
     let (rows, before) = read.await.map_err(unreadable)?;
     Ok(ControlReply::Meter(Box::new(report(&query, &range, &rows, &before))))
@@ -85,7 +90,8 @@ fn report(query: &MeterQuery, range: &Range, rows: &[RollupRow], before: &[Rollu
     let mut largest: Vec<(&str, u64)> =
         groups.iter().map(|(name, rows)| (*name, rows.iter().map(|row| row.sums.calls).sum())).collect();
     largest.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
-    let series_of = |(name, _): &(&str, u64)| ((*name).to_owned(), series(range, groups[name].iter().copied()));
+    let series_of =
+        |(name, _): &(&str, u64)| ((*name).to_owned(), series(range, groups[name].iter().copied()));
     MeterReport {
         since_ms: range.since,
         until_ms: range.until,

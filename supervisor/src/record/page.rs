@@ -37,7 +37,8 @@ pub(super) async fn follow<T, L>(
 where
     L: Future<Output = Result<Vec<T>, Refusal>>,
 {
-    let wait = if page.after.is_some() { Duration::from_millis(page.wait_ms).min(LONGEST) } else { Duration::ZERO };
+    let wait =
+        if page.after.is_some() { Duration::from_millis(page.wait_ms).min(LONGEST) } else { Duration::ZERO };
     let until = Instant::now() + wait;
     loop {
         // Marked before the look: what comes in between is seen by the next one.
@@ -64,9 +65,8 @@ mod tests {
         let (change, changes) = watch::channel(0);
         let page = Page { after: Some("1".into()), wait_ms: 5000, ..Page::default() };
         let seen = changes.clone();
-        let following = follow(&page, changes.clone(), || {
-            ready(Ok(if *seen.borrow() == 2 { vec![7] } else { vec![] }))
-        });
+        let following =
+            follow(&page, changes.clone(), || ready(Ok(if *seen.borrow() == 2 { vec![7] } else { vec![] })));
         let changing = async {
             for n in 1..=2 {
                 tokio::time::sleep(Duration::from_secs(1)).await;

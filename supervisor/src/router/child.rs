@@ -4,6 +4,7 @@
 use super::asker::{self, Asking};
 use super::crew::{Crew, Layout};
 use super::front::CallersError;
+use super::memory::{self, Report};
 use super::pulse;
 use super::question;
 use super::shared::{Shared, Stage};
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// "Never restart me as I am": the configuration is wrong (`EX_CONFIG`, sysexits.h).
 const EXIT_CONFIG: u8 = 78;
@@ -120,7 +122,7 @@ where
     let (sender, receiver) = child_end(control)?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (asker, asking) = asker::asker();
-    let mut life = Life { sender, receiver, asking, started };
+    let mut life = Life { sender, receiver, asking, recalled: None, started };
     life.tell(FromChild::Hello {
         role: Role::Router,
         protocol_min: PROTOCOL_MIN,
@@ -134,6 +136,9 @@ where
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
     let shared = Arc::new(Shared::new(snapshot, asker, spool));
+    if let Some(body) = life.recalled.take() {
+        memory::recall(&shared, &body);
+    }
     let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
     let ended = life.obey(epoch, &shared, &crew).await;
@@ -146,6 +151,8 @@ struct Life {
     sender: ControlSender<FromChild>,
     receiver: ControlReceiver<ToChild>,
     asking: Asking,
+    /// What was known before there was a configuration to apply it to.
+    recalled: Option<Zeroizing<Vec<u8>>>,
     started: u64,
 }
 
@@ -172,6 +179,7 @@ impl Life {
                 }
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(pulse::read(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
+                ToChild::Recall => self.recalled = Some(received.body),
                 ToChild::Secret | ToChild::Resume | ToChild::Answer { .. } | ToChild::Ask { .. } => {}
             }
         }
@@ -180,11 +188,16 @@ impl Life {
     /// Ready: answers the supervisor until it says stop or is gone.
     async fn obey(&mut self, mut epoch: u64, shared: &Arc<Shared>, crew: &Crew) -> Result<(), LifeError> {
         let mut drain: Option<Drain> = None;
+        let mut report = Report::default();
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
                 (ask, body) = self.asking.next() => {
                     self.sender.send(&ask, &body).await?;
+                    continue;
+                }
+                (told, body) = report.next(shared) => {
+                    self.sender.send(&told, &body).await?;
                     continue;
                 }
                 () = finished(&mut drain) => {
@@ -219,6 +232,7 @@ impl Life {
                     let reply = question::answer(&received.body, shared);
                     self.sender.send(&FromChild::Answer { seq }, &reply).await?;
                 }
+                ToChild::Recall => memory::recall(shared, &received.body),
                 // A router has no key; whoever sent one is mistaken, and it is forgotten here.
                 ToChild::Secret => tracing::warn!("the supervisor sent a key to the router"),
             }

@@ -7,6 +7,8 @@
 //! shard    client connections and lanes of one runtime
 //! front    HTTP: who, what, the retry loop, the answer
 //! routing  which (provider, model) pairs, in which order (pure)
+//! notices  what the supervisor is told unasked: events, changes of memory
+//! memory   what the next router must know
 //! lane     one multiplexed connection per worker
 //! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
 //! ```
@@ -18,8 +20,11 @@
 mod asker;
 mod child;
 mod crew;
+mod dry_run;
 mod front;
 mod lane;
+mod memory;
+mod notices;
 mod pulse;
 mod question;
 mod routing;

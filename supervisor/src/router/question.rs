@@ -1,5 +1,6 @@
 //! What the supervisor asks the router, and the answers.
 
+use super::dry_run;
 use super::shared::Shared;
 use protocol::ipc::question::{Question, Reply};
 
@@ -12,11 +13,9 @@ pub(super) fn answer(body: &[u8], shared: &Shared) -> Vec<u8> {
     serde_json::to_vec(&reply).unwrap_or_default()
 }
 
-fn reply(question: Question, _shared: &Shared) -> Reply {
+fn reply(question: Question, shared: &Shared) -> Reply {
     match question {
-        Question::DryRun { .. } => {
-            Reply::Unable("this router plans calls only when they are made".to_owned())
-        }
+        Question::DryRun { call } => Reply::DryRun(Box::new(dry_run::run(shared, &call))),
         // Nothing here is limited.
         Question::Levels { .. } => Reply::Levels(Vec::new()),
         Question::Probe { .. } => Reply::Unable("the router has no provider to contact".to_owned()),

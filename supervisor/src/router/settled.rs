@@ -1,11 +1,13 @@
 //! A call that is over, as it is recorded: the trace in the words of the record. Pure; texts that clients chose or
 //! providers wrote are cut, so that a record has a bound.
 
+use super::routing::Candidate;
 use super::trace::{Attempt, AttemptResult, End, Trace};
 use protocol::control::record::{
     CallDetail, CallSummary, CallTimings, CallTrace, TraceAttempt, TraceExclusion,
 };
-use protocol::model::FailureKind;
+use protocol::ipc::configure::price_at;
+use protocol::model::{FailureKind, Usage};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Characters of a name, and of a sentence.
@@ -19,11 +21,13 @@ const CLIENT_GONE: u16 = 499;
 /// The record of a call.
 pub(crate) fn detail(trace: &Trace) -> CallDetail {
     let last = trace.attempts.last().and_then(|a| candidate(trace, a.candidate));
+    let at_ms = trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
     let sent = trace.attempts.iter().filter(|a| was_sent(a)).count();
     let (usage, usage_source) = trace.trailer.as_ref().map(|t| (t.usage, t.usage_source)).unwrap_or_default();
+    let (cost_nano, currency) = last.and_then(|c| cost(c, &usage, at_ms)).unzip();
     let call = CallSummary {
         id: trace.call.hyphenated().to_string(),
-        at: trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64),
+        at: at_ms as i64,
         app: trace.app.to_string(),
         provider: last.map(|c| c.provider.to_string()),
         model: cut(&trace.model, NAME),
@@ -37,11 +41,17 @@ pub(crate) fn detail(trace: &Trace) -> CallDetail {
         request_bytes: trace.request_bytes,
         usage,
         usage_source,
-        cost_nano: None,
-        currency: None,
+        cost_nano,
+        currency,
         timings: timings(trace),
     };
     CallDetail { call, trace: Some(decisions(trace)) }
+}
+
+/// Billionths of the currency, by the price of the day.
+fn cost(candidate: &Candidate, usage: &Usage, at_ms: u64) -> Option<(i64, String)> {
+    let price = price_at(&candidate.entry.as_ref()?.prices, at_ms)?;
+    Some((price.cost_nano(usage)?, price.currency.clone()))
 }
 
 fn failure(end: End) -> Option<FailureKind> {
@@ -103,16 +113,21 @@ fn is_upstreams(attempt: &Attempt) -> bool {
 
 fn decisions(trace: &Trace) -> CallTrace {
     let route = trace.route.iter().flat_map(|r| r.iter());
+    let left_out = trace.left_out.iter().map(|l| TraceExclusion {
+        candidate: place(&l.provider, &l.model),
+        reason: cut(&l.reason, SENTENCE),
+    });
+    let excluded = trace.excluded.iter().map(|e| exclusion(trace, e));
     let losses = trace.losses.iter();
     CallTrace {
-        rule: None,
+        rule: trace.rule.and_then(|rule| serde_json::to_value(rule).ok()?.as_str().map(str::to_owned)),
         candidates: route.take(MOST).map(|c| place(&c.provider, &c.model)).collect(),
-        excluded: trace.excluded.iter().take(MOST).map(|e| exclusion(trace, e)).collect(),
+        excluded: left_out.chain(excluded).take(MOST).collect(),
         attempts: trace.attempts.iter().map(|a| attempt(trace, a)).collect(),
         committed_us: trace.committed.map(micros),
         losses: losses.take(MOST).map(|loss| cut(&loss.field, NAME)).collect(),
         stop_reason: trace.trailer.as_ref().and_then(|t| t.stop_reason.as_deref()).map(|r| cut(r, NAME)),
-        notes: Vec::new(),
+        notes: trace.notes.iter().take(MOST).map(|note| cut(note, SENTENCE)).collect(),
     }
 }
 
@@ -140,7 +155,7 @@ fn attempt(trace: &Trace, attempt: &Attempt) -> TraceAttempt {
     }
 }
 
-fn candidate(trace: &Trace, at: usize) -> Option<&super::routing::Candidate> {
+fn candidate(trace: &Trace, at: usize) -> Option<&Candidate> {
     trace.route.as_ref().and_then(|route| route.get(at))
 }
 

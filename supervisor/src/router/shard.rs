@@ -3,13 +3,13 @@
 
 use super::front::{self, Ask, Clock, Doing, Place, Tick, Watch};
 use super::lane::Lanes;
-use super::routing::{Standing, Table};
+use super::routing::{Candidate, Standing, Table};
 use super::shared::Shared;
 use std::collections::HashMap;
 use std::net::TcpListener as StdListener;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -84,8 +84,18 @@ impl Shard {
         let _ = self.siblings.set(siblings.iter().map(Arc::downgrade).collect());
     }
 
-    /// How fit a provider is, seen from here: as configured, and whether its worker is connected.
-    pub(crate) fn standing(&self, table: &Table, provider: &str) -> Standing {
+    /// How fit a candidate is, seen from here: as configured, whether its worker is connected, and what its
+    /// past says.
+    pub(crate) fn standing(&self, table: &Table, candidate: &Candidate) -> Standing {
+        let standing = self.reach(table, &candidate.provider);
+        if !standing.is_fit() {
+            return standing;
+        }
+        candidate.vitals.standing(Instant::now()).unwrap_or(standing)
+    }
+
+    /// How fit a provider's worker is, seen from here.
+    pub(crate) fn reach(&self, table: &Table, provider: &str) -> Standing {
         let standing = table.standing(provider);
         if standing.is_fit() && self.lanes.opener(provider).is_none() {
             return Standing::Soon("its worker is not connected".to_owned());

@@ -4,13 +4,17 @@
 use super::asker::Asker;
 use super::front::{Places, RetryBudget};
 use super::lane::News;
+use super::notices::{Notices, Severity};
+use super::routing::Turnstile;
 use super::settled;
 use super::snapshot::Snapshot;
 use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
+use protocol::ipc::configure::ModelEntry;
 use protocol::ipc::spool::Entry;
-use std::collections::VecDeque;
+use serde_json::json;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Traces kept for people to look at.
 const TRACES: usize = 256;
+
+/// Apps and models that warnings are remembered of, and for how long.
+const WARNED: usize = 1024;
+const WARN_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Where the router is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +53,12 @@ pub(crate) struct Shared {
     revision: watch::Sender<u64>,
     budget: Mutex<RetryBudget>,
     traces: Mutex<VecDeque<Arc<Trace>>>,
+    /// What the supervisor is told unasked.
+    pub(crate) notices: Notices,
+    /// Whose turn it is among candidates.
+    pub(crate) turns: Turnstile,
+    /// Who was warned of which deprecated model, and when.
+    warned: Mutex<HashMap<(Arc<str>, String), Duration>>,
     in_flight: AtomicU32,
     calls: AtomicU64,
     started: Instant,
@@ -66,6 +80,9 @@ impl Shared {
             revision: watch::Sender::new(0),
             budget: Mutex::default(),
             traces: Mutex::default(),
+            notices: Notices::default(),
+            turns: Turnstile::default(),
+            warned: Mutex::default(),
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             started: Instant::now(),
@@ -119,6 +136,26 @@ impl Shared {
     pub(crate) fn may_retry(&self) -> bool {
         let now = self.seconds();
         self.budget.lock().unwrap_or_else(PoisonError::into_inner).withdraw(now)
+    }
+
+    /// Somebody asks for a deprecated model: says so once an hour for each app and model.
+    pub(crate) fn warn_of_age(&self, app: &Arc<str>, entry: &ModelEntry) {
+        let now = self.age();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.retain(|_, at| now.saturating_sub(*at) < WARN_AGAIN);
+        let key = (Arc::clone(app), entry.id.clone());
+        if warned.len() >= WARNED || warned.contains_key(&key) {
+            return;
+        }
+        warned.insert(key, now);
+        drop(warned);
+        let alternatives = match entry.alternatives.as_slice() {
+            [] => String::new(),
+            some => format!("; instead there is {}", some.join(", ")),
+        };
+        let message = format!("the app `{app}` uses the deprecated model `{}`{alternatives}", entry.id);
+        let detail = json!({ "model": entry.id, "sunset_ms": entry.sunset_ms });
+        self.notices.tell(Severity::Warning, "model.deprecated", app, message, detail);
     }
 
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.

@@ -33,7 +33,7 @@ impl Snapshot {
         started: u64,
     ) -> Result<Self, CallersError> {
         let callers = Callers::new(&config.apps)?;
-        let table = Table::new(config);
+        let table = Table::new(config, before.map(|b| &b.table));
         let gates = table
             .providers()
             .iter()

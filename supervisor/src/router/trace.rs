@@ -1,10 +1,11 @@
 //! The decision trace of one call: who might have served it, who was left out and why, what was tried with
 //! which result, and how it ended. Kept for people; nothing is decided by it.
 
-use super::routing::Route;
+use super::routing::{LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{ReplyHead, Trailer};
+use protocol::ipc::configure::Rule;
 use protocol::model::{FailureKind, Loss};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +25,10 @@ pub(crate) struct Trace {
     pub(crate) request_bytes: u64,
     /// The candidates, in order.
     pub(crate) route: Option<Route>,
+    /// Which candidates come first.
+    pub(crate) rule: Option<Rule>,
+    /// Places of its app that do not take such a call.
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) excluded: Vec<Exclusion>,
     pub(crate) attempts: Vec<Attempt>,
     /// When the client was sent the first byte of the answer that stood.
@@ -36,6 +41,8 @@ pub(crate) struct Trace {
     pub(crate) total: Duration,
     /// What the worker reported about the attempt that stood, or broke off.
     pub(crate) trailer: Option<Trailer>,
+    /// What else is worth knowing: moved after a sunset, hedged, continued, ...
+    pub(crate) notes: Vec<String>,
 }
 
 /// A candidate that was not fit when the call came.
@@ -121,6 +128,9 @@ impl Record {
             stream: b.stream,
             request_bytes: b.request_bytes,
             route: None,
+            rule: None,
+            left_out: Vec::new(),
+            notes: Vec::new(),
             excluded: Vec::new(),
             attempts: Vec::new(),
             committed: None,
@@ -148,6 +158,15 @@ impl Record {
         if let Some(trace) = &mut self.trace {
             add(trace);
         }
+    }
+
+    /// Where the call may go, and where not.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        self.note(|t| {
+            t.rule = Some(plan.rule);
+            t.left_out.clone_from(&plan.left_out);
+            t.notes.extend_from_slice(&plan.moved);
+        });
     }
 
     /// Notes one try and how it went.

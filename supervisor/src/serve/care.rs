@@ -29,6 +29,11 @@ async fn once(config: &ConfigStore, usage: &UsageStore) -> Result<(), StoreError
     while config.note(Reserve::Keep, move |note| note.sweep(Keep::default(), at)).await? == Swept::More {}
     usage.maintain().await?;
     config.maintain().await?;
-    tracing::debug!(calls = pruned.calls, traces = pruned.traces, rollups = pruned.rollups, "old rows removed");
+    tracing::debug!(
+        calls = pruned.calls,
+        traces = pruned.traces,
+        rollups = pruned.rollups,
+        "old rows removed"
+    );
     Ok(())
 }

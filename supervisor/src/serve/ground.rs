@@ -2,6 +2,7 @@
 //! the supervisor itself.
 
 use super::directory::{Claim, make_private};
+use super::recollection;
 use super::sockets::Sockets;
 use crate::fleet::{Grounds, Happening, Identity, Invocation, Upward};
 use crate::ledger::spools::Spools;
@@ -64,6 +65,7 @@ impl Ground {
             spool: Box::new(move |generation| spools.open(generation).map(OwnedFd::from)),
             tell,
             upward,
+            memory: recollection::read(&settings.server.directories.state),
         }
     }
 }

@@ -58,8 +58,11 @@ impl Keeper {
             Ok(spec) => match self.fleet.adopt(spec).await {
                 Ok(()) => {
                     tracing::info!("configuration {} is in force", self.reload.epoch);
-                    let sentence = format!("the file was read again; configuration {} is in force", self.reload.epoch);
-                    self.journal.tell(Happened::info("config.changed", "config", sentence).with("epoch", self.reload.epoch));
+                    let sentence =
+                        format!("the file was read again; configuration {} is in force", self.reload.epoch);
+                    self.journal.tell(
+                        Happened::info("config.changed", "config", sentence).with("epoch", self.reload.epoch),
+                    );
                     Ok(self.reload.epoch)
                 }
                 Err(why) => {

@@ -30,7 +30,8 @@ impl Kept {
         let (journal, clerk) = journal::new(opened.config.clone());
         let (ledger, recorder) = recorder::new(opened.usage.clone());
         let told = journal.clone();
-        let losses = Losses::new(move |sentence| told.tell(Happened::warning("usage.lost", "store", sentence)));
+        let losses =
+            Losses::new(move |sentence| told.tell(Happened::warning("usage.lost", "store", sentence)));
         let collector = Collector::new(spools.clone(), ledger.clone(), losses);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(clerk.run(stop.clone()));

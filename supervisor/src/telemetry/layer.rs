@@ -1,8 +1,8 @@
 //! Puts what is logged into the ring: the supervisor's own lines, and those of its children as their output is
 //! captured (see `fleet::output`).
 
-use super::ring::LogRing;
 use super::redact::redact;
+use super::ring::LogRing;
 use crate::control::now;
 use protocol::control::record::LogLine;
 use std::fmt::{Debug, Write};
@@ -124,7 +124,8 @@ mod tests {
             tracing::info!("Bearer sk-0123456789abcdef0123");
         });
         let lines = ring.after(0, 10, &Wanted::new(&LogFilter::default()).unwrap());
-        let said: Vec<_> = lines.iter().map(|l| (l.process.as_str(), l.level.as_str(), l.text.as_str())).collect();
+        let said: Vec<_> =
+            lines.iter().map(|l| (l.process.as_str(), l.level.as_str(), l.text.as_str())).collect();
         let slow = format!("slow call={call}");
         assert_eq!(
             said,

@@ -51,7 +51,9 @@ mod tests {
 
     #[test]
     fn ordinary_lines_stay_as_they_are() {
-        for line in ["worker died: killed by SIGKILL", "sk-short", "the task-force Bearer", "模型 llm-link serve"] {
+        for line in
+            ["worker died: killed by SIGKILL", "sk-short", "the task-force Bearer", "模型 llm-link serve"]
+        {
             assert_eq!(redact(line), line);
         }
     }

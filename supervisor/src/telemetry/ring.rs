@@ -47,7 +47,11 @@ impl Wanted {
             None => LEVELS.len() - 1,
             Some(level) => LEVELS.iter().position(|known| *known == level.to_lowercase())?,
         };
-        Some(Wanted { process: given(&filter.process), level, text: given(&filter.text).map(|t| t.to_lowercase()) })
+        Some(Wanted {
+            process: given(&filter.process),
+            level,
+            text: given(&filter.text).map(|t| t.to_lowercase()),
+        })
     }
 
     fn matches(&self, line: &LogLine) -> bool {

@@ -195,20 +195,25 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         paths: &["std::env::var", "std::env::vars", "std::env::var_os", "std::env::vars_os"],
     },
     Boundary {
-        // Apart from the settings: what a process says of itself (/proc/self), the sandbox, and the directories
-        // that the supervisor makes.
+        // Apart from the settings: what a process says of itself (/proc/self), the sandbox, the directories that the
+        // supervisor makes, and what the router must know across restarts.
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
+            "supervisor/src/serve/recollection.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",
             // The record and its master key: files of its own, made and read by nobody else.
             "supervisor/src/store/",
             "supervisor/src/vault/key_file.rs",
+            // The spools: written by the router, through a descriptor it inherited, and taken by the ledger.
+            "supervisor/src/ledger/spool.rs",
+            "supervisor/src/ledger/spools.rs",
+            "supervisor/src/router/spool.rs",
         ],
         paths: &["std::fs", "tokio::fs", "*::File::open", "*::File::create"],
     },

@@ -1,6 +1,7 @@
 //! A client of LLM Link as the router sees it: its keys, its way over the candidates, its bounds.
 
 use super::limits::{Budgets, Limits};
+pub use crate::control::route::{Hedge, Hold, Rule};
 use crate::dialect::Dialect;
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,12 @@ pub struct App {
     pub retry: Retry,
     pub limits: Limits,
     pub budgets: Budgets,
+    /// What is held back of a stream beyond its first content, up to the first bound that is reached.
     pub hold: Hold,
     /// A plain text stream that broke off may be continued once by another provider.
     pub continuation: bool,
     /// A call whose first token is late may be sent to a second candidate as well.
-    pub hedge: bool,
+    pub hedge: Hedge,
 }
 
 impl App {
@@ -38,7 +40,7 @@ impl App {
             budgets: Budgets::default(),
             hold: Hold::default(),
             continuation: false,
-            hedge: false,
+            hedge: Hedge::default(),
         }
     }
 }
@@ -68,23 +70,6 @@ pub struct AppRoute {
     pub fallback: Vec<RouteStep>,
     /// Calls with the same value of this request header begin at the same candidate; lower case.
     pub sticky: Option<String>,
-}
-
-/// How one of several candidates is chosen; the others follow it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// As they stand.
-    #[default]
-    Priority,
-    /// Each in turn.
-    RoundRobin,
-    /// Each in turn, as often as its weight says.
-    Weighted,
-    /// The one with the fewest calls in flight for its weight.
-    LeastConnections,
-    /// The better one of two at random, by the time to the first token and the calls in flight.
-    Latency,
 }
 
 /// One place an app's calls may go to.
@@ -126,15 +111,6 @@ pub struct Retry {
     pub deadline_ms: u64,
     /// Try elsewhere after a timeout, at the risk that both tries are charged.
     pub after_timeout: bool,
-}
-
-/// How much of a stream is held back beyond its first content, so that a failure there can still be hidden.
-/// It ends with the first bound that is reached; all 0 = nothing is held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    pub chunks: u32,
-    pub bytes: u64,
-    pub ms: u64,
 }
 
 impl Default for Retry {

@@ -50,6 +50,6 @@ pub struct Budget {
 pub struct Money {
     /// Billionths of the currency's unit.
     pub nano: u64,
-    /// ISO 4217, upper case.
+    /// ISO 4217, upper case; empty = whatever the prices are in.
     pub currency: String,
 }

@@ -92,7 +92,7 @@ impl Fake {
                 ToChild::Ask { seq } => self.asked(seq, &received.body).await,
                 // What a router's own question came to is its answer to the question it was asked.
                 ToChild::Answer { seq } => self.answer(seq, &String::from_utf8_lossy(&received.body)).await,
-                ToChild::Resume => {}
+                ToChild::Resume | ToChild::Recall => {}
                 ToChild::Shutdown if self.does("stubborn") => {}
                 ToChild::Shutdown => return,
             }

@@ -146,9 +146,17 @@ impl Rig {
         };
         let invoke = { invocation(Arc::clone(&manners)) };
         let spool = dir.path().join("spool");
-        let spool = Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&spool)?.into()));
+        let spool =
+            Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&spool)?.into()));
         let (upward, asked) = tokio::sync::mpsc::channel(8);
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, spool, tell: Box::new(drop), upward };
+        let grounds = Grounds {
+            runtime_dir: dir.path().to_owned(),
+            invoke,
+            spool,
+            tell: Box::new(drop),
+            upward,
+            memory: Vec::new(),
+        };
         let (made, fleet) = Owner::new(grounds, spec);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());

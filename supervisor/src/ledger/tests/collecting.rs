@@ -23,7 +23,7 @@ struct Scene {
     losses: Losses,
     ledger: Ledger,
     stop: CancellationToken,
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
     collectors: JoinSet<()>,
     _temp: tempfile::TempDir,
 }
@@ -36,7 +36,7 @@ impl Scene {
         tasks.spawn(recorder.run());
         let spools = Spools::new(temp.path());
         let (losses, stop) = (Losses::new(drop), CancellationToken::new());
-        Self { spools, store, losses, ledger, stop, tasks, collectors: JoinSet::new(), _temp: temp }
+        Self { spools, store, losses, ledger, stop, _tasks: tasks, collectors: JoinSet::new(), _temp: temp }
     }
 
     fn collect(&mut self) {

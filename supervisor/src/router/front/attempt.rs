@@ -1,11 +1,11 @@
 //! One try of a call at one worker, up to the commit point.
 
 use super::course::Setback;
-use super::gate::Permit;
 use super::hold::{Held, Hold, Verdict};
 use super::refusal::Upstream;
 use super::relay::{Relay, Shape, failure_of, worker_lost};
 use super::reply::ReplyBody;
+use super::trial::Trial;
 use crate::router::trace::{End, Record};
 use bytes::Bytes;
 use protocol::dialect::Dialect;
@@ -44,22 +44,24 @@ impl Answer {
         &self.held.head
     }
 
-    /// The head and the body for the client; record and place live as long as the answer.
+    /// The head and the body for the client; record and trial live as long as the answer.
     pub(crate) fn into_reply(
         self,
         dialect: Dialect,
         record: Record,
-        place: Permit,
+        mut trial: Trial,
     ) -> (ReplyHead, ReplyBody) {
+        trial.committed();
         let Held { head, chunks } = self.held;
         let body = match self.rest {
             Rest::Nothing(trailer) => {
+                trial.went_well();
                 record.finish(End::Served, Some(trailer));
                 ReplyBody::whole(chunks)
             }
             Rest::Follows(stream) => {
                 let shape = if head.stream { Shape::Events } else { Shape::Document };
-                ReplyBody::relay(Relay::new(chunks, stream, dialect, shape, record, place))
+                ReplyBody::relay(Relay::new(chunks, stream, dialect, shape, record, trial))
             }
         };
         (head, body)

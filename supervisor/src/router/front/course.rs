@@ -49,6 +49,8 @@ pub(crate) enum Setback {
     Lost,
     /// The provider has no place for it and the queue is full.
     Crowded,
+    /// Its breaker has let somebody else in just now.
+    Shut,
     /// It may have been processed, and charged.
     TimedOut,
     Failed {
@@ -65,6 +67,8 @@ pub(crate) enum Step {
         at: usize,
         after: Duration,
         price: Price,
+        /// Whatever its breaker says: there is nobody else.
+        force: bool,
     },
     /// Nobody is fit now; somebody may be within moments.
     Await {
@@ -87,6 +91,10 @@ struct Tries {
     sent: u8,
     refused: u8,
     out: bool,
+    /// Another call was let in instead.
+    shut: bool,
+    /// The wait below is what the provider asked for.
+    asked_to_wait: bool,
     /// Not before this wait.
     pause: Duration,
 }
@@ -107,12 +115,14 @@ pub(crate) struct Course {
     refusals: u8,
     price: Price,
     over: bool,
+    /// Waiting for a worker was in vain.
+    waited: bool,
 }
 
 impl Course {
     pub(crate) fn new(route: Route, rules: Rules) -> Self {
         let tries = vec![Tries::default(); route.len()];
-        Self { route, rules, tries, sent: 0, refusals: 0, price: Price::Free, over: false }
+        Self { route, rules, tries, sent: 0, refusals: 0, price: Price::Free, over: false, waited: false }
     }
 
     pub(crate) fn candidate(&self, at: usize) -> &Candidate {
@@ -138,20 +148,41 @@ impl Course {
             .filter(|at| self.is_open(*at))
             .map(|at| (at, standing(&self.route[at])))
             .collect();
-        let fresh = |(at, s): &&(usize, Standing)| self.tries[*at].asked() == 0 && s.is_fit();
+        let fit = |(at, s): &&(usize, Standing)| {
+            let tries = &self.tries[*at];
+            !tries.shut && (s.is_fit() || tries.asked_to_wait && matches!(s, Standing::Held { .. }))
+        };
+        let fresh = |one: &&(usize, Standing)| self.tries[one.0].asked() == 0 && fit(one);
         let best = open.iter().filter(fresh).find(|(_, s)| *s == Standing::Ready);
         if let Some((at, _)) = best.or_else(|| open.iter().find(fresh)) {
-            return self.go(*at);
+            return self.go(*at, false);
         }
-        let again =
-            open.iter().filter(|(_, s)| s.is_fit()).min_by_key(|(at, _)| (self.tries[*at].asked(), *at));
+        let again = open.iter().filter(fit).min_by_key(|(at, _)| (self.tries[*at].asked(), *at));
         if let Some((at, _)) = again {
-            return self.go(*at);
+            return self.go(*at, false);
         }
         match open.iter().find(|(_, s)| matches!(s, Standing::Soon(_))) {
-            Some((at, _)) => Step::Await { at: *at },
-            None => Step::Stop,
+            Some((at, _)) if !self.waited => Step::Await { at: *at },
+            Some(_) | None => self.nearest(&open).map_or(Step::Stop, |at| self.go(at, true)),
         }
+    }
+
+    /// Rather than fail without an attempt: the candidate that may be tried soonest, whatever its breaker says.
+    fn nearest(&self, open: &[(usize, Standing)]) -> Option<usize> {
+        if self.sent > 0 {
+            return None;
+        }
+        let kept_away = open.iter().filter_map(|(at, s)| match s {
+            Standing::Open { until, .. } => Some((Some(*until), *at)),
+            s if s.is_fit() && self.tries[*at].shut => Some((None, *at)),
+            _ => None,
+        });
+        kept_away.filter(|(_, at)| self.tries[*at].asked() == 0).min().map(|(_, at)| at)
+    }
+
+    /// Nobody became fit while the call waited.
+    pub(crate) fn waited_in_vain(&mut self) {
+        self.waited = true;
     }
 
     /// The price of the last step was paid.
@@ -179,6 +210,7 @@ impl Course {
                 tries.pause = Duration::ZERO;
             }
             Setback::Crowded => tries.out = true,
+            Setback::Shut => tries.shut = true,
             Setback::TimedOut => {
                 self.price = Price::Retry;
                 tries.out = true;
@@ -189,7 +221,7 @@ impl Course {
                 let patient = retry_after.filter(|after| *after <= PATIENCE);
                 match (retry, retry_after, patient) {
                     (Retry::Never, ..) => self.over = true,
-                    (_, Some(_), Some(after)) => tries.pause = after,
+                    (_, Some(_), Some(after)) => (tries.pause, tries.asked_to_wait) = (after, true),
                     (_, Some(_), None) | (Retry::Elsewhere, None, _) => tries.out = true,
                     (Retry::Anywhere, None, _) => {
                         tries.pause = backoff(self.rules.backoff, tries.sent).mul_f64(random)
@@ -205,8 +237,8 @@ impl Course {
         self.tries[at].sent = self.tries[at].sent.saturating_sub(1);
     }
 
-    fn go(&self, at: usize) -> Step {
-        Step::Go { at, after: self.tries[at].pause, price: self.price }
+    fn go(&self, at: usize, force: bool) -> Step {
+        Step::Go { at, after: self.tries[at].pause, price: self.price, force }
     }
 
     fn is_open(&self, at: usize) -> bool {

@@ -5,9 +5,11 @@ use super::attempt::{self, Tried};
 use super::call::Call;
 use super::course::{Course, Price, Replay, Setback, Step};
 use super::gate::{Gate, Permit};
+use super::random;
 use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
 use super::respond;
+use super::trial::Trial;
 use crate::router::routing::{Candidate, Standing};
 use crate::router::shard::Shard;
 use crate::router::trace::{AttemptResult, Begun, Exclusion, Record};
@@ -50,14 +52,14 @@ pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, reco
         let go_on = match step {
             Step::Stop => false,
             Step::Await { at } => run.wait_for_worker(at).await,
-            Step::Go { at, after, price } => {
+            Step::Go { at, after, price, force } => {
                 if !run.may_go(after, price) {
                     false
                 } else {
                     if !after.is_zero() {
                         sleep(after).await;
                     }
-                    match run.attempt(at).await {
+                    match run.attempt(at, force).await {
                         Next::Answered(tried) => return run.answered(at, tried),
                         Next::GoOn => true,
                         Next::Stop => false,
@@ -91,12 +93,12 @@ enum Next {
 /// An attempt that answered, and its place at the provider.
 struct Served {
     answer: attempt::Answer,
-    place: Permit,
+    trial: Trial,
 }
 
 /// How fit a candidate is by the newest configuration.
 fn standing(shard: &Shard, candidate: &Candidate) -> Standing {
-    shard.standing(&shard.shared.snapshot().table, &candidate.provider)
+    shard.standing(&shard.shared.snapshot().table, candidate)
 }
 
 impl Run {
@@ -156,18 +158,26 @@ impl Run {
             if !matches!(self.course.next(|c| standing(&self.shard, c)), Step::Await { .. }) {
                 return true;
             }
-            if timeout_at(until, news.changed()).await.is_err() || self.shard.shared.is_cut() {
+            if self.shard.shared.is_cut() {
                 return false;
+            }
+            if timeout_at(until, news.changed()).await.is_err() {
+                self.course.waited_in_vain();
+                return true;
             }
         }
     }
 
-    async fn attempt(&mut self, at: usize) -> Next {
+    async fn attempt(&mut self, at: usize, force: bool) -> Next {
         let candidate = self.course.candidate(at).clone();
         let began = self.record.elapsed();
         let Some(place) = self.place(at, &candidate).await else { return self.after_queue() };
         let queued = self.record.elapsed().saturating_sub(began);
         let begun = Begun { candidate: at, at: began, queued };
+        let Some(trial) = Trial::enter(&candidate, place, force, &self.shard.shared.notices) else {
+            self.course.failed(at, Setback::Shut, 0.0);
+            return Next::GoOn;
+        };
         let opened = match self.shard.lanes.opener(&candidate.provider) {
             None => Err("the worker's connection is gone".to_owned()),
             Some(opener) => {
@@ -188,7 +198,7 @@ impl Run {
         match attempt::run(stream, hold, self.call.deadline).await {
             Tried::Answered(answer) => {
                 self.record.tried(begun, AttemptResult::Answered);
-                Next::Answered(Box::new(Served { answer, place }))
+                Next::Answered(Box::new(Served { answer, trial }))
             }
             Tried::Late => {
                 self.too_late();
@@ -198,6 +208,7 @@ impl Run {
                 if setback == Setback::Refused {
                     self.course.take_back(at);
                 }
+                trial.failed(&failure, random());
                 if trailer.is_some() {
                     self.record.note(|t| t.trailer = trailer);
                 }
@@ -256,10 +267,10 @@ impl Run {
     fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
-        let Served { answer, place } = *served;
+        let Served { answer, trial } = *served;
         self.record.commit(answer.head());
         let dialect = self.call.dialect;
-        let (head, body) = answer.into_reply(dialect, self.record, place);
+        let (head, body) = answer.into_reply(dialect, self.record, trial);
         Outcome::Answered(Answered { head, candidate, attempts, body })
     }
 
@@ -298,9 +309,4 @@ pub(crate) fn stopping() -> Failure {
 fn crowded(provider: &str) -> Failure {
     let message = format!("the provider `{provider}` has as many calls as it takes, and its queue is full");
     Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
-}
-
-/// A number in 0..1 for jitter; 0.5 if the system has no randomness.
-fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |n| f64::from(n) / (f64::from(u32::MAX) + 1.0))
 }

@@ -52,6 +52,7 @@ pub(crate) struct CallersError {
 /// All apps by key hash.
 #[derive(Debug)]
 pub(crate) struct Callers {
+    apps: Vec<Arc<App>>,
     keys: Vec<([u8; 32], Caller)>,
     default: Caller,
 }
@@ -60,9 +61,11 @@ impl Callers {
     /// The callers of a configuration.
     pub(crate) fn new(apps: &[App]) -> Result<Self, CallersError> {
         let mut keys = Vec::new();
+        let mut all = Vec::with_capacity(apps.len() + 1);
         let mut default = Caller::without_key(App::named(DEFAULT_APP));
         for app in apps {
             let caller = Caller::without_key(app.clone());
+            all.push(Arc::clone(&caller.policy));
             for key in &app.keys {
                 let hash = unhex(&key.hash).ok_or_else(|| CallersError { app: app.name.clone() })?;
                 keys.push((hash, Caller { key: Some(Arc::new(key.clone())), ..caller.clone() }));
@@ -71,7 +74,13 @@ impl Callers {
                 default = caller;
             }
         }
-        Ok(Self { keys, default })
+        all.push(Arc::clone(&default.policy));
+        Ok(Self { apps: all, keys, default })
+    }
+
+    /// What is said about an app, or about the default one where nothing is.
+    pub(crate) fn policy(&self, app: &str) -> Option<Arc<App>> {
+        self.apps.iter().find(|known| known.name == app).map(Arc::clone)
     }
 
     /// The caller with these headers. On an open door every key that is none of ours passes as the default

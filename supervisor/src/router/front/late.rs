@@ -96,12 +96,7 @@ mod tests {
     use tokio::time::sleep;
 
     fn answered(stream: bool) -> Outcome {
-        let candidate = Candidate {
-            provider: "a".into(),
-            model: "m".into(),
-            provider_header: http::HeaderValue::from_static("a"),
-            model_header: http::HeaderValue::from_static("m"),
-        };
+        let candidate = Candidate::bare("a", "m");
         let head = ReplyHead { status: 200, headers: vec![], stream, losses: vec![] };
         let body = ReplyBody::whole(vec![Bytes::from_static(b"data: 1\n\n")]);
         Outcome::Answered(Answered { head, candidate, attempts: 1, body })

@@ -28,6 +28,8 @@ mod respond;
 mod routes;
 mod serve;
 mod socket;
+mod traits;
+mod trial;
 mod watch;
 
 pub(crate) use accept::accept;
@@ -38,3 +40,8 @@ pub(crate) use identify::{Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
+
+/// A number in 0..1 for jitter and choices; 0.5 if the system has no randomness.
+fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |n| f64::from(n) / (f64::from(u32::MAX) + 1.0))
+}

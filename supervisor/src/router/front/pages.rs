@@ -37,7 +37,7 @@ pub(crate) fn ready(shard: &Shard) -> Reply {
     let snapshot = shard.shared.snapshot();
     let providers = snapshot.table.providers();
     let standings: Vec<(&str, Standing)> =
-        providers.iter().map(|p| (p.name.as_str(), shard.standing(&snapshot.table, &p.name))).collect();
+        providers.iter().map(|p| (p.name.as_str(), shard.reach(&snapshot.table, &p.name))).collect();
     let fit = standings.iter().filter(|(_, s)| s.is_fit()).count();
     if fit > 0 && !shard.shared.is_draining() {
         return json_reply(200, &json!({"status": "ready", "providers": fit}));

@@ -4,8 +4,9 @@
 //! terminator; where no event can be written, the connection is cut.
 
 use super::dispatch::stopping;
-use super::gate::Permit;
+use super::random;
 use super::reply::Cut;
+use super::trial::Trial;
 use crate::router::trace::{End, Record};
 use bytes::Bytes;
 use protocol::dialect::Dialect;
@@ -28,7 +29,7 @@ pub(crate) struct Relay {
 struct Rest {
     stream: CallStream,
     record: Record,
-    _place: Permit,
+    trial: Trial,
 }
 
 /// What kind of body the client was promised.
@@ -48,16 +49,10 @@ impl Relay {
         dialect: Dialect,
         shape: Shape,
         record: Record,
-        place: Permit,
+        trial: Trial,
     ) -> Self {
         let edge = Edge::new(dialect);
-        Self {
-            held: held.into_iter(),
-            dialect,
-            shape,
-            edge,
-            rest: Some(Rest { stream, record, _place: place }),
-        }
+        Self { held: held.into_iter(), dialect, shape, edge, rest: Some(Rest { stream, record, trial }) }
     }
 
     /// The next bytes for the client; `None` = complete, or ended with an error event.
@@ -75,6 +70,7 @@ impl Relay {
             }
             Answer::End(trailer) => {
                 if let Some(rest) = self.rest.take() {
+                    rest.trial.went_well();
                     rest.record.finish(End::Served, Some(trailer));
                 }
                 None
@@ -102,6 +98,7 @@ impl Relay {
         own: Bytes,
     ) -> Option<Result<Bytes, Cut>> {
         if let Some(rest) = self.rest.take() {
+            rest.trial.failed(&failure, random());
             rest.record.finish(End::Interrupted(failure.kind), trailer);
         }
         match self.shape {

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use protocol::dialect::Dialect;
 use protocol::dialect::failure::retry_after_seconds;
+use protocol::dialect::time::http_date;
 use protocol::model::{Failure, FailureKind, Loss, LossReason};
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ const PROVIDER: HeaderName = HeaderName::from_static("x-llm-link-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-llm-link-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-link-attempts");
 const DROPPED: HeaderName = HeaderName::from_static("x-llm-link-dropped");
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Losses named in the header; the rest is counted.
 const LOSSES_SHOWN: usize = 20;
@@ -66,6 +69,16 @@ pub(crate) fn whole(status: u16, content_type: &'static str, body: Bytes) -> Rep
     *reply.status_mut() = status_code(status);
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
+}
+
+/// Says that the model asked for is deprecated (RFC 9745's draft form, as no date is known) and when it ends
+/// (RFC 8594).
+pub(crate) fn age(reply: &mut Reply, sunset_ms: Option<u64>) {
+    reply.headers_mut().insert(DEPRECATION, HeaderValue::from_static("true"));
+    let date = sunset_ms.and_then(|ms| HeaderValue::try_from(http_date(ms / 1000)).ok());
+    if let Some(date) = date {
+        reply.headers_mut().insert(SUNSET, date);
+    }
 }
 
 /// Puts the call's id on a response.

@@ -10,10 +10,13 @@ use super::late::{Late, SILENCE, has_comments};
 use super::models::{self, Shelf};
 use super::ollama;
 use super::pages;
+use super::random;
 use super::reply::{Reply, ReplyBody};
 use super::respond;
 use super::routes::{Entry, Found, OllamaPage, Page, Voice, find};
-use crate::router::routing::Route;
+use super::traits;
+use crate::router::notices::now_ms;
+use crate::router::routing::{self, Moment, Plan, Traits, Wanted};
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
 use crate::router::trace::{Beginning, Record};
@@ -23,10 +26,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::configure::RouterLimits;
+use protocol::ipc::configure::{ModelEntry, RouterLimits};
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -163,11 +166,6 @@ where
     }
 }
 
-/// Milliseconds since 1970.
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
-}
-
 /// Settles the dialect where only a client's headers say it.
 fn voiced(found: Found, headers: &HeaderMap) -> Found {
     match found {
@@ -274,18 +272,43 @@ fn check_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Box<Failure>> {
     Err(Box::new(Failure::new(FailureKind::UnsupportedMediaType, message)))
 }
 
-/// The candidates of a call: by its model, or for raw paths without one by their dialect.
-fn route(snapshot: &Snapshot, call: &Call) -> Result<Route, Box<Failure>> {
+/// The candidates of a call: as its app says, or for raw paths without a model by their dialect.
+fn plan(shard: &Shard, snapshot: &Snapshot, call: &Call) -> Result<Plan, Box<Failure>> {
     if call.operation == Operation::Raw && call.asked.model.is_empty() {
         let provider = call.headers.get(PROVIDER).and_then(|name| name.to_str().ok());
-        return snapshot.table.speaking(call.dialect, provider);
+        let way = snapshot.table.speaking(call.dialect, provider)?;
+        return Ok(Plan::of(&way));
     }
-    snapshot.table.resolve(&call.asked.model)
+    let route = &call.caller.policy.route;
+    let session = route.sticky.as_ref().and_then(|name| call.headers.get(name)).map(|v| v.as_bytes());
+    let conditional = !route.candidates.is_empty() || !route.fallback.is_empty();
+    let wanted = Wanted {
+        model: &call.asked.model,
+        dialect: call.dialect,
+        traits: if conditional { traits::read(&call.body) } else { Traits::default() },
+        session,
+    };
+    let moment = Moment {
+        now: std::time::Instant::now(),
+        now_ms: now_ms(),
+        random: [random(), random()],
+        turns: &shard.shared.turns,
+        fit: &|candidate| shard.standing(&snapshot.table, candidate).is_fit(),
+    };
+    routing::plan(&snapshot.table, &call.caller.policy, &wanted, &moment)
+}
+
+/// Says on a reply that the model asked for is on its way out.
+fn aging(aged: Option<Arc<ModelEntry>>, mut reply: Reply) -> Reply {
+    if let Some(entry) = aged {
+        respond::age(&mut reply, entry.sunset_ms);
+    }
+    reply
 }
 
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
-    let record = Record::begin(
+    let mut record = Record::begin(
         Arc::clone(&shard.shared),
         Beginning {
             call: call.id,
@@ -298,23 +321,30 @@ async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Re
         },
     );
     let (id, dialect) = (call.id, call.dialect);
-    let route = match route(snapshot, &call) {
-        Ok(route) => route,
+    let plan = match plan(shard, snapshot, &call) {
+        Ok(plan) => plan,
         Err(failure) => {
             record.refuse(failure.kind, dialect.encode_failure(&failure).status);
             return Err(failure);
         }
     };
     let patient = !(call.asked.stream && has_comments(dialect));
-    let course = Course::new(route, call.rules);
+    record.planned(&plan);
+    let aged = plan.aged;
+    if let Some(entry) = &aged {
+        shard.shared.warn_of_age(&call.caller.app, entry);
+    }
+    let course = Course::new(plan.route, call.rules);
     let mut running: Running = Box::pin(dispatch(Arc::clone(shard), call, course, record));
     if patient {
-        return Ok(respond::outcome(id, dialect, running.await));
+        let outcome = running.await;
+        return Ok(aging(aged, respond::outcome(id, dialect, outcome)));
     }
-    match timeout(SILENCE, &mut running).await {
-        Ok(outcome) => Ok(respond::outcome(id, dialect, outcome)),
-        Err(_) => Ok(respond::begun(id, ReplyBody::late(Late::new(dialect, running)))),
-    }
+    let reply = match timeout(SILENCE, &mut running).await {
+        Ok(outcome) => respond::outcome(id, dialect, outcome),
+        Err(_) => respond::begun(id, ReplyBody::late(Late::new(dialect, running))),
+    };
+    Ok(aging(aged, reply))
 }
 
 #[cfg(test)]

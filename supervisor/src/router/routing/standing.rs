@@ -1,6 +1,7 @@
 //! How fit a provider is to take a call now, as the supervisor last told us.
 
 use protocol::ipc::configure::{Provider, WorkerState};
+use std::time::Instant;
 
 /// Fitness of one provider, best first. The text says why, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,16 @@ pub(crate) enum Standing {
     LastResort(String),
     /// Cannot now; may within moments, so a call without another candidate waits for it a little.
     Soon(String),
+    /// It has failed too often, or its key was refused: only for a call that has nowhere else to go.
+    Open {
+        until: Instant,
+        why: String,
+    },
+    /// The provider asked for a pause, or is used as much as it may be: nobody until then.
+    Held {
+        until: Instant,
+        why: String,
+    },
     /// Cannot, and waiting does not help.
     Out(String),
 }
@@ -45,6 +56,7 @@ impl Standing {
         match self {
             Standing::Ready => None,
             Standing::LastResort(why) | Standing::Soon(why) | Standing::Out(why) => Some(why),
+            Standing::Open { why, .. } | Standing::Held { why, .. } => Some(why),
         }
     }
 }

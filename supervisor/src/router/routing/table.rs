@@ -5,11 +5,13 @@
 //! configuration), as `provider/model` (listed or not), as a knob of the demo provider, and at last under the
 //! alias `*`, which takes every name that nothing else knows.
 
+use super::candidate::Candidate;
 use super::nearest::nearest;
+use super::register::Register;
 use super::standing::Standing;
-use http::HeaderValue;
+use super::way::Way;
 use protocol::dialect::Dialect;
-use protocol::ipc::configure::{ModelFacts, Provider, RouterConfig};
+use protocol::ipc::configure::{App, ModelFacts, Provider, RouteStep, RouterConfig, Rule};
 use protocol::model::{Failure, FailureKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,38 +23,6 @@ const DEMO_PRESET: &str = "demo";
 /// Known names shown to a client that asked for an unknown one.
 const NAMES_SHOWN: usize = 10;
 
-/// A (provider, model) pair that may serve a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) provider: Arc<str>,
-    /// In the provider's own words.
-    pub(crate) model: Arc<str>,
-    /// Both names as response headers; made here because every answer carries them.
-    pub(crate) provider_header: HeaderValue,
-    pub(crate) model_header: HeaderValue,
-}
-
-impl Candidate {
-    fn new(provider: &str, model: &str) -> Self {
-        Self {
-            provider: provider.into(),
-            model: model.into(),
-            provider_header: header_value(provider),
-            model_header: header_value(model),
-        }
-    }
-}
-
-/// Names are the operator's or the client's words: what a header cannot hold is replaced.
-fn header_value(name: &str) -> HeaderValue {
-    let plain: String =
-        name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
-    HeaderValue::try_from(plain).unwrap_or(HeaderValue::from_static("?"))
-}
-
-/// The candidates behind one public name, in order.
-pub(crate) type Route = Arc<[Candidate]>;
-
 /// A public name, as the model list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicModel {
@@ -61,99 +31,143 @@ pub(crate) struct PublicModel {
     pub(crate) owner: Arc<str>,
 }
 
-/// One configuration's routes. Immutable.
+/// One configuration's routes. Immutable, but for what [`Register`] counts.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     providers: Vec<Provider>,
     by_provider: HashMap<String, usize>,
-    routes: HashMap<String, Route>,
-    catch_all: Option<Route>,
+    register: Register,
+    ways: HashMap<String, Arc<Way>>,
+    apps: HashMap<String, AppWay>,
+    catch_all: Option<Arc<Way>>,
     listed: Vec<PublicModel>,
 }
 
+/// The steps of an app, with the candidates of those that name a model.
+#[derive(Debug, Default)]
+pub(crate) struct AppWay {
+    pub(super) candidates: Vec<(RouteStep, Option<Candidate>)>,
+    pub(super) fallback: Vec<(RouteStep, Option<Candidate>)>,
+}
+
 impl Table {
-    /// Works out the routes of a configuration. References to providers that do not exist lead nowhere.
-    pub(crate) fn new(config: &RouterConfig) -> Self {
+    /// Works out the routes of a configuration. References to providers that do not exist lead nowhere. What
+    /// `before` knew of a pair that is still configured goes on.
+    pub(crate) fn new(config: &RouterConfig, before: Option<&Table>) -> Self {
         let mut providers = config.providers.clone();
         providers.sort_by_key(|p| p.priority);
         let by_provider = providers.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
-        let mut table = Self { providers, by_provider, ..Self::default() };
+        let register = Register::new(config, before.map(|table| &table.register));
+        let mut table = Self { providers, by_provider, register, ..Self::default() };
         for alias in &config.aliases {
             let heads: Vec<_> = alias
                 .candidates
                 .iter()
-                .filter_map(|c| table.provider(&c.provider).map(|p| (p, c.model.as_str())))
+                .filter_map(|c| table.provider(&c.provider).map(|p| (p, c.model.as_str(), c.weight)))
                 .collect();
-            let route = table.expand(&heads);
-            table.publish(&alias.name, route);
+            let way = table.expand(&heads, alias.rule);
+            table.publish(&alias.name, way);
         }
         for model in table.listed_models() {
-            let heads: Vec<_> =
-                table.providers.iter().filter(|p| lists(p, &model)).map(|p| (p, model.as_str())).collect();
-            let route = table.expand(&heads);
-            table.publish(&model, route);
+            let listing = table.providers.iter().filter(|p| lists(p, &model));
+            let heads: Vec<_> = listing.map(|p| (p, model.as_str(), 1)).collect();
+            let way = table.expand(&heads, Rule::Priority);
+            table.publish(&model, way);
         }
         table.publish_addresses();
+        table.apps = config.apps.iter().map(|app| (app.name.clone(), table.app_way(app))).collect();
         table
+    }
+
+    fn app_way(&self, app: &App) -> AppWay {
+        let step = |step: &RouteStep| {
+            let provider = self.provider(&step.provider)?;
+            let candidate = step.model.as_ref().map(|model| self.candidate(provider, model));
+            Some((step.clone(), candidate))
+        };
+        AppWay {
+            candidates: app.route.candidates.iter().filter_map(step).collect(),
+            fallback: app.route.fallback.iter().filter_map(step).collect(),
+        }
     }
 
     /// Every listed model under its full name, `provider/model`.
     fn publish_addresses(&mut self) {
-        let addresses: Vec<(String, Route)> = self
+        let addresses: Vec<(String, Arc<Way>)> = self
             .providers
             .iter()
             .flat_map(|p| p.models.iter().map(move |m| (p, m.id.as_str())))
-            .map(|(p, model)| (format!("{}/{model}", p.name), self.expand(&[(p, model)])))
+            .map(|(p, model)| (format!("{}/{model}", p.name), self.expand(&[(p, model, 1)], Rule::Priority)))
             .collect();
-        for (address, route) in addresses {
-            self.publish(&address, route);
+        for (address, way) in addresses {
+            self.publish(&address, way);
         }
     }
 
     /// The candidates for a public name, or the failure that says what exists.
-    pub(crate) fn resolve(&self, name: &str) -> Result<Route, Box<Failure>> {
-        if let Some(route) = self.routes.get(name) {
-            return Ok(route.clone());
+    pub(crate) fn resolve(&self, name: &str) -> Result<Arc<Way>, Box<Failure>> {
+        if let Some(way) = self.ways.get(name) {
+            return Ok(Arc::clone(way));
         }
         if let Some((provider, model)) = name.split_once('/')
             && let Some(provider) = self.provider(provider)
             && !model.is_empty()
         {
-            return Ok(self.expand(&[(provider, model)]));
+            return Ok(self.expand(&[(provider, model, 1)], Rule::Priority));
         }
         let demo: Vec<_> = self
             .providers
             .iter()
             .filter(|p| p.preset == DEMO_PRESET && name.starts_with(DEMO_PRESET))
-            .map(|p| (p, name))
+            .map(|p| (p, name, 1))
             .collect();
         if !demo.is_empty() {
-            return Ok(self.expand(&demo));
+            return Ok(self.expand(&demo, Rule::Priority));
         }
         self.catch_all.clone().ok_or_else(|| Box::new(self.unknown(name)))
     }
 
     /// Every provider that speaks a dialect itself, or the one of that name: for calls that name no model.
-    pub(crate) fn speaking(&self, dialect: Dialect, provider: Option<&str>) -> Result<Route, Box<Failure>> {
+    pub(crate) fn speaking(
+        &self,
+        dialect: Dialect,
+        provider: Option<&str>,
+    ) -> Result<Arc<Way>, Box<Failure>> {
         let speaks =
             |p: &&Provider| p.dialects.contains(&dialect) && provider.is_none_or(|name| p.name == name);
-        let route: Route =
-            self.providers.iter().filter(speaks).map(|p| Candidate::new(&p.name, "")).collect();
-        if route.is_empty() {
+        let heads: Vec<_> =
+            self.providers.iter().filter(speaks).map(|p| (self.candidate(p, ""), 1)).collect();
+        if heads.is_empty() {
             let message = match provider {
                 Some(name) => format!("no provider `{name}` speaks the {dialect} dialect"),
                 None => format!("no provider speaks the {dialect} dialect, which this path belongs to"),
             };
             return Err(Box::new(Failure::new(FailureKind::NotFound, message)));
         }
-        Ok(route)
+        Ok(Arc::new(Way::new(heads, Vec::new(), Rule::Priority)))
+    }
+
+    /// The steps of an app, if it is configured.
+    pub(super) fn app(&self, name: &str) -> Option<&AppWay> {
+        self.apps.get(name)
+    }
+
+    /// What is counted and remembered of pairs and accounts.
+    pub(crate) fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// A pair of a provider that is configured.
+    pub(super) fn candidate(&self, provider: &Provider, model: &str) -> Candidate {
+        let vitals = self.register.vitals(&provider.name, model);
+        Candidate::new(model, vitals, self.register.entry(&provider.name, model))
     }
 
     /// What is known of the model that a public name reaches first: configured, else what any preset knows of a
     /// model of that name.
     pub(crate) fn facts(&self, name: &str) -> Option<ModelFacts> {
-        let route = self.resolve(name).ok()?;
-        let first = route.first()?;
+        let way = self.resolve(name).ok()?;
+        let first = way.route.first()?;
         let provider = self.provider(&first.provider)?;
         let configured = provider.models.iter().find(|m| *m.id == *first.model).map(|m| m.facts.clone());
         let known =
@@ -183,13 +197,13 @@ impl Table {
         &self.listed
     }
 
-    fn publish(&mut self, name: &str, route: Route) {
-        let Some(first) = route.first() else { return };
+    fn publish(&mut self, name: &str, way: Arc<Way>) {
+        let Some(first) = way.route.first() else { return };
         if name == CATCH_ALL {
-            self.catch_all = Some(route);
-        } else if !self.routes.contains_key(name) {
+            self.catch_all = Some(way);
+        } else if !self.ways.contains_key(name) {
             self.listed.push(PublicModel { id: name.to_owned(), owner: first.provider.clone() });
-            self.routes.insert(name.to_owned(), route);
+            self.ways.insert(name.to_owned(), way);
         }
     }
 
@@ -201,18 +215,18 @@ impl Table {
 
     /// The candidates themselves, then those of their providers' fallback lists (the same model where it is
     /// listed, else that provider's first); each pair once, order kept.
-    fn expand(&self, heads: &[(&Provider, &str)]) -> Route {
-        let mut pairs: Vec<(&str, &str)> = heads.iter().map(|(p, model)| (p.name.as_str(), *model)).collect();
-        for (provider, model) in heads {
+    fn expand(&self, heads: &[(&Provider, &str, u32)], rule: Rule) -> Arc<Way> {
+        let mut tail = Vec::new();
+        for (provider, model, _) in heads {
             for fallback in provider.fallback.iter().filter_map(|name| self.provider(name)) {
                 let known = if lists(fallback, model) { Some(*model) } else { None };
                 if let Some(model) = known.or_else(|| fallback.models.first().map(|m| m.id.as_str())) {
-                    pairs.push((&fallback.name, model));
+                    tail.push(self.candidate(fallback, model));
                 }
             }
         }
-        let mut seen = HashSet::new();
-        pairs.into_iter().filter(|pair| seen.insert(*pair)).map(|(p, m)| Candidate::new(p, m)).collect()
+        let heads = heads.iter().map(|(p, model, weight)| (self.candidate(p, model), *weight)).collect();
+        Arc::new(Way::new(heads, tail, rule))
     }
 
     fn unknown(&self, name: &str) -> Failure {
@@ -229,7 +243,7 @@ impl Table {
     }
 }
 
-fn lists(provider: &Provider, model: &str) -> bool {
+pub(super) fn lists(provider: &Provider, model: &str) -> bool {
     provider.models.iter().any(|m| m.id == model)
 }
 

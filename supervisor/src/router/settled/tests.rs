@@ -1,8 +1,9 @@
 use super::*;
-use crate::router::routing::{Candidate, Route};
+use crate::router::routing::{Candidate, LeftOut, Route};
 use crate::router::trace::Exclusion;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{Timings, Trailer};
+use protocol::ipc::configure::{ModelEntry, Price, Rule};
 use protocol::model::{Usage, UsageSource};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,13 +13,12 @@ fn ms(ms: u64) -> Duration {
 }
 
 fn route() -> Route {
-    let candidate = |provider: &str| Candidate {
-        provider: provider.into(),
-        model: "m".into(),
-        provider_header: http::HeaderValue::from_static("p"),
-        model_header: http::HeaderValue::from_static("m"),
-    };
-    Arc::new([candidate("a"), candidate("b")])
+    let priced = Price { currency: "USD".into(), output: Some(1_000_000), ..Price::default() };
+    let mut entry = ModelEntry::new("m", Default::default());
+    entry.prices = vec![priced];
+    let mut second = Candidate::bare("b", "m");
+    second.entry = Some(Arc::new(entry));
+    Arc::new([Candidate::bare("a", "m"), second])
 }
 
 /// A stream that the second of two candidates served, after 30 ms in a queue.
@@ -41,6 +41,9 @@ fn trace() -> Trace {
         stream: true,
         request_bytes: 99,
         route: Some(route()),
+        rule: Some(Rule::RoundRobin),
+        left_out: vec![LeftOut { provider: "c".into(), model: "m".into(), reason: "no tools".into() }],
+        notes: vec!["moved".into()],
         excluded: vec![Exclusion { candidate: 1, reason: "its worker is starting".into() }],
         attempts: vec![
             Attempt { candidate: 0, began: ms(1), queued: ms(0), took: ms(20), result: failed },
@@ -84,7 +87,9 @@ fn time_is_told_apart_by_whose_it_was() {
     assert_eq!((detail.call.provider.as_deref(), detail.call.attempts), (Some("b"), 2));
     let trace = detail.trace.unwrap();
     assert_eq!(trace.candidates, ["a/m", "b/m"]);
-    assert_eq!(trace.excluded[0].candidate, "b/m");
+    assert_eq!((trace.excluded[0].candidate.as_str(), trace.excluded[1].candidate.as_str()), ("c/m", "b/m"));
+    assert_eq!((trace.rule.as_deref(), trace.notes.len()), (Some("round_robin"), 1));
+    assert_eq!((detail.call.cost_nano, detail.call.currency.as_deref()), (Some(7_000), Some("USD")));
     assert_eq!((trace.attempts[0].failure, trace.attempts[1].failure), (Some(FailureKind::Overloaded), None));
 }
 
@@ -113,8 +118,13 @@ fn a_worker_of_ours_that_died_was_not_the_upstreams_time() {
 fn whatever_clients_and_providers_write_a_record_has_a_bound() {
     let mut wild = trace();
     wild.model = "模".repeat(1_000_000);
-    wild.attempts =
-        vec![Attempt { result: AttemptResult::Failed(FailureKind::Upstream, "\u{1}".repeat(100_000)), ..wild.attempts[0].clone() }; 3];
+    wild.attempts = vec![
+        Attempt {
+            result: AttemptResult::Failed(FailureKind::Upstream, "\u{1}".repeat(100_000)),
+            ..wild.attempts[0].clone()
+        };
+        3
+    ];
     let detail = super::detail(&wild);
     assert_eq!(detail.call.model.chars().count(), NAME + 1);
     let mut bytes = Vec::new();

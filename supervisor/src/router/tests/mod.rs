@@ -7,4 +7,4 @@ mod limits;
 mod rig;
 mod worker;
 
-pub(super) use rig::empty as empty_config;
+pub(super) use rig::{empty as empty_config, provider as plain_provider, shared as rig_shared};

@@ -13,12 +13,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use protocol::control::record::CallDetail;
 use protocol::ipc::configure::{
     Listener, ModelEntry, ModelFacts, Provider, Rates, RouterConfig, RouterLimits, RouterRuntime, WorkerState,
 };
-use protocol::ipc::spool;
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +24,6 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-const SPOOL: &str = "spool";
 pub(super) const CHAT: &str = "/v1/chat/completions";
 
 /// See the module. Dropped, everything of it ends.
@@ -73,9 +69,8 @@ impl Rig {
         let mut config = empty();
         change(&mut config);
         let dir = TempDir::new().unwrap();
-        let spool = OpenOptions::new().create(true).append(true).open(dir.path().join(SPOOL)).unwrap();
         let snapshot = Snapshot::new(&config, None, 1).unwrap();
-        let shared = Arc::new(Shared::new(snapshot, asker::asker().0, Spool::new(Some(spool))));
+        let shared = Arc::new(Shared::new(snapshot, asker::asker().0, Spool::new(None)));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -130,18 +125,6 @@ impl Rig {
         let response = soon(client.send_request(chat("m", Flow::Stream))).await.unwrap();
         assert_eq!(response.status(), 200);
         response
-    }
-
-    /// Every call that was recorded, in the order of their ends.
-    pub(super) fn recorded(&self) -> Vec<CallDetail> {
-        let bytes = std::fs::read(self.dir.path().join(SPOOL)).unwrap();
-        let taken = spool::take(&bytes, 10_000);
-        assert_eq!((taken.torn, taken.used), (0, bytes.len()));
-        let call = |entry| match entry {
-            spool::Entry::Call(detail) => *detail,
-            spool::Entry::Lost { calls } => panic!("{calls} calls were lost"),
-        };
-        taken.entries.into_iter().map(call).collect()
     }
 
     /// The trace of the last call that ended.
@@ -206,7 +189,14 @@ pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-pub(super) fn provider(name: &str) -> Provider {
+/// What the shards of a router with such a configuration share.
+pub(in crate::router) fn shared(change: impl FnOnce(&mut RouterConfig)) -> Arc<Shared> {
+    let mut config = empty();
+    change(&mut config);
+    Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0, Spool::new(None)))
+}
+
+pub(in crate::router) fn provider(name: &str) -> Provider {
     Provider {
         name: name.into(),
         preset: "openai-compatible".into(),

@@ -24,7 +24,7 @@ pub(crate) struct RawApp {
     pub(crate) budgets: RawBudgets,
     pub(crate) hold: RawHold,
     pub(crate) continuation: Option<Typed<bool>>,
-    pub(crate) hedge: Option<Typed<bool>>,
+    pub(crate) hedge: RawHedge,
 }
 
 /// A key of an app, and what is said about it.
@@ -55,6 +55,15 @@ pub(crate) struct RawHold {
     pub(crate) time: Option<Typed<String>>,
 }
 
+/// `hedge = true` or `hedge = { ... }`
+#[derive(Clone, Default)]
+pub(crate) enum RawHedge {
+    #[default]
+    Unsaid,
+    Flag(bool),
+    After(Option<Typed<String>>),
+}
+
 impl RawApp {
     /// An app of which nothing but its name and one key is known.
     pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
@@ -73,7 +82,7 @@ impl RawApp {
             budgets: RawBudgets::default(),
             hold: RawHold::default(),
             continuation: None,
-            hedge: None,
+            hedge: RawHedge::default(),
         }
     }
 }
@@ -95,7 +104,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         budgets: table.table(own::BUDGETS, "budgets", read_budgets).unwrap_or_default(),
         hold: table.table(own::HOLD, "hold", read_hold).unwrap_or_default(),
         continuation: table.flag(own::CONTINUATION),
-        hedge: table.flag(own::HEDGE),
+        hedge: read_hedge(table),
     }
 }
 
@@ -129,6 +138,15 @@ fn read_retry(table: &mut Cursor<'_, '_>) -> RawRetry {
         deadline: table.text(own::DEADLINE),
         after_timeout: table.flag(own::AFTER_TIMEOUT),
     }
+}
+
+fn read_hedge(table: &mut Cursor<'_, '_>) -> RawHedge {
+    let Some(value) = table.value(keys::app::HEDGE) else { return RawHedge::Unsaid };
+    if let Some(flag) = value.get_ref().as_bool() {
+        return RawHedge::Flag(flag);
+    }
+    let after = table.table_of(value, keys::app::HEDGE, "hedge", |t| t.text(keys::hedge::AFTER));
+    after.map_or(RawHedge::Unsaid, RawHedge::After)
 }
 
 fn read_hold(table: &mut Cursor<'_, '_>) -> RawHold {

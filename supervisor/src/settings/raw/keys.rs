@@ -187,6 +187,13 @@ pub(crate) mod retry {
     pub(crate) const AFTER_TIMEOUT: Key = Key::new("after_timeout", "after_timeout = false");
 }
 
+/// `hedge = { ... }`
+pub(crate) mod hedge {
+    use super::Key;
+
+    pub(crate) const AFTER: Key = Key::new("after", r#"hedge = { after = "800ms" }"#);
+}
+
 /// `hold = { ... }`
 pub(crate) mod hold {
     use super::Key;

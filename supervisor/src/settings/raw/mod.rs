@@ -11,7 +11,7 @@ mod provider;
 mod route;
 mod server;
 
-pub(crate) use app::{RawApp, RawAppKey, RawHold, RawRetry};
+pub(crate) use app::{RawApp, RawAppKey, RawHedge, RawHold, RawRetry};
 pub(crate) use limits::{RawBudgets, RawLimits, RawRates};
 pub(crate) use model::{RawModel, RawPrice};
 pub(crate) use provider::{KeySource, RawBase, RawKey, RawProvider, RawTimeouts};

@@ -8,9 +8,9 @@ use super::{or_default, value};
 use crate::settings::mistake::Findings;
 use crate::settings::place::Typed;
 use crate::settings::raw::keys::{self as all_keys, app as keys};
-use crate::settings::raw::{RawApp, RawAppKey, RawHold, RawRetry};
+use crate::settings::raw::{RawApp, RawAppKey, RawHedge, RawHold, RawRetry};
 use crate::settings::resolved::Listener;
-use protocol::ipc::configure::{App, AppKey, AppRoute, Hold, Retry};
+use protocol::ipc::configure::{App, AppKey, AppRoute, Hedge, Hold, Retry};
 
 const DAY: u64 = 24 * 3_600_000;
 const LONGEST_LABEL: usize = 63;
@@ -87,7 +87,7 @@ fn app(
         budgets: budgets(raw.budgets, findings),
         hold: hold(raw.hold, findings),
         continuation: or_default(raw.continuation, false),
-        hedge: or_default(raw.hedge, false),
+        hedge: hedge(raw.hedge, findings),
         name,
     }
 }
@@ -125,9 +125,26 @@ fn hold(raw: RawHold, findings: &mut Findings) -> Hold {
     use all_keys::hold as own;
     Hold {
         chunks: count(raw.chunks, 0, 0..=1024, own::CHUNKS, findings),
-        bytes: bytes(raw.bytes, 0, 0..=1 << 20, own::BYTES, findings),
-        ms: milliseconds(raw.time, 0, 0..=60_000, own::TIME, findings),
+        bytes: narrow(bytes(raw.bytes, 0, 0..=1 << 20, own::BYTES, findings)),
+        ms: narrow(milliseconds(raw.time, 0, 0..=60_000, own::TIME, findings)),
     }
+}
+
+fn hedge(raw: RawHedge, findings: &mut Findings) -> Hedge {
+    use all_keys::hedge as own;
+    match raw {
+        RawHedge::Unsaid => Hedge::default(),
+        RawHedge::Flag(enabled) => Hedge { enabled, after_ms: None },
+        RawHedge::After(after) => Hedge {
+            enabled: true,
+            after_ms: after.map(|typed| milliseconds(Some(typed), 1, 1..=DAY, own::AFTER, findings)),
+        },
+    }
+}
+
+/// Of a number whose range was checked.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The apps, and the default one if a listener serves callers without a key.

@@ -243,7 +243,7 @@ fn the_first_configuration_that_exists_is_taken() {
 
 #[test]
 fn an_app_means_what_it_says_and_else_what_the_server_says() {
-    use protocol::ipc::configure::{Conditions, Hold, Limits, Money, Rule};
+    use protocol::ipc::configure::{Conditions, Hedge, Hold, Limits, Money, Rule};
     let text = r#"
         [server]
         max_attempts = 4
@@ -269,7 +269,7 @@ fn an_app_means_what_it_says_and_else_what_the_server_says() {
         budgets = { daily_tokens = 5, monthly_cost = ["1.5 USD", "2 CNY"] }
         hold = { chunks = 3, bytes = "1KiB", time = "250ms" }
         continuation = true
-        hedge = true
+        hedge = { after = "800ms" }
     "#;
     let pretend = Pretend::default().with_env("K", "k").with_env("L", "l");
     let settings = settings_with(text, &pretend);
@@ -308,7 +308,8 @@ fn an_app_means_what_it_says_and_else_what_the_server_says() {
     let money = |nano, currency: &str| Money { nano, currency: currency.to_owned() };
     assert_eq!(app.budgets.monthly.cost, [money(1_500_000_000, "USD"), money(2_000_000_000, "CNY")]);
     assert_eq!(app.hold, Hold { chunks: 3, bytes: 1024, ms: 250 });
-    assert!(app.continuation && app.hedge);
+    assert!(app.continuation);
+    assert_eq!(app.hedge, Hedge { enabled: true, after_ms: Some(800) });
 }
 
 #[test]

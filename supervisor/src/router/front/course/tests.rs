@@ -1,7 +1,6 @@
 //! Courses over three providers, told as sequences of steps.
 
 use super::*;
-use http::HeaderValue;
 
 const FAILED: Setback = Setback::Failed { retry: Retry::Anywhere, retry_after: None };
 const ELSEWHERE: Setback = Setback::Failed { retry: Retry::Elsewhere, retry_after: None };
@@ -21,13 +20,7 @@ fn course(names: &[&str]) -> Course {
 fn with_rules(names: &[&str], rules: Rules) -> Course {
     let candidates = names.iter().map(|name| {
         let (provider, model) = name.split_once('/').unwrap();
-        let header = HeaderValue::from_static("x");
-        Candidate {
-            provider: provider.into(),
-            model: model.into(),
-            provider_header: header.clone(),
-            model_header: header,
-        }
+        Candidate::bare(provider, model)
     });
     Course::new(candidates.collect(), rules)
 }
@@ -39,7 +32,7 @@ fn ready(_: &Candidate) -> Standing {
 /// Follows the course with this setback each time and tells where it went.
 fn walk(course: &mut Course, setback: Setback) -> Vec<String> {
     let mut told = vec![];
-    while let Step::Go { at, after, price } = course.next(ready) {
+    while let Step::Go { at, after, price, .. } = course.next(ready) {
         let c = course.candidate(at);
         told.push(format!("{}/{} {} {price:?}", c.provider, c.model, after.as_millis()));
         course.paid();

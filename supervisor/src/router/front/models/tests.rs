@@ -20,7 +20,7 @@ fn table() -> Table {
         max_wait_ms: 0,
         rates: Rates::default(),
     };
-    Table::new(&config(provider))
+    Table::new(&config(provider), None)
 }
 
 fn config(provider: Provider) -> RouterConfig {

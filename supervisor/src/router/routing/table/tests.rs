@@ -1,9 +1,8 @@
 //! Routes of small configurations, as `provider/model` lists.
 
 use super::*;
-use protocol::ipc::configure::{
-    Alias, Lane, ModelEntry, ModelFacts, Rates, RouterLimits, RouterRuntime, Rule, WorkerState,
-};
+use crate::router::tests::empty_config;
+use protocol::ipc::configure::{Alias, Lane, ModelEntry, ModelFacts, Rates, Rule, WorkerState};
 
 fn provider(name: &str, priority: i32, models: &[&str], fallback: &[&str]) -> Provider {
     Provider {
@@ -40,31 +39,12 @@ fn table(providers: Vec<Provider>, aliases: &[(&str, &[&str])]) -> Table {
                 .collect(),
         })
         .collect();
-    let limits = RouterLimits {
-        body_bytes: 0,
-        hold_bytes: 0,
-        header_bytes: 0,
-        read_timeout_ms: 0,
-        connections: 0,
-        drain_ms: 0,
-    };
-    let (runtime, threads) = (RouterRuntime::Multi, 1);
-    Table::new(&RouterConfig {
-        epoch: 1,
-        listeners: vec![],
-        apps: vec![],
-        providers,
-        aliases,
-        limits,
-        utc_offset_min: 0,
-        runtime,
-        threads,
-    })
+    Table::new(&RouterConfig { providers, aliases, ..empty_config() }, None)
 }
 
 fn route(table: &Table, name: &str) -> Vec<String> {
     let route = table.resolve(name).unwrap_or_else(|f| panic!("{name}: {}", f.message));
-    route.iter().map(|c| format!("{}/{}", c.provider, c.model)).collect()
+    route.route.iter().map(Candidate::address).collect()
 }
 
 #[test]
@@ -169,5 +149,5 @@ fn standing_follows_the_worker() {
 fn names_that_headers_cannot_hold_are_made_fit() {
     let t = table(vec![provider("a", 0, &[], &[])], &[]);
     let route = t.resolve("a/模型\n").unwrap();
-    assert_eq!(route[0].model_header, "???");
+    assert_eq!(route.route[0].model_header, "???");
 }

@@ -1,0 +1,94 @@
+//! What a router tells unasked: events worth keeping, and its memory, so that the next router goes on where it
+//! was. JSON in the bodies of [`super::control::FromChild::Notices`], [`super::control::FromChild::Memory`] and
+//! [`super::control::ToChild::Recall`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Something that happened, as [`crate::control::record::EventView`] shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// `info`, `warning`, `critical`.
+    pub severity: String,
+    /// In one dotted word: `breaker.opened`.
+    pub kind: String,
+    /// A provider's or an app's name.
+    pub subject: String,
+    /// One sentence: what, why, until when.
+    pub message: String,
+    pub detail: Value,
+}
+
+/// What a router remembers beyond its configuration. Counters only grow within their period, so that of two
+/// memories the larger count is the newer one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// When it was written; milliseconds since 1970.
+    pub at_ms: u64,
+    pub breakers: Vec<SavedBreaker>,
+    pub rates: Vec<SavedRate>,
+    pub spent: Vec<Spent>,
+    /// Requests that must not be sent again, by fingerprint; hexadecimal.
+    pub poison: Vec<SavedPoison>,
+}
+
+/// A breaker that is not simply closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedBreaker {
+    pub provider: String,
+    /// Absent = that of the provider's key.
+    pub model: Option<String>,
+    /// Until it may be tried, or until the rate limit ends; milliseconds since 1970.
+    pub until_ms: u64,
+    pub trips: u32,
+    pub failures: u32,
+    pub closed: bool,
+    /// The end of a rate limit of the provider.
+    pub held_until_ms: Option<u64>,
+}
+
+/// How full a rate is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedRate {
+    /// `app:NAME`, `key:NAME/LABEL`, `provider:NAME`.
+    pub of: String,
+    /// A field of the limits: `tokens_per_minute`.
+    pub limit: String,
+    /// When it is empty again; milliseconds since 1970.
+    pub empty_ms: u64,
+}
+
+/// What an app has used up in one period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    pub app: String,
+    pub period: Period,
+    /// Number of the period since 1970.
+    pub number: i64,
+    /// Tokens, or billionths of the currency's unit.
+    pub amount: u64,
+    /// Reserved for calls under way, on top.
+    pub reserved: u64,
+    /// Absent = tokens.
+    pub currency: Option<String>,
+}
+
+/// How long a budget lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Period {
+    Day,
+    Month,
+}
+
+/// A request that ended a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPoison {
+    pub fingerprint: String,
+    pub crashes: u8,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+}

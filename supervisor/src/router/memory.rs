@@ -1,0 +1,104 @@
+//! What the next router must know, gathered from and given back to where it lives: breakers, rates, budgets,
+//! poisonous requests. The control conversation carries it ([`super::child`]); it is pushed as it changes, so that
+//! a router that is killed takes little with it.
+
+use super::notices::{Severity, now_ms};
+use super::shared::Shared;
+use protocol::ipc::control::FromChild;
+use protocol::ipc::notice::Memory;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::time::sleep_until;
+
+/// The pause between two pushes.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything worth handing on.
+pub(super) fn save(shared: &Shared) -> Memory {
+    let (now, now_ms) = (Instant::now(), now_ms());
+    let snapshot = shared.snapshot();
+    Memory { at_ms: now_ms, breakers: snapshot.table.register().save(now, now_ms), ..Memory::default() }
+}
+
+/// Goes on where another router was. A memory that cannot be read is none.
+pub(super) fn recall(shared: &Shared, body: &[u8]) {
+    match serde_json::from_slice::<Memory>(body) {
+        Ok(memory) => {
+            let snapshot = shared.snapshot();
+            snapshot.table.register().recall(&memory.breakers, Instant::now(), now_ms());
+        }
+        Err(error) => tracing::warn!(%error, "what the last router knew cannot be read"),
+    }
+}
+
+/// What the supervisor has been told so far.
+#[derive(Default)]
+pub(super) struct Report {
+    changes: u64,
+    /// No memory before that.
+    next: Option<tokio::time::Instant>,
+}
+
+impl Report {
+    /// The next thing to tell the supervisor, with its body. Pending while there is none. Cancel safe: what is taken is
+    /// returned at once.
+    pub(super) async fn next(&mut self, shared: &Shared) -> (FromChild, Vec<u8>) {
+        let notices = &shared.notices;
+        loop {
+            let (told, dropped) = notices.take();
+            if dropped > 0 {
+                let message = format!("{dropped} events were not recorded: there were too many at once");
+                notices.tell(Severity::Warning, "events.dropped", "router", message, json!({}));
+            }
+            if !told.is_empty() {
+                return (FromChild::Notices, serde_json::to_vec(&told).unwrap_or_default());
+            }
+            let now = tokio::time::Instant::now();
+            let next = self.next.filter(|next| *next > now);
+            match (notices.changes() != self.changes, next) {
+                (true, None) => {
+                    self.changes = notices.changes();
+                    self.next = Some(now + PAUSE);
+                    return (FromChild::Memory, serde_json::to_vec(&save(shared)).unwrap_or_default());
+                }
+                (true, Some(next)) => tokio::select! {
+                    () = sleep_until(next) => {}
+                    () = notices.news() => {}
+                },
+                (false, _) => notices.news().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::notices::Notices;
+    use crate::router::tests::{plain_provider, rig_shared};
+    use protocol::model::{Failure, FailureKind};
+
+    #[test]
+    fn an_open_breaker_survives_its_router_and_its_wire() {
+        let router =
+            || rig_shared(|config| config.providers = vec![plain_provider("a"), plain_provider("b")]);
+        let (old, next) = (router(), router());
+        let candidate =
+            |shared: &Shared, name: &str| shared.snapshot().table.resolve(name).unwrap().route[0].clone();
+        let failing = candidate(&old, "a/m");
+        for _ in 0..5 {
+            let now = Instant::now();
+            let entry = failing.vitals.enter(now, false, &Notices::default()).unwrap();
+            let failure = Failure::new(FailureKind::Upstream, "500");
+            failing.vitals.failed(entry, &failure, (now, 0.5), &Notices::default());
+        }
+        let wire = serde_json::to_vec(&save(&old)).unwrap();
+        recall(&next, &wire);
+        recall(&next, b"not a memory");
+        assert!(candidate(&next, "a/m").vitals.standing(Instant::now()).is_some());
+        assert!(candidate(&next, "b/m").vitals.standing(Instant::now()).is_none());
+        // A new configuration of the same router forgets nothing either.
+        let after = candidate(&next, "a/m");
+        assert!(std::sync::Arc::ptr_eq(&after.vitals, &candidate(&next, "a/m").vitals));
+    }
+}
