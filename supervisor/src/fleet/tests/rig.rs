@@ -123,6 +123,12 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
     }
 }
 
+/// One file for all routers: nobody reads it.
+fn spool(dir: &std::path::Path) -> Box<dyn Fn(u64) -> std::io::Result<std::os::fd::OwnedFd> + Send> {
+    let path = dir.join("spool");
+    Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&path)?.into()))
+}
+
 impl Rig {
     /// Starts a fleet of these providers; returns when the router serves.
     pub(super) async fn start(names: &[&str]) -> Self {
@@ -145,9 +151,7 @@ impl Rig {
             drain: DRAIN,
         };
         let invoke = { invocation(Arc::clone(&manners)) };
-        let spool = dir.path().join("spool");
-        let spool =
-            Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&spool)?.into()));
+        let spool = spool(dir.path());
         let (upward, asked) = tokio::sync::mpsc::channel(8);
         let grounds = Grounds {
             runtime_dir: dir.path().to_owned(),
@@ -157,7 +161,7 @@ impl Rig {
             upward,
             memory: Vec::new(),
         };
-        let (made, fleet) = Owner::new(grounds, spec);
+        let (made, fleet) = Owner::new(grounds, spec, None);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
         Self { fleet, dir, address, listener, owner, manners, epoch: 1, asked }
@@ -194,6 +198,35 @@ impl Rig {
             drain: DRAIN,
         };
         self.fleet.adopt(spec).await.unwrap();
+    }
+
+    /// The fleet is handed over to another owner, as it would be to another program. The former one never moves again.
+    pub(super) async fn hand_over(mut self, providers: Vec<ProviderSpec>) -> Self {
+        let (handover, thaw) = eventually("handed over", async || self.fleet.hand_over().await.ok()).await;
+        let image = serde_json::to_vec(&handover.image).unwrap();
+        // An exec ends none of these either.
+        std::mem::forget((handover, thaw, std::mem::take(&mut self.owner)));
+        self.epoch += 1;
+        let spec = FleetSpec {
+            epoch: self.epoch,
+            router: router_spec(&self.listener),
+            routing: routing(self.address, &providers),
+            providers,
+            drain: DRAIN,
+        };
+        let (upward, asked) = tokio::sync::mpsc::channel(8);
+        let grounds = Grounds {
+            runtime_dir: self.dir.path().to_owned(),
+            invoke: invocation(Arc::clone(&self.manners)),
+            spool: spool(self.dir.path()),
+            tell: Box::new(drop),
+            upward,
+            memory: Vec::new(),
+        };
+        let image = Some(serde_json::from_slice(&image).unwrap());
+        let (made, fleet) = Owner::new(grounds, spec, image);
+        self.owner.spawn(made.run());
+        Self { fleet, asked, ..self }
     }
 
     pub(super) async fn status(&self) -> FleetStatus {
