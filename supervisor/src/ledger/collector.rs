@@ -92,7 +92,7 @@ impl Collector {
                 round = self.round() => round,
                 () = stop.cancelled() => break,
             };
-            if round == Err(Unrecorded::Closed) {
+            if round.is_err() {
                 return;
             }
             tokio::select! {

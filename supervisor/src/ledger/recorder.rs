@@ -44,7 +44,7 @@ pub(crate) struct Tally {
     pub(crate) recorded: u64,
     /// Sent again after they had been recorded.
     pub(crate) repeated: u64,
-    /// Lost: the queue was full, or the store refused them until the end.
+    /// Lost: the store refused them until the end.
     pub(crate) dropped: u64,
     /// Batches the store refused at first.
     pub(crate) retried: u64,
@@ -53,8 +53,6 @@ pub(crate) struct Tally {
 /// Why a call is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unrecorded {
-    #[error("the ledger's queue is full")]
-    Full,
     #[error("the ledger is closed")]
     Closed,
 }
@@ -90,19 +88,6 @@ pub(crate) fn new(store: UsageStore) -> (Ledger, Recorder) {
 }
 
 impl Ledger {
-    /// Takes a call without waiting. It is written within a second or so; what cannot be taken is counted as
-    /// dropped.
-    pub(crate) fn record(&self, call: CallRow) -> Result<(), Unrecorded> {
-        use mpsc::error::TrySendError;
-        self.queue.try_send(Entry::Call(Box::new(call))).map_err(|refused| {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            match refused {
-                TrySendError::Full(_) => Unrecorded::Full,
-                TrySendError::Closed(_) => Unrecorded::Closed,
-            }
-        })
-    }
-
     /// Takes calls, waiting for room, and answers when they and everything before them are committed: the
     /// acknowledgement for a sender that keeps its calls until then and may send them again.
     pub(crate) async fn commit(&self, calls: Vec<CallRow>) -> Result<(), Unrecorded> {

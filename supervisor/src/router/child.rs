@@ -144,6 +144,9 @@ where
     let ended = life.obey(epoch, &shared, &crew).await;
     shared.cut();
     crew.join().await;
+    if let lost @ 1.. = shared.spool.lost() {
+        tracing::error!(calls = lost, "calls could not be written to the spool");
+    }
     ended
 }
 

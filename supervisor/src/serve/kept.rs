@@ -20,6 +20,7 @@ const LAST: Duration = Duration::from_secs(5);
 pub(super) struct Kept {
     journal: Journal,
     ledger: Ledger,
+    losses: Losses,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -32,12 +33,12 @@ impl Kept {
         let told = journal.clone();
         let losses =
             Losses::new(move |sentence| told.tell(Happened::warning("usage.lost", "store", sentence)));
-        let collector = Collector::new(spools.clone(), ledger.clone(), losses);
+        let collector = Collector::new(spools.clone(), ledger.clone(), losses.clone());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(recorder.run());
         tasks.spawn(collector.run(stop.clone()));
-        Kept { journal, ledger, stop, tasks }
+        Kept { journal, ledger, losses, stop, tasks }
     }
 
     pub(super) fn journal(&self) -> Journal {
@@ -58,7 +59,9 @@ impl Kept {
 
     /// Collects and writes what there is, and ends. The stores are still open.
     pub(super) async fn end(self) {
-        let Kept { journal, ledger, stop, tasks } = self;
+        let Kept { journal, ledger, losses, stop, tasks } = self;
+        let (tally, lost) = (ledger.tally(), losses.counts());
+        tracing::debug!(?tally, ?lost, "calls so far");
         drop((journal, ledger));
         stop.cancel();
         tasks.close();
