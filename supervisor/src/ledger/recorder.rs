@@ -1,6 +1,6 @@
-//! The recorder: takes finished calls at once, writes them in batches. When the disk does not keep up the queue
-//! fills and calls are dropped and counted; a batch the store refuses is kept and tried again, as long as there
-//! is room. A call is acknowledged only after its batch is committed.
+//! The recorder: takes finished calls, writes them in batches. When the disk does not keep up whoever brings them
+//! waits; a batch the store refuses is kept and tried again. A call is acknowledged only after its batch is
+//! committed.
 
 use crate::store::calls::CallRow;
 use crate::store::usage::Added;
