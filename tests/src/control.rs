@@ -1,6 +1,8 @@
-//! The control socket as the command line uses it: one question, one reply.
+//! The control socket as the command line uses it: one question, one reply; and what is on record.
 
+use crate::stack::Stack;
 use anyhow::{Context, Result, bail};
+use protocol::control::record::{CallFilter, CallSummary, EventFilter, EventView, Page};
 use protocol::control::{Ask, Caller, Changed, ControlReply, ControlRequest, Refusal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,7 +39,7 @@ impl Control {
             stream.write_all(&line).await?;
             let mut reply = String::new();
             BufReader::new(stream).read_line(&mut reply).await?;
-            Ok(serde_json::from_str(&reply).with_context(|| format!("the reply {reply:?}"))?)
+            serde_json::from_str(&reply).with_context(|| format!("the reply {reply:?}"))
         };
         tokio::time::timeout(PATIENCE, exchange).await.context("no reply")?
     }
@@ -64,5 +66,32 @@ impl Control {
             ControlReply::Status(status) => Ok(status.epoch),
             other => bail!("no status: {other:?}"),
         }
+    }
+}
+
+/// Asks a running stack one question.
+pub async fn ask(stack: &Stack, request: ControlRequest) -> Result<ControlReply> {
+    Control::of(&stack.place().state()).ask(request).await
+}
+
+/// Every call on record that fits, newest first, page by page.
+pub async fn calls(stack: &Stack, filter: &CallFilter) -> Result<Vec<CallSummary>> {
+    let mut all: Vec<CallSummary> = Vec::new();
+    loop {
+        let page = Page { before: all.last().map(|call| call.id.clone()), limit: 500, ..Page::default() };
+        match ask(stack, ControlRequest::Calls { filter: filter.clone(), page }).await? {
+            ControlReply::Calls(calls) if calls.is_empty() => return Ok(all),
+            ControlReply::Calls(calls) => all.extend(calls),
+            other => bail!("calls: {other:?}"),
+        }
+    }
+}
+
+/// The events on record that fit, oldest first.
+pub async fn events(stack: &Stack, filter: EventFilter) -> Result<Vec<EventView>> {
+    let page = Page { after: Some("0".to_owned()), limit: 500, ..Page::default() };
+    match ask(stack, ControlRequest::Events { filter, page }).await? {
+        ControlReply::Events(events) => Ok(events),
+        other => bail!("events: {other:?}"),
     }
 }

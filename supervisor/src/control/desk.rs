@@ -5,7 +5,7 @@ use super::repeat::{Repeats, Turn};
 use super::{Apps, Configuration, Means, Models, Probes, Processes, Providers};
 use crate::fleet::{ChildId, Fleet};
 use crate::people::{Actor, People};
-use crate::record::Record;
+use crate::record::{Record, deeds};
 use protocol::control::{Ask, ControlReply, ControlRequest, RefusalKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,6 +154,13 @@ impl Staff {
     }
 
     async fn execute(&self, actor: &Actor, request: ControlRequest) -> ControlReply {
+        let deed = deeds::of(&request);
+        let reply = self.entrust(actor, request).await;
+        self.record.note(deed, actor, &reply);
+        reply
+    }
+
+    async fn entrust(&self, actor: &Actor, request: ControlRequest) -> ControlReply {
         let answered = match business(&request) {
             Business::Processes => return self.processes.answer(request).await,
             Business::People => return self.people.answer(actor, request).await,

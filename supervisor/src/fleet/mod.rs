@@ -6,7 +6,7 @@
 //! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
 //!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
-//! * [`spec`]: what is wanted.
+//! * [`spec`]: what is wanted. [`happening`]: what is worth keeping of what happens.
 //!
 //! It never sees a client's byte, never opens the store, and knows neither HTTP nor the settings.
 
@@ -15,6 +15,7 @@ mod change;
 mod child;
 mod exit;
 mod handover;
+mod happening;
 mod machine;
 mod member;
 mod orders;
@@ -36,6 +37,7 @@ mod tree;
 
 pub(crate) use child::{ChildId, become_program};
 pub(crate) use handover::{FleetHandover, FleetImage};
+pub(crate) use happening::{Happening, Weight};
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
     Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,

@@ -7,6 +7,7 @@
 use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
 use super::handover::FleetImage;
+use super::happening::Happening;
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
 use super::progress::Progress;
@@ -162,7 +163,12 @@ impl Owner {
             ChildEvent::Said(FromChild::Notices, body) => return self.told(child, Upward::Notices { body }),
             ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
             ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
-            ChildEvent::Said(message, _) => said(member, message),
+            ChildEvent::Said(message, _) => {
+                if matches!(message, FromChild::Ready { .. }) {
+                    (self.shell.grounds.tell)(Happening::ready(member));
+                }
+                said(member, message)
+            }
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
             ChildEvent::Exited(exit) => {
@@ -183,9 +189,14 @@ impl Owner {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(member) = self.tree.member(id) else { return };
-            for effect in member.machine.step(input, Instant::now(), chance()) {
+            let before = member.machine.state();
+            let effects = member.machine.step(input, Instant::now(), chance());
+            let changed = Happening::changed(member, before);
+            for effect in effects {
                 inputs.extend(self.perform(id, effect));
             }
+            // After the death that it may come of.
+            changed.into_iter().for_each(&self.shell.grounds.tell);
         }
     }
 

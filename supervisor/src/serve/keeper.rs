@@ -6,6 +6,7 @@ use crate::control::{ForceOrder, Keyring, Picture, now, refused, rows};
 use crate::fleet::Fleet;
 use crate::lifecycle::notify;
 use crate::people::Actor;
+use crate::record::journal::{Happened, Journal};
 use crate::settings::Stored;
 use crate::store::config::Reserve;
 use crate::store::provider_keys::KeyOutcome;
@@ -33,6 +34,7 @@ pub(super) struct Keeper {
     pub(super) fleet: Fleet,
     pub(super) orders: mpsc::Receiver<ForceOrder>,
     pub(super) picture: watch::Sender<Arc<Picture>>,
+    pub(super) journal: Journal,
 }
 
 /// The store's side: where it is read from, and which keys are in use.
@@ -158,9 +160,16 @@ impl Keeper {
         let reloaded = self.read_file().await;
         self.reload.error = reloaded.as_ref().err().map(|refusal| refusal.message.clone());
         match &reloaded {
-            Ok(epoch) => tracing::info!("configuration {epoch} is in force"),
+            Ok(epoch) => {
+                tracing::info!("configuration {epoch} is in force");
+                let sentence = format!("the file was read again; configuration {epoch} is in force");
+                self.journal.tell(Happened::info("config.changed", "config", sentence).with("epoch", *epoch));
+            }
             Err(refusal) => {
-                tracing::error!("the configuration was rejected, the old one stays:\n{}", refusal.message);
+                let why = &refusal.message;
+                tracing::error!("the configuration was rejected, the old one stays:\n{why}");
+                let sentence = format!("the file was rejected, the configuration stays as it was: {why}");
+                self.journal.tell(Happened::warning("config.rejected", "config", sentence));
             }
         }
         self.picture.send_replace(Arc::new(self.reload.picture()));

@@ -38,9 +38,8 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         tracing::error!("the usage database was damaged; it is at {} now", aside.display());
     }
     let by = Actor::system().stamp(at);
-    let (vault, unlocked) = Vault::unlock(&config, &dir, master_source()?, by)
-        .await
-        .context("the secrets cannot be unlocked")?;
+    let (vault, unlocked) =
+        Vault::unlock(&config, &dir, master_source()?, by).await.context("the secrets cannot be unlocked")?;
     match unlocked {
         Unlocked::Adopted => tracing::info!("a master key was made or found; the store has adopted it"),
         Unlocked::AsBefore => {}

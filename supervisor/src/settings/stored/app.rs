@@ -15,6 +15,7 @@ pub(super) fn raw(stored: &StoredApp, currencies: &[String]) -> RawApp {
     let spec = &stored.spec;
     let at = Standing { kind: SpotKind::App, name: spec.name.clone() };
     let mut app = RawApp {
+        enabled: Some(at.typed(spec.enabled, "enabled")),
         strict: Some(at.typed(spec.strict, "strict")),
         models: spec.models.iter().map(|pattern| at.typed(pattern.clone(), "models")).collect(),
         limits: limits(&spec.limits, &at),
@@ -45,6 +46,8 @@ pub(super) fn alias(spec: &AliasSpec) -> RawAlias {
     RawAlias {
         place: at.place("name"),
         name: Some(at.typed(spec.name.clone(), "name")),
+        enabled: Some(at.typed(spec.enabled, "enabled")),
+        note: None,
         rule: None,
         candidates: spec.candidates.iter().enumerate().map(candidate).collect(),
     }
