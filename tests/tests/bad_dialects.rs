@@ -49,7 +49,7 @@ impl Voice {
         match self.dialect {
             Dialect::Anthropic => "/anthropic/v1/nothing",
             Dialect::Ollama => "/ollama/api/nothing",
-            Dialect::Gemini => "/v1beta/nothing",
+            Dialect::Gemini => "/gemini/v1beta/nothing",
             Dialect::OpenAiChat | Dialect::OpenAiResponses => "/v1/nothing/here",
         }
     }
