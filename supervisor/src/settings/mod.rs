@@ -14,15 +14,19 @@
 mod configure;
 mod cursor;
 mod directories;
+pub(crate) mod document;
 mod host;
 mod load;
+mod master;
 mod mistake;
 mod place;
-mod quantity;
+pub(crate) mod quantity;
 pub(crate) mod raw;
 mod resolve;
 pub(crate) mod resolved;
 mod secret;
+mod sources;
+mod stored;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -32,9 +36,12 @@ pub(crate) mod watch;
 
 pub(crate) use configure::Standing;
 pub(crate) use host::{Account, Host};
-pub(crate) use load::{Loaded, Origin, Overrides, find_directories, load};
-pub(crate) use mistake::{Findings, Mistakes};
-pub(crate) use place::{Place, Typed};
-pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Settings};
-pub(crate) use secret::{Secret, Secrets};
+pub(crate) use load::{Base, Loaded, Origin, Overrides, find_directories, load};
+pub(crate) use master::{MasterKeyAt, master_key};
+pub(crate) use mistake::{Findings, Mistakes, StoredMistake};
+pub(crate) use place::{Place, SpotKind, Typed};
+pub(crate) use raw::KeySource;
+pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Runtime, Settings};
+pub(crate) use secret::{Secret, Secrets, hex};
+pub(crate) use stored::{Merged, Stored, StoredApp, StoredProvider, check_setting};
 pub(crate) use suggest::did_you_mean;
