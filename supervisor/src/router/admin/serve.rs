@@ -90,6 +90,9 @@ pub(crate) fn no_live(live: Live, caller: &Caller) -> Reply {
     Problem::from(refusal).reply(id)
 }
 
+/// A route, and what its path says in the places of its names.
+type Matched = (&'static Route, Vec<(&'static str, String)>);
+
 struct Request<'a> {
     visit: Visit,
     parts: &'a Parts,
@@ -143,7 +146,7 @@ impl Request<'_> {
         Ok(Served::Reply(context.answer(reply)))
     }
 
-    fn route(&self) -> Result<(&'static Route, Vec<(&'static str, String)>), Problem> {
+    fn route(&self) -> Result<Matched, Problem> {
         let path = self.parts.uri.path();
         match find(&self.parts.method, below_base(path).unwrap_or_default()) {
             Found::Route(route, names) => Ok((route, names)),
@@ -203,7 +206,7 @@ impl Request<'_> {
         if route.body.is_none() {
             return Ok(Vec::new());
         }
-        if !(route.body_optional && !has_body(body)) {
+        if !route.body_optional || has_body(body) {
             check_type(&self.parts.headers)?;
         }
         let limits = &self.visit.limits;

@@ -1,4 +1,4 @@
-//! `providers list`, `providers show` and `--list-models`: the presets, for people and for programs.
+//! `presets` and `--list-models`: the presets, for people and for programs.
 
 use super::{Format, out};
 use crate::settings::did_you_mean;
