@@ -108,14 +108,15 @@ async fn serve(
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    let people = People::open(opened.config.clone(), &opened.vault, force.clone()).await?;
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk = Desk::new(staff(&fleet, &force, &opened, processes), tasks.clone());
+    let desk = Desk::new(staff(&fleet, &force, &opened, processes, people.clone()), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
     let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let (memory, remembered) = watch::channel(Vec::new());
@@ -152,7 +153,7 @@ async fn serve(
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes) -> Staff {
+fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes, people: People) -> Staff {
     let Opened { config, usage, vault } = opened;
     let means = Means {
         store: config.clone(),
@@ -161,7 +162,6 @@ fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes) ->
         changes: Changes::new(config.clone(), force.clone(), fleet.clone()),
         probes: Probes::new(fleet.clone()),
     };
-    let people = People::new(config.clone(), vault.clone(), force.clone());
     let record = Record::new(config.clone(), usage.clone());
     Staff::new(people, record, processes, &means, fleet)
 }
@@ -174,8 +174,8 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>) {
+/// Says where it listens, once somebody answers there, and where the first user is made.
+async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -184,6 +184,7 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
     }
+    people.invite().await;
 }
 
 async fn obey(signal: Signal, fleet: &Fleet, force: &Force, upgrade: &Arc<Upgrade>, tasks: &TaskTracker) {

@@ -141,7 +141,9 @@ impl Staff {
             Ok(actor) => actor,
             Err(refusal) => return ControlReply::Refused(refusal),
         };
-        let Some(key) = ask.idempotency_key else { return self.execute(&actor, ask.request).await };
+        // What a login gives is for whoever asked, and is not kept.
+        let key = ask.idempotency_key.filter(|_| business(&ask.request) != Business::People);
+        let Some(key) = key else { return self.execute(&actor, ask.request).await };
         match self.repeats.begin(&actor, key, &ask.request).await {
             Ok(Turn::Again(reply)) => *reply,
             Ok(Turn::First(ticket)) => {
@@ -177,6 +179,7 @@ impl Staff {
 }
 
 /// Whose business a question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Business {
     Processes,
     People,
@@ -195,9 +198,8 @@ fn business(request: &ControlRequest) -> Business {
             Business::Processes
         }
         R::Reload | R::Upgrade | R::Shutdown => Business::Processes,
-        R::Setup { .. } | R::SetupLink | R::Login { .. } | R::Refresh { .. } | R::Logout | R::Whoami => {
-            Business::People
-        }
+        R::SetupState | R::Setup { .. } | R::SetupLink => Business::People,
+        R::Login { .. } | R::Refresh { .. } | R::Logout | R::Whoami => Business::People,
         R::Users | R::CreateUser { .. } | R::UpdateUser { .. } | R::DeleteUser { .. } => Business::People,
         R::SetPassword { .. } | R::Sessions { .. } | R::RevokeSession { .. } => Business::People,
         R::Calls { .. } | R::Call { .. } | R::Meter { .. } | R::Events { .. } | R::Logs { .. } => {

@@ -28,7 +28,6 @@ mod probes;
 mod processes;
 mod providers;
 mod refusal;
-pub(crate) mod render;
 mod repeat;
 pub(crate) mod rows;
 pub(crate) mod socket;

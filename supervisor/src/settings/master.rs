@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 /// The name of the credential (systemd.exec(5), `LoadCredential=`).
 const CREDENTIAL: &str = "llm-link.master-key";
+const FORMER: &str = "llm-link.master-key.previous";
 /// The key itself, or the file it is in; and the file of the one before, for the start that exchanges them.
 const VALUE: &str = "LLM_LINK_MASTER_KEY";
 const FILE: &str = "LLM_LINK_MASTER_KEY_FILE";
@@ -36,9 +37,12 @@ pub(crate) fn master_key(secrets: &dyn Secrets) -> MasterKeyAt {
     if let Some(text) = set(VALUE) {
         return MasterKeyAt::Variable { name: VALUE, text: Zeroizing::new(text) };
     }
-    let credential = set("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(CREDENTIAL));
-    match credential.filter(|path| secrets.file(path).map(Zeroizing::new).is_ok()) {
-        Some(current) => MasterKeyAt::File { current, previous },
+    let credential = |name: &str| {
+        let path = Path::new(&set("CREDENTIALS_DIRECTORY")?).join(name);
+        secrets.file(&path).map(Zeroizing::new).is_ok().then_some(path)
+    };
+    match credential(CREDENTIAL) {
+        Some(current) => MasterKeyAt::File { current, previous: previous.or_else(|| credential(FORMER)) },
         None => MasterKeyAt::StateDir,
     }
 }

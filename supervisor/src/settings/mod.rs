@@ -14,12 +14,13 @@
 mod configure;
 mod cursor;
 mod directories;
+pub(crate) mod document;
 mod host;
 mod load;
 mod master;
 mod mistake;
 mod place;
-mod quantity;
+pub(crate) mod quantity;
 pub(crate) mod raw;
 mod resolve;
 pub(crate) mod resolved;

@@ -2,7 +2,7 @@
 
 use super::keys;
 use super::limits::{RawBudgets, RawLimits, read_budgets, read_limits};
-use super::provider::{RawKey, read_key, read_key_with};
+use super::provider::{KeySource, RawKey, read_key, read_key_with};
 use super::route::{RawStep, read_steps};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::{Place, Typed};
@@ -16,6 +16,8 @@ pub(crate) struct RawApp {
     pub(crate) keys: Vec<RawAppKey>,
     /// Keys of which only the hash is known.
     pub(crate) known_keys: Vec<AppKey>,
+    pub(crate) enabled: Option<Typed<bool>>,
+    pub(crate) note: Option<Typed<String>>,
     pub(crate) strict: Option<Typed<bool>>,
     pub(crate) models: Vec<Typed<String>>,
     pub(crate) rule: Option<Typed<String>>,
@@ -35,6 +37,8 @@ pub(crate) struct RawApp {
 pub(crate) struct RawAppKey {
     pub(crate) key: RawKey,
     pub(crate) label: Option<Typed<String>>,
+    /// Its first characters.
+    pub(crate) prefix: Option<Typed<String>>,
     /// Milliseconds since 1970.
     pub(crate) expires: Option<Typed<u64>>,
     pub(crate) limits: RawLimits,
@@ -58,6 +62,13 @@ pub(crate) struct RawHold {
     pub(crate) time: Option<Typed<String>>,
 }
 
+impl RawAppKey {
+    /// A key of which nothing but its place is said.
+    fn alone(key: RawKey) -> RawAppKey {
+        RawAppKey { key, label: None, prefix: None, expires: None, limits: RawLimits::default() }
+    }
+}
+
 /// `hedge = true` or `hedge = { ... }`
 #[derive(Clone, Default)]
 pub(crate) enum RawHedge {
@@ -70,8 +81,7 @@ pub(crate) enum RawHedge {
 impl RawApp {
     /// An app of which nothing but its name and one key is known.
     pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
-        let key = RawAppKey { key, label: None, expires: None, limits: RawLimits::default() };
-        RawApp { keys: vec![key], ..RawApp::named(place, name) }
+        RawApp { keys: vec![RawAppKey::alone(key)], ..RawApp::named(place, name) }
     }
 
     /// An app of which nothing but its name is known.
@@ -81,6 +91,8 @@ impl RawApp {
             name: Some(name),
             keys: Vec::new(),
             known_keys: Vec::new(),
+            enabled: None,
+            note: None,
             strict: None,
             models: Vec::new(),
             rule: None,
@@ -104,6 +116,8 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         name: table.text(own::NAME),
         keys: read_keys(table),
         known_keys: Vec::new(),
+        enabled: table.flag(own::ENABLED),
+        note: table.text(own::NOTE),
         strict: table.flag(own::STRICT),
         models: table.texts(own::MODELS).unwrap_or_default(),
         rule: table.text(own::RULE),
@@ -126,16 +140,25 @@ fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawAppKey> {
     for item in items {
         if !item.get_ref().is_table() {
             let key = read_key(table, item, keys::app::KEYS);
-            found.push(RawAppKey { key, label: None, expires: None, limits: RawLimits::default() });
+            found.push(RawAppKey::alone(key));
             continue;
         }
         let more = |t: &mut Cursor<'_, '_>| {
             let limits = t.table(own::LIMITS, "limits", read_limits).unwrap_or_default();
-            (t.text(own::LABEL), t.moment(own::EXPIRES), limits)
+            let described = (t.text(own::LABEL), t.text(own::PREFIX), t.moment(own::EXPIRES), limits);
+            (t.text(own::SHA256), described)
         };
-        let (key, more) = read_key_with(table, item, keys::app::KEYS, more);
-        let (label, expires, limits) = more.unwrap_or_default();
-        found.push(RawAppKey { key, label, expires, limits });
+        let (mut key, more) = read_key_with(table, item, keys::app::KEYS, more);
+        let (hash, (label, prefix, expires, limits)) = more.unwrap_or_default();
+        match (hash, &key.source) {
+            (Some(hash), KeySource::Unsaid) => key.source = KeySource::Hash(hash.value),
+            (Some(hash), _) => {
+                let what = "a key has exactly one of `file`, `env` and `sha256`";
+                table.findings().mistake(&hash.place, what, own::SHA256.example);
+            }
+            (None, _) => {}
+        }
+        found.push(RawAppKey { key, label, prefix, expires, limits });
     }
     found
 }
