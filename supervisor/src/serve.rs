@@ -118,7 +118,8 @@ async fn serve(
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk = Desk::new(staff(&fleet, &force, &opened, processes, kept.record(&opened, ring)), tasks.clone());
+    let desk =
+        Desk::new(staff(&fleet, &force, &opened, processes, kept.record(&opened, ring)), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
