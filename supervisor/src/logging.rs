@@ -2,6 +2,7 @@
 //! one object a line; the supervisor reads it back, tags it and writes it in the form that was asked for (see
 //! `fleet::output`).
 
+use crate::journal::Lines;
 use crate::settings::LogFormat;
 use crate::telemetry::{LogRing, RingLayer};
 use std::io::{self, IsTerminal};
@@ -14,9 +15,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 pub(crate) fn start(filter: &str, format: LogFormat) -> LogRing {
     let ring = LogRing::new();
     let written = match format {
-        LogFormat::Json => tracing_subscriber::fmt::layer().with_writer(io::stderr).json().boxed(),
+        LogFormat::Json => tracing_subscriber::fmt::layer().with_writer(Lines::of_stderr()).json().boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(Lines::of_stderr())
             .with_target(false)
             .with_ansi(io::stderr().is_terminal())
             .boxed(),

@@ -115,15 +115,15 @@ async fn serve(
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    let people = People::open(opened.config.clone(), &opened.vault, force.clone()).await?;
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk =
-        Desk::new(staff(&fleet, &force, &opened, processes, kept.record(&opened, ring)), tasks.clone());
+    let desk = Desk::new(staff(&fleet, processes, people.clone(), kept.record(&opened, ring)), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
     tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone())));
     let (journal, told) = (kept.journal(), kept.journal());
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture, journal };
@@ -163,10 +163,9 @@ async fn serve(
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened, processes: Processes, record: Record) -> Staff {
-    let Opened { config, vault, .. } = opened;
+fn staff(fleet: &Fleet, processes: Processes, people: People, record: Record) -> Staff {
     Staff {
-        people: People::new(config.clone(), vault.clone(), force.clone()),
+        people,
         record,
         processes,
         probes: Probes::new(fleet.clone()),
@@ -181,8 +180,8 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>) {
+/// Says where it listens, once somebody answers there, and where the first user is made.
+async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -191,6 +190,7 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
     }
+    people.invite().await;
 }
 
 async fn obey(signal: Signal, fleet: &Fleet, force: &Force, upgrade: &Arc<Upgrade>, tasks: &TaskTracker) {

@@ -4,8 +4,10 @@
 //!
 //! * [`stack`]: the executable, running, with the configuration of [`config`]; [`scene`]: the usual cast.
 //! * [`control`]: what an operator asks over the control socket.
-//! * [`upstream`]: a provider that does what its [`script`] says; [`chaos`]: a bad network in front of it.
+//! * [`upstream`]: a provider that does what its [`script`] says, or that a [`player`] plays from fixtures; [`chaos`]:
+//!   a bad network in front of it.
 //! * [`client`], [`stream`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
+//! * [`operator`]: a person or script at the admin API.
 //! * [`proc`], [`memory`]: what the kernel says about processes; [`wait`]: conditions with a deadline.
 
 pub mod chaos;
@@ -14,6 +16,8 @@ pub mod config;
 pub mod control;
 pub mod crowd;
 pub mod memory;
+pub mod operator;
+pub mod player;
 pub mod proc;
 pub mod request;
 pub mod scene;

@@ -46,6 +46,11 @@ pub fn full_counts() -> bool {
     std::env::var_os("LLM_LINK_FULL").is_some_and(|v| v == "1")
 }
 
+/// Whether pages that tests write are to be written anew.
+pub fn bless() -> bool {
+    std::env::var_os("LLM_LINK_BLESS").is_some_and(|v| v == "1")
+}
+
 /// `short`, or `full` when the long versions were asked for.
 pub fn count(short: usize, full: usize) -> usize {
     if full_counts() { full } else { short }

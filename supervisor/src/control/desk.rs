@@ -127,7 +127,8 @@ impl Staff {
                 self.record.note(deed, &actor, &reply);
                 reply
             }
-            request @ (R::Setup { .. }
+            request @ (R::SetupState
+            | R::Setup { .. }
             | R::SetupLink
             | R::Login { .. }
             | R::Refresh { .. }

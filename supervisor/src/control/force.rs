@@ -45,7 +45,6 @@ impl Force {
     }
 
     /// Puts what is stored in force; answers when the processes have been told.
-    #[expect(dead_code, reason = "what is stored is not in force yet")]
     pub(crate) async fn refresh(&self) -> Result<u64, Refusal> {
         self.order(ForceOrder::Refresh).await
     }

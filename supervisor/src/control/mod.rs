@@ -12,7 +12,6 @@ mod desk;
 mod force;
 mod probes;
 mod processes;
-pub(crate) mod render;
 pub(crate) mod socket;
 mod upgrade;
 

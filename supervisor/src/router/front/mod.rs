@@ -5,7 +5,6 @@
 
 mod accept;
 mod attempt;
-mod body;
 mod budget;
 mod call;
 mod connection;
@@ -14,7 +13,6 @@ mod dispatch;
 mod form;
 mod gate;
 mod hold;
-mod hosts;
 mod identify;
 mod late;
 mod models;
@@ -39,6 +37,8 @@ pub(crate) use gate::Gate;
 pub(crate) use identify::{Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
+pub(crate) use reply::{Reply, ReplyBody};
+pub(crate) use serve::serve;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 
 /// A number in 0..1 for jitter and choices; 0.5 if the system has no randomness.
