@@ -37,6 +37,11 @@ impl Cast {
         Ok(Self { place: Place::new()?, config, upstreams: Vec::new(), environment: Vec::new() })
     }
 
+    /// The place of the scene, before it starts.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A provider with an upstream of its own, and model `m1`.
     pub async fn provider(self, name: &str) -> Result<Self> {
         self.provider_with(name, |p| p).await

@@ -161,6 +161,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         within: &["protocol/", "worker/", "supervisor/"],
         except: &[
             "supervisor/src/fleet/child.rs",
+            // Waits for them.
+            "supervisor/src/fleet/process.rs",
             "protocol/src/transport/inherit.rs",
             "worker/src/sandbox/probe.rs",
         ],
@@ -203,6 +205,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
+            // An anonymous file, handed from one program of this process to the next.
+            "supervisor/src/serve/image.rs",
             "supervisor/src/serve/recollection.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
