@@ -8,6 +8,7 @@
 //! front    HTTP: who, what, the retry loop, the answer
 //! routing  which (provider, model) pairs, in which order (pure)
 //! notices  what the supervisor is told unasked: events, changes of memory
+//! limits   how much apps may do: rates, calls at once, budgets
 //! memory   what the next router must know
 //! lane     one multiplexed connection per worker
 //! ```
@@ -22,6 +23,7 @@ mod crew;
 mod dry_run;
 mod front;
 mod lane;
+mod limits;
 mod memory;
 mod notices;
 mod pulse;
