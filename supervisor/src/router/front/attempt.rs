@@ -51,7 +51,7 @@ impl Answer {
         let Held { head, chunks } = self.held;
         let body = match self.rest {
             Rest::Nothing(trailer) => {
-                trial.went_well();
+                trial.went_well(&trailer.usage);
                 record.finish(End::Served, Some(trailer));
                 ReplyBody::whole(chunks)
             }

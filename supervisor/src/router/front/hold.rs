@@ -140,7 +140,10 @@ mod tests {
         let mut hold = Hold::new(100, Window::default());
         assert_eq!(hold.take(Answer::Head(head()), Instant::now()), Verdict::Wait);
         assert_eq!(hold.take(data("role", false), Instant::now()), Verdict::Wait);
-        assert_eq!(hold.take(data("content", true), Instant::now()), Verdict::Commit(held(&["role", "content"])));
+        assert_eq!(
+            hold.take(data("content", true), Instant::now()),
+            Verdict::Commit(held(&["role", "content"]))
+        );
     }
 
     #[test]
@@ -173,7 +176,8 @@ mod tests {
         );
         let document = Bytes::from_static(b"{}");
         assert_eq!(
-            Hold::new(1, Window::default()).take(Answer::Reset(reset.clone(), document.clone()), Instant::now()),
+            Hold::new(1, Window::default())
+                .take(Answer::Reset(reset.clone(), document.clone()), Instant::now()),
             Verdict::Broken(reset, document)
         );
         assert_eq!(Hold::new(1, Window::default()).take(Answer::Lost, Instant::now()), Verdict::Lost);
@@ -207,7 +211,13 @@ mod tests {
         let mut twice = Hold::new(1, Window::default());
         twice.take(Answer::Head(head()), Instant::now());
         assert_eq!(twice.take(Answer::Head(head()), Instant::now()), Verdict::Nonsense("a second head"));
-        assert!(matches!(Hold::new(9, Window::default()).take(data("x", true), Instant::now()), Verdict::Nonsense(_)));
-        assert!(matches!(Hold::new(9, Window::default()).take(Answer::End(Trailer::default()), Instant::now()), Verdict::Nonsense(_)));
+        assert!(matches!(
+            Hold::new(9, Window::default()).take(data("x", true), Instant::now()),
+            Verdict::Nonsense(_)
+        ));
+        assert!(matches!(
+            Hold::new(9, Window::default()).take(Answer::End(Trailer::default()), Instant::now()),
+            Verdict::Nonsense(_)
+        ));
     }
 }

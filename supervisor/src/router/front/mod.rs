@@ -13,6 +13,7 @@ mod course;
 mod dispatch;
 mod form;
 mod gate;
+mod hedge;
 mod hold;
 mod hosts;
 mod identify;
@@ -33,6 +34,7 @@ mod socket;
 mod start;
 mod traits;
 mod trial;
+mod tries;
 mod watch;
 
 pub(crate) use accept::accept;
@@ -42,7 +44,7 @@ pub(crate) use gate::{Gate, Permit};
 pub(crate) use identify::{Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
-pub(crate) use poison::{Fingerprint, Poison};
+pub(crate) use poison::Poison;
 pub(crate) use quota::used;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 

@@ -5,6 +5,7 @@
 //! once, counts once for each worker process, and is cleared by any success. Pure; times are parameters.
 
 use protocol::ipc::notice::SavedPoison;
+use protocol::model::{Failure, FailureKind};
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,16 @@ impl Fingerprint {
 
     fn hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The failure of a request that is not sent again.
+pub(crate) fn quarantined() -> Failure {
+    let message = "this request ended the worker that read it, twice; it is not sent again for ten minutes";
+    Failure {
+        status: Some(422),
+        code: Some("request_quarantined".to_owned()),
+        ..Failure::new(FailureKind::InvalidRequest, message)
     }
 }
 
@@ -182,7 +193,10 @@ mod tests {
         let (old, next) = (Poison::default(), Poison::default());
         old.crashed(print("x"), ("a", 1), 1, 0);
         next.recall(&old.save(), 10);
-        assert!(next.crashed(print("x"), ("a", 1), 1, 10), "another router's worker of that number is another one");
+        assert!(
+            next.crashed(print("x"), ("a", 1), 1, 10),
+            "another router's worker of that number is another one"
+        );
         for n in 0..2 * REMEMBERED {
             next.crashed(print(&n.to_string()), ("a", 1), 1, 10);
         }

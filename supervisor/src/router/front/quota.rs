@@ -49,18 +49,14 @@ fn most_output(body: &[u8]) -> Option<u64> {
 }
 
 /// Puts how full the limits are on a reply.
-pub(crate) fn show(
-    levels: &[(&'static str, Level)],
-    dialect: Dialect,
-    now_ms: u64,
-    headers: &mut HeaderMap,
-) {
+pub(crate) fn show(levels: &[(&'static str, Level)], dialect: Dialect, now_ms: u64, headers: &mut HeaderMap) {
     let of = |name: &str| levels.iter().find(|(limit, _)| *limit == name).map(|(_, level)| level);
     let requests = of(PER_MINUTE).or(of(PER_SECOND));
     for (what, level) in [("requests", requests), ("tokens", of(TOKENS))] {
         let Some(level) = level else { continue };
         let reset = reset(dialect, level.resets_in, now_ms);
-        let values = [("limit", level.capacity.to_string()), ("remaining", level.left.to_string()), ("reset", reset)];
+        let values =
+            [("limit", level.capacity.to_string()), ("remaining", level.left.to_string()), ("reset", reset)];
         for (part, value) in values {
             let name = match dialect {
                 Dialect::Anthropic => format!("anthropic-ratelimit-{what}-{part}"),

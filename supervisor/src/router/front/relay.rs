@@ -70,7 +70,7 @@ impl Relay {
             }
             Answer::End(trailer) => {
                 if let Some(rest) = self.rest.take() {
-                    rest.trial.went_well();
+                    rest.trial.went_well(&trailer.usage);
                     rest.record.finish(End::Served, Some(trailer));
                 }
                 None

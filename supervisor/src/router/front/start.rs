@@ -4,6 +4,7 @@ use super::call::Call;
 use super::course::Course;
 use super::dispatch::{Running, dispatch};
 use super::late::{Late, SILENCE, has_comments};
+use super::poison::quarantined;
 use super::quota;
 use super::random;
 use super::reply::{Reply, ReplyBody};
@@ -33,7 +34,8 @@ const COME_BACK_MS: u64 = 1000;
 pub(super) async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Reply {
     let (id, dialect) = (call.id, call.dialect);
     let mut record = begin(shard, &call);
-    let planned = overload(shard).map_or_else(|| plan(shard, snapshot, &call), Err);
+    let turned_away = overload(shard).or_else(|| poisonous(shard, &call));
+    let planned = turned_away.map_or_else(|| plan(shard, snapshot, &call), Err);
     let plan = match planned {
         Ok(plan) => plan,
         Err(failure) => return refuse(record, dialect, id, &failure),
@@ -90,6 +92,16 @@ fn overload(shard: &Shard) -> Option<Box<Failure>> {
         let failure = Failure::new(FailureKind::Unavailable, "LLM Link has more to do than it can");
         Box::new(failure.with_retry_after_ms(COME_BACK_MS))
     })
+}
+
+/// The failure of a request that has ended two workers.
+fn poisonous(shard: &Shard, call: &Call) -> Option<Box<Failure>> {
+    let poison = &shard.shared.poison;
+    if poison.is_empty() {
+        return None;
+    }
+    let left = poison.quarantined(call.fingerprint(), now_ms())?;
+    Some(Box::new(quarantined().with_retry_after_ms(left)))
 }
 
 /// The candidates of a call: as its app says, or for raw paths without a model by their dialect.

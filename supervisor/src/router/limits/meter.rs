@@ -46,7 +46,8 @@ pub(crate) struct Over {
 impl Over {
     /// As the client is told.
     pub(crate) fn failure(&self) -> Failure {
-        Failure::new(FailureKind::RateLimited, self.message.clone()).with_retry_after_ms(millis(self.wait).max(1))
+        Failure::new(FailureKind::RateLimited, self.message.clone())
+            .with_retry_after_ms(millis(self.wait).max(1))
     }
 }
 
@@ -121,7 +122,12 @@ impl Scope {
 }
 
 impl AppMeter {
-    pub(super) fn new(app: &App, offset_min: i32, old: Option<&AppMeter>, (start, now): (Instant, u64)) -> Self {
+    pub(super) fn new(
+        app: &App,
+        offset_min: i32,
+        old: Option<&AppMeter>,
+        (start, now): (Instant, u64),
+    ) -> Self {
         let own = Scope::new(format!("app:{}", app.name), &app.limits, old.map(|o| &o.own), now);
         let key = |key: &protocol::ipc::configure::AppKey| {
             let old = old.and_then(|old| old.keys.get(&key.label));
@@ -168,7 +174,8 @@ impl AppMeter {
         let key = key.and_then(|label| self.keys.get(label)).cloned();
         let tokens = estimate.tokens;
         let reserved = self.reserve(key.as_ref(), estimate, now_ms)?;
-        let mut admission = Admission { meter: Arc::clone(self), key, reserved, tokens, open: true, places: Vec::new() };
+        let mut admission =
+            Admission { meter: Arc::clone(self), key, reserved, tokens, open: true, places: Vec::new() };
         let scopes = admission.key.clone().into_iter().chain([self.own.clone()]);
         for scope in scopes {
             match scope.enter(app).await {
@@ -218,9 +225,12 @@ impl AppMeter {
         };
         let of = match spend.currency {
             None => format!("{} tokens", spend.of),
-            Some(currency) => format!("{}.{:02} {currency}", spend.of / 1_000_000_000, spend.of / 10_000_000 % 100),
+            Some(currency) => {
+                format!("{}.{:02} {currency}", spend.of / 1_000_000_000, spend.of / 10_000_000 % 100)
+            }
         };
-        let message = format!("{} has no room left in its budget of {} a {period}", self.own.who(), of.trim_end());
+        let message =
+            format!("{} has no room left in its budget of {} a {period}", self.own.who(), of.trim_end());
         Over { message, wait }
     }
 

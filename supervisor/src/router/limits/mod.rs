@@ -36,7 +36,10 @@ impl Meters {
         let now = nanos(start.elapsed());
         let meter = |app: &protocol::ipc::configure::App| {
             let old = before.and_then(|b| b.apps.get(&app.name));
-            (app.name.clone(), Arc::new(AppMeter::new(app, config.utc_offset_min, old.map(|o| &**o), (start, now))))
+            (
+                app.name.clone(),
+                Arc::new(AppMeter::new(app, config.utc_offset_min, old.map(|o| &**o), (start, now))),
+            )
         };
         Self { start, apps: config.apps.iter().map(meter).collect() }
     }
@@ -56,7 +59,11 @@ impl Meters {
         for meter in self.apps.values() {
             memory.spent.extend(meter.spent());
             for (of, limit, resets_in) in meter.used_rates() {
-                memory.rates.push(SavedRate { of, limit: limit.to_owned(), empty_ms: memory.at_ms + millis(resets_in) });
+                memory.rates.push(SavedRate {
+                    of,
+                    limit: limit.to_owned(),
+                    empty_ms: memory.at_ms + millis(resets_in),
+                });
             }
         }
     }

@@ -26,11 +26,12 @@ pub(crate) struct Full {
 impl RateSet {
     /// Other bounds; what was taken stays taken.
     pub(crate) fn resize(&mut self, rates: &Rates, now: u64) {
-        let fit = |bucket: &mut Option<Bucket>, capacity: Option<u64>, period| match (bucket.as_mut(), capacity) {
-            (_, None) => *bucket = None,
-            (Some(old), Some(capacity)) => old.resize(capacity, now),
-            (None, Some(capacity)) => *bucket = Some(Bucket::new(capacity, period)),
-        };
+        let fit =
+            |bucket: &mut Option<Bucket>, capacity: Option<u64>, period| match (bucket.as_mut(), capacity) {
+                (_, None) => *bucket = None,
+                (Some(old), Some(capacity)) => old.resize(capacity, now),
+                (None, Some(capacity)) => *bucket = Some(Bucket::new(capacity, period)),
+            };
         fit(&mut self.per_second, rates.requests_per_second, SECOND);
         fit(&mut self.per_minute, rates.requests_per_minute, MINUTE);
         fit(&mut self.tokens, rates.tokens_per_minute, MINUTE);
@@ -112,11 +113,8 @@ mod tests {
 
     #[test]
     fn the_slowest_rate_decides_and_settlement_corrects() {
-        let rates = Rates {
-            requests_per_second: Some(10),
-            requests_per_minute: None,
-            tokens_per_minute: Some(600),
-        };
+        let rates =
+            Rates { requests_per_second: Some(10), requests_per_minute: None, tokens_per_minute: Some(600) };
         let mut set = RateSet::default();
         set.resize(&rates, 0);
         assert_eq!(set.full(600, 0), None);
