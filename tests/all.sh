@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that is checked, from a fresh machine on: Rust, a C compiler, Python 3, Node 20, and root or
+# Everything that is checked, from a fresh machine on: Rust, a C and C++ compiler, Python 3, Node 20, and root or
 # sudo are all it needs to find. Ends with nextest's summary; any failure ends it at once.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,6 +16,8 @@ as_root() {
 packages=""
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+command -v chromium >/dev/null || packages="$packages chromium"
+command -v c++ >/dev/null || packages="$packages g++"
 command -v setpriv >/dev/null || packages="$packages util-linux"
 if [ -n "$packages" ]; then
     say "Debian packages:$packages"
@@ -27,6 +29,9 @@ fi
 
 say "SDKs"
 tests/sdk/install.sh
+
+say "console: translations, types, lints, tests, bundle"
+tests/console.sh
 
 if ! cargo nextest --version >/dev/null 2>&1; then
     say "cargo-nextest"
@@ -46,6 +51,9 @@ fi
 
 say "build"
 cargo build --workspace --locked
+
+say "fuzzing, one minute"
+protocol/tests/fuzz/run.sh 7
 
 say "tests"
 cargo nextest run --workspace --locked --profile ci

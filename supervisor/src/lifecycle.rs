@@ -1,5 +1,6 @@
 //! Signals and sockets of the service manager in, notifications out. Decides nothing: what a stop means is the fleet's business.
 
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use protocol::transport::inherit::adopt_activated;
 use sd_notify::NotifyState;
 use std::io;
@@ -19,6 +20,8 @@ pub(crate) enum Signal {
     Cut,
     /// SIGHUP: read the configuration again.
     Reload,
+    /// SIGUSR2: become the executable that now stands where this one was started from.
+    Upgrade,
 }
 
 /// The signals this process listens to.
@@ -27,19 +30,39 @@ pub(crate) struct Signals {
     int: Stream,
     quit: Stream,
     hup: Stream,
+    usr2: Stream,
     stopping: bool,
 }
 
 impl Signals {
     /// From now on these signals no longer end the process by themselves.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             hup: signal(SignalKind::hangup())?,
+            usr2: signal(SignalKind::user_defined2())?,
             stopping: false,
-        })
+        };
+        Self::release();
+        Ok(signals)
+    }
+
+    /// Keeps signals waiting: between two programs of this process nobody would take them, and they would end it.
+    pub(crate) fn hold() {
+        // It fails only for a bad argument, which a constant is not.
+        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&Self::ours()), None);
+    }
+
+    /// Lets them come, those that waited first.
+    pub(crate) fn release() {
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&Self::ours()), None);
+    }
+
+    fn ours() -> SigSet {
+        use nix::sys::signal::Signal as S;
+        SigSet::from_iter([S::SIGTERM, S::SIGINT, S::SIGQUIT, S::SIGHUP, S::SIGUSR2])
     }
 
     /// The next one. Cancel safe.
@@ -49,6 +72,7 @@ impl Signals {
             _ = self.int.recv() => self.stop(),
             _ = self.quit.recv() => Signal::Fast,
             _ = self.hup.recv() => Signal::Reload,
+            _ = self.usr2.recv() => Signal::Upgrade,
         }
     }
 

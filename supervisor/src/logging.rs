@@ -1,13 +1,15 @@
 //! Where log lines go: standard error, as text or JSON. Children always write JSON, one object a line; the
 //! supervisor reads it back, tags it and writes it in the form that was asked for (see `fleet::output`).
 
+use crate::journal::Lines;
 use crate::settings::LogFormat;
 use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging in the supervisor. The filter was checked with the configuration.
 pub(crate) fn start(filter: &str, format: LogFormat) {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(Lines::of_stderr());
     match format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => {

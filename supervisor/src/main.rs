@@ -4,6 +4,9 @@
 mod cli;
 mod control;
 mod fleet;
+mod import;
+mod install;
+mod journal;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;
@@ -29,15 +32,21 @@ const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
     let account = Host::account();
-    let command = match cli::parse(std::env::args_os(), &Host, account) {
+    let command = match cli::parse(std::env::args_os(), &Host, account, operate::now_ms()) {
         Ok(command) => command,
         Err(stop) => return stop.say(&mut out::stdout(), &mut out::stderr()),
     };
     match command {
         Command::Serve(source) => serve::run(source, account),
         Command::Report(report) => report.print(&mut out::stdout(), &Host, account),
-        Command::Status { source, format } => operate::status(&source, format, account),
-        Command::Control { source, verb, provider } => operate::control(&source, verb, provider, account),
+        Command::Operate(operation) => operate::run(operation, account),
+        Command::Install(wish) => match install::install(&wish, account) {
+            Ok(true) => operate::greet(account),
+            Ok(false) => ExitCode::SUCCESS,
+            Err(code) => code,
+        },
+        Command::Uninstall(wish) => install::uninstall(&wish, account),
+        Command::Man(directory) => operate::man(&directory),
         Command::Router(flags) => {
             logging::start_child(&flags.log);
             router::run(&router::Args { generation: flags.generation, build: BUILD.to_owned() })

@@ -3,6 +3,7 @@
 
 mod directory;
 mod ground;
+mod image;
 mod keeper;
 mod notices;
 mod open;
@@ -10,25 +11,29 @@ mod plan;
 mod recollection;
 mod reload;
 mod sockets;
+mod succession;
 
 use crate::cli::{Source, out};
-use crate::control::{Desk, Force, Probes, Processes, SOCKET, Staff, now, socket};
+use crate::control::{Desk, Force, Probes, Processes, SOCKET, Staff, Upgrade, now, socket};
 use crate::fleet::{Fleet, Outcome, Owner, StopMode, Upward};
 use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
 use crate::logging;
 use crate::people::People;
 use crate::record::Record;
-use crate::settings::{Account, Host, Settings, load};
+use crate::settings::{Account, Host, Secrets, Settings, load};
 use ground::Ground;
+use image::Image;
 use keeper::Keeper;
 use open::Opened;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
 use sd_notify::NotifyState;
+use sockets::Sockets;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use succession::Estate;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,33 +71,48 @@ fn live(
     watch: Vec<std::path::PathBuf>,
 ) -> anyhow::Result<Outcome> {
     // First of all: what the service manager passed on has numbers that anything else could be given.
-    let activated = lifecycle::activated()?;
+    let former = Image::find(Host.env(image::MARK).as_deref())?;
+    let sockets = match &former {
+        Some(image) => image.sockets()?,
+        None => Sockets::new(lifecycle::activated()?),
+    };
     ground::harden();
     ground::widen();
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let ground = Ground::lay(&settings, activated)?;
+        let ground = Ground::lay(&settings, sockets, former.is_some())?;
         let opened = open::open(&settings).await?;
         let reload = Reload::new(source, account, settings, watch, ground)?;
-        serve(reload, opened).await
+        serve(reload, opened, former).await
     })
 }
 
-async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
+async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
+    let started_ms = former.as_ref().map_or_else(|| now().0.unsigned_abs(), |image| image.started_ms);
     let (upward, mut said) = mpsc::channel(UPWARD);
     let state_dir = reload.settings.server.directories.state.clone();
-    let (owner, fleet) = Owner::new(reload.ground.grounds(&reload.settings, upward), reload.spec());
+    let (owner, fleet) = Owner::new(
+        reload.ground.grounds(&reload.settings, upward),
+        reload.spec(),
+        former.map(|image| image.fleet),
+    );
     let (orders, ordered) = mpsc::channel(keeper::ORDERS);
     let (picture, pictured) = watch::channel(Arc::new(reload.picture()));
     let force = Force::new(orders, pictured);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let desk = Desk::new(staff(&fleet, &force, &opened), tasks.clone());
+    let people = People::open(opened.config.clone(), &opened.vault, force.clone()).await?;
+    let (turn, mut turns) = mpsc::channel(1);
+    let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
+    let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
+    let desk = Desk::new(staff(&fleet, &opened, processes, people.clone()), tasks.clone());
+    let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
+    let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses()));
+    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
     let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let (memory, remembered) = watch::channel(Vec::new());
@@ -103,7 +123,11 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
     let outcome = loop {
         tokio::select! {
             outcome = &mut owner => break outcome?,
-            signal = signals.next() => obey(signal, &fleet, &force, &tasks).await,
+            signal = signals.next() => obey(signal, &fleet, &force, &upgrade, &tasks).await,
+            Some(program) = turns.recv() => {
+                let estate = Arc::clone(&estate);
+                tasks.spawn(async move { estate.pass_on(&program).await });
+            }
             Some(upward) = said.recv() => match upward {
                 Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
                 Upward::Notices { body } => {
@@ -124,12 +148,12 @@ async fn serve(reload: Reload, opened: Opened) -> anyhow::Result<Outcome> {
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, force: &Force, opened: &Opened) -> Staff {
-    let Opened { config, usage, vault } = opened;
+fn staff(fleet: &Fleet, opened: &Opened, processes: Processes, people: People) -> Staff {
+    let Opened { config, usage, .. } = opened;
     Staff {
-        people: People::new(config.clone(), vault.clone(), force.clone()),
+        people,
         record: Record::new(config.clone(), usage.clone()),
-        processes: Processes::new(fleet.clone(), force.clone(), now()),
+        processes,
         probes: Probes::new(fleet.clone()),
     }
 }
@@ -142,8 +166,8 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>) {
+/// Says where it listens, once somebody answers there, and where the first user is made.
+async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -152,9 +176,10 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
     }
+    people.invite().await;
 }
 
-async fn obey(signal: Signal, fleet: &Fleet, force: &Force, tasks: &TaskTracker) {
+async fn obey(signal: Signal, fleet: &Fleet, force: &Force, upgrade: &Arc<Upgrade>, tasks: &TaskTracker) {
     let mode = match signal {
         Signal::Stop => StopMode::Drain,
         Signal::Fast => StopMode::Fast,
@@ -163,6 +188,11 @@ async fn obey(signal: Signal, fleet: &Fleet, force: &Force, tasks: &TaskTracker)
             let force = force.clone();
             // It says in the log what came of it.
             tasks.spawn(async move { force.reload().await.is_ok() });
+            return;
+        }
+        Signal::Upgrade => {
+            let upgrade = Arc::clone(upgrade);
+            tasks.spawn(async move { tracing::info!("upgrade: {:?}", upgrade.run().await) });
             return;
         }
     };

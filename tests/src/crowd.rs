@@ -1,6 +1,6 @@
 //! Many clients at once: each calls again and again until told to stop; what they saw is counted.
 
-use crate::client::Client;
+use crate::client::{Client, Connection, Reply};
 use crate::stream::{End, Story};
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -60,6 +60,20 @@ impl Crowd {
         }
     }
 
+    /// `count` clients that make unary calls on a connection that they keep as long as it is open.
+    pub fn keep(&mut self, client: &Client, model: &str, count: usize) {
+        for _ in 0..count {
+            let (client, model, stop) = (client.clone(), model.to_owned(), self.stop.subscribe());
+            self.callers.spawn(async move {
+                let (mut calls, mut connection) = (Vec::new(), None);
+                while !*stop.borrow() {
+                    calls.push(kept_call(&client, &model, &mut connection).await);
+                }
+                calls
+            });
+        }
+    }
+
     /// `count` clients that read streams to their end.
     pub fn read(&mut self, client: &Client, model: &str, count: usize) {
         for _ in 0..count {
@@ -98,7 +112,32 @@ impl Default for Crowd {
 /// One unary call.
 pub async fn one_call(client: &Client, model: &str) -> Call {
     let began = Instant::now();
-    let outcome = match client.chat(model).await {
+    let outcome = outcome(client.chat(model).await);
+    Call { began, took: began.elapsed(), outcome }
+}
+
+/// One unary call on a connection that is there already, unless the server said that it closes it.
+async fn kept_call(client: &Client, model: &str, kept: &mut Option<Connection>) -> Call {
+    let began = Instant::now();
+    let reply = async {
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => Connection::open(client.address()).await?,
+        };
+        let body = crate::client::ask(model).to_string();
+        let request = client.request(http::Method::POST, "/v1/chat/completions", body)?;
+        let reply = connection.exchange(request).await?;
+        if reply.header("connection") != Some("close") {
+            *kept = Some(connection);
+        }
+        anyhow::Ok(reply)
+    };
+    let outcome = outcome(reply.await);
+    Call { began, took: began.elapsed(), outcome }
+}
+
+fn outcome(reply: Result<Reply>) -> Outcome {
+    match reply {
         Ok(reply) if reply.status == 200 => {
             Outcome::Answered { provider: reply.header("x-llm-link-provider").unwrap_or_default().to_owned() }
         }
@@ -112,8 +151,7 @@ pub async fn one_call(client: &Client, model: &str) -> Call {
             let refused = text.contains("Connection refused");
             if refused { Outcome::NoConnection } else { Outcome::Lost(text) }
         }
-    };
-    Call { began, took: began.elapsed(), outcome }
+    }
 }
 
 async fn one_story(client: &Client, model: &str) -> Result<Story, String> {

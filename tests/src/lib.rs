@@ -3,8 +3,10 @@
 //! its sockets; never links its code. (Only the wire formats of `protocol` are shared, for fault tests.)
 //!
 //! * [`stack`]: the executable, running, with the configuration of [`config`]; [`scene`]: the usual cast.
-//! * [`upstream`]: a provider that does what its [`script`] says; [`chaos`]: a bad network in front of it.
+//! * [`upstream`]: a provider that does what its [`script`] says, or that a [`player`] plays from fixtures; [`chaos`]:
+//!   a bad network in front of it.
 //! * [`client`], [`stream`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
+//! * [`operator`]: a person or script at the admin API.
 //! * [`proc`], [`memory`]: what the kernel says about processes; [`wait`]: conditions with a deadline.
 
 pub mod chaos;
@@ -12,6 +14,8 @@ pub mod client;
 pub mod config;
 pub mod crowd;
 pub mod memory;
+pub mod operator;
+pub mod player;
 pub mod proc;
 pub mod request;
 pub mod scene;

@@ -5,6 +5,7 @@ use crate::config::{Config, Provider};
 use crate::stack::{Place, Stack};
 use crate::upstream::Upstream;
 use anyhow::{Context, Result};
+use protocol::dialect::Dialect;
 use std::ops::Deref;
 
 /// A stack and the upstreams behind it. Each provider's key is `sk-NAME-secret`.
@@ -37,6 +38,11 @@ impl Cast {
         Ok(Self { place: Place::new()?, config, upstreams: Vec::new(), environment: Vec::new() })
     }
 
+    /// The place of the scene, before it starts.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A provider with an upstream of its own, and model `m1`.
     pub async fn provider(self, name: &str) -> Result<Self> {
         self.provider_with(name, |p| p).await
@@ -49,6 +55,20 @@ impl Cast {
         let mut cast = self.provider_at(name, &url, change)?;
         cast.upstreams.push((name.to_owned(), upstream));
         Ok(cast)
+    }
+
+    /// A provider of that dialect and name, whose upstream plays it from the fixtures.
+    pub async fn player(mut self, dialect: Dialect, models: &[&str]) -> Result<Self> {
+        let upstream = Upstream::playing(dialect).await?;
+        let base = match dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => upstream.url(),
+            Dialect::Gemini => format!("http://{}/v1beta", upstream.address()),
+            Dialect::Anthropic | Dialect::Ollama => format!("http://{}", upstream.address()),
+        };
+        let name = dialect.name();
+        self = self.provider_at(name, &base, |p| p.set("dialect", name).models(models))?;
+        self.upstreams.push((name.to_owned(), upstream));
+        Ok(self)
     }
 
     /// A provider at some other place.

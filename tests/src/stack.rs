@@ -46,6 +46,11 @@ pub fn full_counts() -> bool {
     std::env::var_os("LLM_LINK_FULL").is_some_and(|v| v == "1")
 }
 
+/// Whether pages that tests write are to be written anew.
+pub fn bless() -> bool {
+    std::env::var_os("LLM_LINK_BLESS").is_some_and(|v| v == "1")
+}
+
 /// `short`, or `full` when the long versions were asked for.
 pub fn count(short: usize, full: usize) -> usize {
     if full_counts() { full } else { short }
@@ -86,6 +91,18 @@ impl Place {
         self.path().join("llm-link.toml")
     }
 
+    /// An executable of this place's own: a stack that starts here runs it, and it can be replaced.
+    pub fn program(&self) -> PathBuf {
+        self.path().join("llm-link")
+    }
+
+    /// Puts a copy of that file where [`Self::program`] is, in one step.
+    pub fn install(&self, executable: &Path) -> Result<()> {
+        let new = self.path().join("llm-link.new");
+        fs::copy(executable, &new)?;
+        Ok(fs::rename(new, self.program())?)
+    }
+
     /// A key file (0600) with this content.
     pub fn key(&self, name: &str, key: &str) -> Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
@@ -124,7 +141,8 @@ impl Stack {
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
         let providers = config.provider_count();
         fs::write(place.config(), config.server("listen", "127.0.0.1:0").text()?)?;
-        let mut command = Command::new(executable()?);
+        let own = place.program();
+        let mut command = Command::new(if own.exists() { own } else { executable()? });
         command.arg("serve").arg("--config").arg(place.config());
         command.arg("--state-dir").arg(place.state());
         command.env_clear().envs(base_environment(&place)).envs(environment.iter().copied());

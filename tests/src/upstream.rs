@@ -1,9 +1,11 @@
 //! A provider in this process: real sockets, answers by [`Script`], keeps what it saw.
 
+use crate::player;
 use crate::request::{self, Request, digest};
 use crate::script::{self, Script, Step};
 use anyhow::Result;
 use bytes::{Bytes, BytesMut};
+use protocol::dialect::Dialect;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -39,6 +41,7 @@ pub enum Welcome {
 
 #[derive(Default)]
 struct Shared {
+    plays: Option<Dialect>,
     always: Mutex<HashMap<String, Script>>,
     next: Mutex<HashMap<String, VecDeque<Script>>>,
     welcome: Mutex<Welcome>,
@@ -64,9 +67,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Upstream {
     /// Listens on a free port of 127.0.0.1. A model without a script gets a friendly answer.
     pub async fn start() -> Result<Self> {
+        Self::start_as(None).await
+    }
+
+    /// The same, but a model without a script is answered in that dialect, from the fixtures; see [`player`].
+    pub async fn playing(dialect: Dialect) -> Result<Self> {
+        Self::start_as(Some(dialect)).await
+    }
+
+    async fn start_as(plays: Option<Dialect>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { plays, ..Shared::default() });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, shared.clone()));
         Ok(Self { address, shared, _tasks: tasks })
@@ -202,7 +214,7 @@ async fn converse(socket: &mut TcpStream, number: u64, shared: &Arc<Shared>) -> 
     let mut buf = BytesMut::new();
     while let Some(request) = request::read(socket, &mut buf, number).await? {
         let _busy = Counted::new(shared, |s| &s.busy);
-        let model = request.model();
+        let model = shared.plays.map_or_else(|| request.model(), |d| player::model_of(d, &request));
         let steps = plan(&request, &model, shared);
         lock(&shared.requests).push(request);
         match perform(socket, steps).await {
@@ -227,7 +239,11 @@ fn plan(request: &Request, model: &str, shared: &Shared) -> Vec<Step> {
     }
     let once = lock(&shared.next).get_mut(model).and_then(VecDeque::pop_front);
     let script = once.or_else(|| lock(&shared.always).get(model).cloned());
-    match script.unwrap_or_else(|| Script::answer("hello from the upstream")) {
+    let script = script.unwrap_or_else(|| match shared.plays {
+        Some(dialect) => player::answer(dialect, request),
+        None => Script::answer("hello from the upstream"),
+    });
+    match script {
         Script::Steps(steps) => steps,
         Script::Answer { chunks, pace, headers } => {
             let usage = request.json()["stream_options"]["include_usage"] == true;

@@ -38,7 +38,7 @@ pub(crate) fn adapt(
     limits::pass(request, profile, losses);
     system::pass(request, profile, losses);
     turns::pass(request, losses);
-    tools::pass(request, losses);
+    tools::pass(request, profile, losses);
     reasoning::pass(request, profile, losses);
     schema::pass(request, profile, losses);
     capabilities::pass(request, profile, losses)

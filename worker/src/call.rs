@@ -11,7 +11,8 @@ use crate::translate::{self, Asked, Pair};
 use crate::upstream::{AnswerBody, headers, url};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use protocol::dialect::{Dialect, ErrorAnswer};
+use protocol::dialect::gemini::names;
+use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::Endpoint;
 use protocol::model::{Failure, FailureKind};
@@ -54,6 +55,13 @@ async fn follow(
     provider: &Provider,
 ) -> Result<(), Broken> {
     match plan {
+        Plan::PassThrough(endpoint)
+            if head.dialect == Dialect::Gemini && head.operation == Operation::Embed =>
+        {
+            let body = body.whole(head.body_len).await?;
+            let names = renamed(head, &body);
+            ask(head, Source::Whole(Some(body)), relay, provider, endpoint, names).await
+        }
         Plan::PassThrough(endpoint) => {
             ask(head, body, relay, provider, endpoint, patches(head, provider)).await
         }
@@ -118,7 +126,11 @@ async fn counted(
 ) -> Result<(), Broken> {
     if let Some(endpoint) = endpoint {
         let source = Source::Whole(Some(body.clone()));
-        let asked = ask(head, source, relay, provider, endpoint, patches(head, provider)).await;
+        let patches = match head.dialect {
+            Dialect::Gemini => renamed(head, &body),
+            _ => patches(head, provider),
+        };
+        let asked = ask(head, source, relay, provider, endpoint, patches).await;
         match &asked {
             Err(Broken::Failed(failed)) if count::is_unknown(&failed.failure) => {}
             Err(Broken::Failed(_) | Broken::Gone) | Ok(()) => return asked,
@@ -196,6 +208,13 @@ fn patches(head: &CallHead, provider: &Provider) -> Vec<Patch> {
     let mut patches: Vec<Patch> = model.into_iter().chain(usage).collect();
     patches.sort_by_key(|p| p.start);
     patches
+}
+
+/// The path of this dialect names the model; where the body repeats it, it must be the same one.
+fn renamed(head: &CallHead, body: &[u8]) -> Vec<Patch> {
+    let with = Bytes::from(names::said(&head.model));
+    let spans = names::spans(body).into_iter();
+    spans.map(|span| Patch { start: span.start as u64, end: span.end as u64, with: with.clone() }).collect()
 }
 
 fn framing(headers: &http::HeaderMap) -> Framing {

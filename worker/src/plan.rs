@@ -109,7 +109,9 @@ fn knows(dialect: Dialect, operation: Operation) -> bool {
         Operation::Chat | Operation::Raw => true,
         Operation::Complete => dialect != Dialect::Anthropic && dialect != Dialect::Gemini,
         Operation::Embed => dialect != Dialect::Anthropic,
-        Operation::CountTokens => matches!(dialect, Dialect::Anthropic | Dialect::Gemini),
+        Operation::CountTokens => {
+            matches!(dialect, Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini)
+        }
     }
 }
 

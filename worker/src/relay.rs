@@ -78,6 +78,8 @@ pub(crate) struct Relay {
     translator: Option<Box<Translator>>,
     /// The client sees usage chunks.
     shows_usage: bool,
+    /// The terminator of a stream that passes through has been read.
+    terminated: bool,
     started: Instant,
     timings: Timings,
     deadlines: Deadlines,
@@ -95,6 +97,7 @@ impl Relay {
             tap: Tap::new(head.dialect),
             translator: None,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
+            terminated: false,
             started,
             timings: Timings::default(),
             deadlines: Deadlines::new(timeouts, shape, left, started),
@@ -250,7 +253,8 @@ impl Relay {
             }
             Observed::UsageOnly if !self.shows_usage => return Ok(()),
             Observed::Content => self.content(),
-            Observed::Prelude | Observed::UsageOnly | Observed::End => {}
+            Observed::End => self.terminated = true,
+            Observed::Prelude | Observed::UsageOnly => {}
         }
         out.extend_from_slice(raw);
         Ok(())
@@ -261,6 +265,14 @@ impl Relay {
             self.timings.first_content_us = Some(self.elapsed_us());
         }
         self.deadlines.content(Instant::now());
+    }
+
+    /// The terminator of a stream has been read, and is among what is sent on.
+    fn is_terminated(&self) -> bool {
+        match &self.translator {
+            Some(translator) => translator.is_over(),
+            None => self.terminated,
+        }
     }
 
     fn content_seen(&self) -> bool {
@@ -274,7 +286,11 @@ impl Relay {
         if out.is_empty() {
             return Ok(());
         }
-        let commit = if self.content_seen() { Commit::Committed } else { Commit::Held };
+        let commit = match self.content_seen() {
+            true if self.is_terminated() => Commit::Terminated,
+            true => Commit::Committed,
+            false => Commit::Held,
+        };
         self.deadlines.paused();
         let sent = self.reply.data(out.freeze(), commit).await;
         self.deadlines.bytes(Instant::now());

@@ -260,8 +260,9 @@ impl Translator {
     }
 
     /// A whole answer as the client wants it.
-    fn written(&mut self, events: Vec<Event>) -> Result<Vec<u8>, Failure> {
+    fn written(&mut self, mut events: Vec<Event>) -> Result<Vec<u8>, Failure> {
         let Job::Talk { way, style, reply } = &self.job else { return Ok(Vec::new()) };
+        events.iter_mut().for_each(|event| style.restore(event));
         for event in &events {
             match event {
                 Event::Fail(failure) => return Err(failure.clone()),

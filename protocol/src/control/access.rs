@@ -34,7 +34,7 @@ impl ControlRequest {
     pub fn access(&self) -> Access {
         use ControlRequest as R;
         match self {
-            R::Setup { .. } | R::Login { .. } | R::Refresh { .. } => Access::Open,
+            R::SetupState | R::Setup { .. } | R::Login { .. } | R::Refresh { .. } => Access::Open,
             // One's own password and sessions; others' are checked where they are executed.
             R::Logout | R::Whoami | R::SetPassword { .. } | R::Sessions { .. } | R::RevokeSession { .. } => {
                 Access::Person

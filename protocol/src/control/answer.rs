@@ -4,7 +4,7 @@ use super::app::{AppKeyMade, AppView};
 use super::document::{Difference, Document, EffectiveValue};
 use super::meter::MeterReport;
 use super::model::{AliasView, ModelView};
-use super::people::{Grant, Person, SessionView, SetupLink, UserView};
+use super::people::{Grant, Person, SessionView, SetupLink, SetupState, UserView};
 use super::provider::{PresetView, ProviderView, TestReport};
 use super::record::{AuditEntry, CallDetail, CallSummary, EventView, LogLine};
 use super::route::DryRunReport;
@@ -32,6 +32,7 @@ pub enum ControlReply {
     Apps(Vec<AppView>),
     App(Box<AppView>),
     DryRun(Box<DryRunReport>),
+    SetupState(SetupState),
     SetupLink(SetupLink),
     /// A login or refresh succeeded.
     Granted(Box<Grant>),

@@ -224,6 +224,8 @@ pub enum ControlRequest {
     },
 
     // --- people
+    /// Whether there is no user yet.
+    SetupState,
     /// Makes the first user. The token is that of the setup link.
     Setup {
         token: SecretText,

@@ -60,6 +60,13 @@ pub struct SessionView {
     pub current: bool,
 }
 
+/// Whether somebody has to be made who can log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetupState {
+    /// True until the first user is made.
+    pub needed: bool,
+}
+
 /// Where the first user is made. The token is in the fragment or query of the address, and good once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetupLink {

@@ -1,7 +1,7 @@
 //! What every codec takes and gives: the two stream halves, the errors, the values a codec may not invent itself.
 
 use super::Operation;
-use crate::model::{Event, Failure, FailureKind, Loss};
+use crate::model::{Event, Failure, FailureKind, Loss, PartHead};
 
 /// Upstream frames to events.
 pub trait DecodeEvents: Send {
@@ -52,6 +52,10 @@ pub struct ReplyStyle {
     pub usage: UsageInStream,
     /// Tools that the client grouped: their flat names are taken apart again.
     pub namespaces: Vec<Namespaced>,
+    /// Tools that the client takes texts for, not objects (Responses' custom tools), by the names they have here.
+    pub customs: Vec<String>,
+    /// Tools whose names the upstream would not take: as it knows them, and as the client does.
+    pub renamed: Vec<(String, String)>,
 }
 
 /// A tool inside a namespace (Responses): upstreams know it as `flat`.
@@ -64,7 +68,16 @@ pub struct Namespaced {
 
 impl ReplyStyle {
     pub fn new(operation: Operation, usage: UsageInStream) -> Self {
-        Self { operation, usage, namespaces: Vec::new() }
+        Self { operation, usage, namespaces: Vec::new(), customs: Vec::new(), renamed: Vec::new() }
+    }
+
+    /// Gives a tool that is called the client's own name for it.
+    pub fn restore(&self, event: &mut Event) {
+        if let Event::PartStart { head: PartHead::ToolCall { name, .. }, .. } = event
+            && let Some((_, own)) = self.renamed.iter().find(|(short, _)| short == name)
+        {
+            name.clone_from(own);
+        }
     }
 }
 
@@ -115,8 +128,8 @@ pub(crate) fn bad_answer(error: impl std::fmt::Display) -> Failure {
     Failure::new(FailureKind::BadAnswer, format!("the provider's answer makes no sense: {error}"))
 }
 
-/// A tool call's id: kept when every dialect takes it, else made safe; equal ids stay equal.
-pub(crate) fn safe_id(id: &str) -> String {
+/// A tool call's id, or a tool's name: kept when every dialect takes it, else made safe; equal ones stay equal.
+pub fn safe_id(id: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     if !id.is_empty() && id.len() <= 64 && id.bytes().all(plain) {
         return id.to_owned();

@@ -156,12 +156,24 @@ impl Dialect {
 impl ReplyStyle {
     /// The style that suits a request.
     pub fn of(request: &ChatRequest, operation: Operation, usage: UsageInStream) -> Self {
-        let named = |tool: &Tool| {
-            let function = tool.as_function()?;
-            let (namespace, name) = openai_responses::split_namespace(function)?;
-            Some(Namespaced { flat: function.name.clone(), namespace, name })
+        let functions = || request.tools.iter().filter_map(Tool::as_function);
+        let own = |name: &str| {
+            let renamed = request.renamed.iter().find(|(short, _)| short == name);
+            renamed.map_or(name, |(_, own)| own).to_owned()
         };
-        Self { operation, usage, namespaces: request.tools.iter().filter_map(named).collect() }
+        let namespaces = functions().filter_map(|function| {
+            let flat = own(&function.name);
+            let (namespace, name) = openai_responses::split_namespace(function, &flat)?;
+            Some(Namespaced { flat, namespace, name })
+        });
+        let customs = functions().filter(|function| openai_responses::is_custom(function));
+        Self {
+            operation,
+            usage,
+            namespaces: namespaces.collect(),
+            customs: customs.map(|function| own(&function.name)).collect(),
+            renamed: request.renamed.clone(),
+        }
     }
 }
 

@@ -124,6 +124,7 @@ impl EventReader {
 pub struct StreamTranslation {
     reader: EventReader,
     encoder: Box<dyn EncodeEvents>,
+    style: ReplyStyle,
     content: bool,
     events: Vec<Event>,
 }
@@ -134,6 +135,7 @@ impl StreamTranslation {
         Self {
             reader: EventReader::new(from, stamp, quirks),
             encoder: to.event_encoder(stamp, style),
+            style: style.clone(),
             content: false,
             events: Vec::new(),
         }
@@ -172,7 +174,8 @@ impl StreamTranslation {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        for event in self.events.drain(..) {
+        for mut event in self.events.drain(..) {
+            self.style.restore(&mut event);
             match event {
                 Event::Fail(failure) => return Err(failure),
                 Event::Delta { .. } => self.content = true,

@@ -69,6 +69,8 @@ pub mod flag {
     pub const END: u8 = 1;
     /// With the end of this body the answer is committed: it holds the first content-bearing event.
     pub const COMMIT: u8 = 2;
+    /// With the end of this body the client has the answer's own terminator: what breaks after it cuts nothing.
+    pub const LAST: u8 = 8;
     /// More frames of the same control message follow; their bodies are one.
     pub const MORE: u8 = 4;
 }

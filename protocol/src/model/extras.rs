@@ -42,9 +42,20 @@ impl Extras {
             return;
         }
         for (key, value) in &self.fields {
-            if value.as_str() != "null" {
+            if !self.says_nothing(path, key, value.as_str()) {
                 losses.add(join(path, key), LossReason::Unsupported);
             }
+        }
+    }
+
+    /// What clients send by habit and what means the same when it is left out: no loss to anybody.
+    fn says_nothing(&self, path: &str, key: &str, value: &str) -> bool {
+        let bookkeeping = self.origin == Some(Dialect::OpenAiResponses) && !path.is_empty();
+        match (key, value) {
+            (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
+            // Names and states of items in OpenAI's own store; calls and results are paired by another id.
+            ("id" | "status", _) => bookkeeping,
+            _ => false,
         }
     }
 }
@@ -96,4 +107,26 @@ fn shape(path: &str) -> impl Iterator<Item = char> + '_ {
 /// `a` and `b` as a path.
 pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_said_is_lost() {
+        let json = |v: &str| serde_json::from_str::<RawJson>(v).unwrap();
+        let fields =
+            [("store", "false"), ("a", "null"), ("id", "\"fc_1\""), ("detail", "\"high\""), ("b", "[]")];
+        let fields = fields.map(|(k, v)| (k.to_owned(), json(v))).into_iter().collect();
+        let extras = Extras::new(Dialect::OpenAiResponses, fields);
+        let lost = |target, path: &str| {
+            let mut losses = Losses::default();
+            extras.lose(target, path, &mut losses);
+            losses.into_vec().into_iter().map(|l| l.field).collect::<Vec<_>>()
+        };
+        assert_eq!(lost(Dialect::Anthropic, "input[0]"), ["input[0].detail"]);
+        assert_eq!(lost(Dialect::Anthropic, ""), ["id", "detail"]);
+        assert!(lost(Dialect::OpenAiResponses, "").is_empty());
+    }
 }

@@ -27,6 +27,7 @@ pub use request::{
     SchemaFormat, Stop,
 };
 pub use response::{ChatResponse, StopKind, StopReason};
+pub(crate) use sequence::PARTS_LIMIT;
 pub use sequence::{Sequencer, fold};
 pub use tool::{FunctionTool, Tool, ToolChoice};
 pub use usage::{Usage, UsageSource};

@@ -22,6 +22,8 @@ pub struct ChatRequest {
     pub stream: bool,
     /// Who the app's own user is, for the vendor's abuse checks.
     pub user: Option<String>,
+    /// Tools whose names the upstream would not take: as they are said to it, and as the client said them.
+    pub renamed: Vec<(String, String)>,
     pub extras: Extras,
 }
 

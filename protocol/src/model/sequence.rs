@@ -12,6 +12,12 @@ use std::collections::VecDeque;
 /// Bytes of later parts that may wait for an earlier one to close.
 const HELD_LIMIT: usize = 16 * 1024 * 1024;
 
+/// What one answer may say in all: clients exist whose last event repeats it whole.
+const SAID_LIMIT: usize = 128 * 1024 * 1024;
+
+/// Parts of one answer, and tool calls that a decoder follows.
+pub(crate) const PARTS_LIMIT: usize = 4096;
+
 /// Turns sloppy events into the grammar. After `Finish` or `Fail` it yields nothing more.
 #[derive(Debug, Default)]
 pub struct Sequencer {
@@ -25,6 +31,7 @@ pub struct Sequencer {
     /// The next key of the output.
     next: PartKey,
     held: usize,
+    said: usize,
     stop: Option<StopReason>,
     usage: Usage,
     called: bool,
@@ -114,6 +121,9 @@ impl Sequencer {
         if self.parts.iter().any(|part| part.key == key) {
             return;
         }
+        if self.next as usize + self.parts.len() >= PARTS_LIMIT {
+            return self.fail(too_much("more parts than a client could tell apart"), out);
+        }
         self.closed.retain(|closed| *closed != key);
         self.parts.push_back(Waiting {
             key,
@@ -137,6 +147,10 @@ impl Sequencer {
             }
         }
         let Some(part) = self.parts.iter_mut().find(|part| part.key == key) else { return };
+        if !delta.fits(&part.head) {
+            return;
+        }
+        self.said += delta.len();
         if let Delta::Arguments(text) = &delta {
             part.arguments.read(text);
         }
@@ -151,8 +165,9 @@ impl Sequencer {
             }
         }
         if self.held > HELD_LIMIT {
-            let message = "the provider's interleaved parts are larger than 16 MiB";
-            self.fail(Failure::new(FailureKind::BadAnswer, message), out);
+            self.fail(too_much("interleaved parts of more than 16 MiB"), out);
+        } else if self.said > SAID_LIMIT {
+            self.fail(too_much("more than 128 MiB"), out);
         }
     }
 
@@ -242,12 +257,26 @@ impl Waiting {
 }
 
 impl Delta {
+    /// A part of this kind can grow by this.
+    fn fits(&self, head: &PartHead) -> bool {
+        matches!(
+            (head, self),
+            (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_))
+                | (PartHead::ToolCall { .. }, Self::Arguments(_))
+                | (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_))
+        )
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Arguments(text) => text.len(),
             Self::Continuation(continuation) => continuation.data.len(),
         }
     }
+}
+
+fn too_much(what: &str) -> Failure {
+    Failure::new(FailureKind::BadAnswer, format!("the provider's answer has {what}"))
 }
 
 fn interrupted(message: &str) -> Failure {
@@ -337,7 +366,7 @@ fn append(part: &mut Part, delta: Delta) {
         (Part::Reasoning(reasoning), Delta::Continuation(found)) => reasoning.continuation = Some(found),
         (Part::ToolCall(call), Delta::Arguments(more)) => call.arguments.push_str(&more),
         (Part::ToolCall(call), Delta::Continuation(found)) => call.continuation = Some(found),
-        // A delta of another kind than its part is a decoder's slip; the part stays as it is.
+        // The sequencer lets no other pairs pass.
         _ => {}
     }
 }

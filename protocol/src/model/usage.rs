@@ -24,10 +24,11 @@ pub enum UsageSource {
 }
 
 impl Usage {
-    /// Last non-null wins, field by field: usage arrives in pieces and in different places.
+    /// The last count wins, field by field: usage arrives in pieces and in different places. Where a part of an
+    /// answer has nothing to say it says 0: that takes nothing back.
     pub fn merge(&mut self, later: Usage) {
         fn take(slot: &mut Option<u64>, new: Option<u64>) {
-            if new.is_some() {
+            if new.is_some_and(|new| new > 0 || slot.is_none()) {
                 *slot = new;
             }
         }

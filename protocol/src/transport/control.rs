@@ -148,6 +148,11 @@ impl<M: Serialize> ControlSender<M> {
 }
 
 impl<M: DeserializeOwned> ControlReceiver<M> {
+    /// No part of a message has been read: another reader of the same socket could go on from here.
+    pub fn is_between_messages(&self) -> bool {
+        self.partial.filled == 0 && self.partial.header.is_none()
+    }
+
     /// The next message; `None` when the peer has closed its end or is dead (also in the middle of a
     /// message, or by a reset). Cancel-safe: a dropped future loses nothing.
     ///

@@ -11,6 +11,9 @@
 //! The hook makes system calls only: no allocation, no lock, no formatting (`signal-safety(7)`).
 //! `PR_SET_PDEATHSIG` fires when the *thread* that forked ends: spawn from the main thread only.
 //!
+//! A supervisor that replaces its own program ([`keep`], [`resume`]) hands descriptors to itself: copies with
+//! numbers from [`FIRST_KEPT`] on survive its exec, and the program that comes takes them over by number.
+//!
 //! Child: [`adopt_control`], [`adopt_tcp_listener`], [`adopt_unix_listener`], first thing in `main`, before
 //! anything else opens a descriptor.
 
@@ -24,13 +27,15 @@ use nix::sys::socket::{
     AddressFamily, SockType, SockaddrLike, SockaddrStorage, getsockname, getsockopt, sockopt,
 };
 use nix::unistd::{Pid, getpid, getppid, setsid};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Number of the control socket in every child.
 pub const CONTROL: RawFd = 3;
@@ -41,6 +46,10 @@ pub const MAX_PASSED: usize = 64;
 
 /// What every process of the tree is called in `ps -o comm` and `/proc/PID/comm`.
 const PROCESS_NAME: &std::ffi::CStr = c"llm-link";
+
+/// Least number of a descriptor that a supervisor hands to itself: above everything that a start opens before
+/// it takes them over.
+pub const FIRST_KEPT: RawFd = 200;
 
 /// Why descriptors could not be passed on or taken over.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +102,42 @@ pub fn prepare(command: &mut Command, passed: Vec<(OwnedFd, RawFd)>) -> Result<(
     // neither allocates nor locks, and its errors are plain errno values.
     unsafe { command.pre_exec(hook) };
     Ok(())
+}
+
+/// A copy of `fd` that survives an exec of this process, and its number. Dropping it closes the copy: should the
+/// exec fail, nothing is left behind.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn keep(fd: impl AsFd) -> Result<OwnedFd, InheritError> {
+    let kept = fcntl(fd, FcntlArg::F_DUPFD(FIRST_KEPT))
+        .map_err(|source| InheritError::System { number: FIRST_KEPT, source })?;
+    // SAFETY: `kept` was opened by the call above and is owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(kept) })
+}
+
+/// Descriptors taken over by [`resume`] so far.
+static RESUMED: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+
+/// Takes over what this process kept ([`keep`]) before it executed the program it now is: close-on-exec. Whoever
+/// calls it has the number from a memory of that time, and calls before anything else opens a descriptor.
+///
+/// # Errors
+/// When there is no such descriptor, or it was taken over before.
+pub fn resume(number: RawFd) -> Result<OwnedFd, InheritError> {
+    if number < FIRST_KEPT {
+        return Err(InheritError::Number { number });
+    }
+    if !RESUMED.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
+        return Err(InheritError::Taken { number });
+    }
+    // SAFETY: changes a flag of a number that may or may not be open; EBADF is the answer then.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(InheritError::Missing { number });
+    }
+    // SAFETY: the number is open, `RESUMED` says that nobody took it over, and the start of this program opens
+    // nothing with so high a number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Gives this process the name every process of the tree has; `exec` of `/proc/self/exe` leaves `exe`.

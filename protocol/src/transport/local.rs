@@ -53,6 +53,16 @@ impl LocalListener {
         Ok(Self { socket, file: SocketFile(path.to_owned()) })
     }
 
+    /// The socket of this name that another program of this process made, taken over with its file.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be made nonblocking.
+    pub fn adopt(descriptor: OwnedFd, path: &Path) -> io::Result<Self> {
+        let socket = std::os::unix::net::UnixListener::from(descriptor);
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, file: SocketFile(path.to_owned()) })
+    }
+
     /// Where it listens.
     pub fn path(&self) -> &Path {
         &self.file.0

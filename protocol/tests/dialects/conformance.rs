@@ -333,6 +333,90 @@ fn namespaces_are_taken_apart_again() {
     assert!(out.contains(r#""name":"time","namespace":"get""#) && !out.contains("get__time"), "{out}");
 }
 
+/// A tool that takes a text is a function for other upstreams, and takes a text again for its client.
+#[test]
+fn custom_tools_are_functions_elsewhere() {
+    let body = r#"{"input":[{"role":"user","content":"x"},
+        {"type":"custom_tool_call","id":"ctc_1","call_id":"c0","name":"patch","input":"a \"b\""},
+        {"type":"custom_tool_call_output","call_id":"c0","output":"done"}],
+        "tools":[{"type":"custom","name":"patch","description":"d","format":{"type":"grammar","syntax":"lark","definition":"start: X"}}]}"#;
+    let head = RequestHead { operation: Operation::Chat, model: "m", stream: true };
+    let request = Dialect::OpenAiResponses.decode_request(body.as_bytes(), &head).unwrap();
+    let said = |target: Dialect| -> serde_json::Value {
+        serde_json::from_slice(&target.encode_request(&request, &Quirks::default()).unwrap().body).unwrap()
+    };
+    let home: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&said(Dialect::OpenAiResponses)["tools"], &said(Dialect::OpenAiResponses)["input"]),
+        (&home["tools"], &home["input"])
+    );
+    let chat = said(Dialect::OpenAiChat);
+    assert!(chat["tools"][0]["function"]["description"].as_str().unwrap().contains("start: X"), "{chat}");
+    assert_eq!(chat["messages"][1]["tool_calls"][0]["function"]["arguments"], r#"{"input":"a \"b\""}"#);
+    assert_eq!(
+        (&chat["messages"][2]["role"], &chat["messages"][2]["content"]),
+        (&"tool".into(), &"done".into())
+    );
+    let style = ReplyStyle::of(&request, Operation::Chat, UsageInStream::Shown);
+    let piece = |text: &str| {
+        let call =
+            serde_json::json!({"index": 0, "id": "a", "function": {"name": "patch", "arguments": text}});
+        format!(
+            "data: {}\n\n",
+            serde_json::json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+        )
+    };
+    let upstream = piece("{\"inp")
+        + &piece("ut\":\"1\\n2\"}")
+        + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n";
+    let mut translation = StreamTranslation::new(
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        &stamp(),
+        &Quirks::default(),
+        &style,
+    );
+    let mut out = Vec::new();
+    translation.push(upstream.as_bytes(), &mut out).unwrap();
+    translation.finish(&mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert!(
+        out.contains("response.custom_tool_call_input.delta") && !out.contains("function_call_arguments"),
+        "{out}"
+    );
+    assert_eq!(
+        out.matches(
+            r#""type":"custom_tool_call","status":"completed","call_id":"a","name":"patch","input":"1\n2""#
+        )
+        .count(),
+        2,
+        "{out}"
+    );
+    let answer = answer_of(Dialect::OpenAiChat, upstream.as_bytes()).unwrap();
+    let whole = Dialect::OpenAiResponses.encode_response(&answer, &stamp(), &style);
+    assert!(String::from_utf8(whole).unwrap().contains(r#""input":"1\n2""#));
+}
+
+/// A name that was made shorter for the upstream is the client's own again, streamed and whole.
+#[test]
+fn renamed_tools_have_their_own_names_again() {
+    let style = ReplyStyle { renamed: vec![("get_time".to_owned(), "mcp.get time".to_owned())], ..style() };
+    for (from, to) in Dialect::ALL.into_iter().flat_map(|from| Dialect::ALL.map(|to| (from, to))) {
+        let (_, stream) = streams(from).into_iter().find(|(case, _)| case == "calls").unwrap();
+        let mut translation = StreamTranslation::new(from, to, &stamp(), &Quirks::default(), &style);
+        let mut out = Vec::new();
+        translation.push(stream.as_bytes(), &mut out).unwrap();
+        translation.finish(&mut out).unwrap();
+        let names: Vec<String> = answer_of(to, &out)
+            .unwrap()
+            .parts
+            .iter()
+            .filter_map(|part| Some(part.as_call()?.name.clone()))
+            .collect();
+        assert_eq!(names, ["get_weather", "mcp.get time"], "{from} to {to}");
+    }
+}
+
 /// What cannot be left out without changing the question is refused, not dropped.
 #[test]
 fn what_cannot_be_left_out_is_refused() {

@@ -8,3 +8,7 @@ mod conformance;
 mod golden;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod traps;

@@ -1,9 +1,13 @@
 //! The flags and subcommands, for clap, and what each of them means.
 
+use super::deed::Deed;
 use super::legacy::Flags;
-use super::{Command, Format, Report, Source, Verb};
+use super::words::{Instance, Word};
+use super::{Command, Format, Operation, Report, Source, Stop};
+use crate::install::Wish;
 use crate::settings::{Account, Mistakes, Origin, Overrides, Secrets};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// One local endpoint in front of every LLM provider, each provider in its own supervised process.
@@ -32,23 +36,20 @@ enum Task {
     Serve(ServeFlags),
     /// Tell every mistake in the configuration, or what it means. Exit code 78 if there are mistakes.
     Check(ConfigFlag),
-    /// Show the providers that can be configured by one line.
-    #[command(subcommand)]
-    Providers(ProvidersTask),
-    /// Show how a running instance and its providers are doing.
-    Status {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        instance: InstanceFlags,
-    },
-    /// Replace a provider's process by a new one; calls in flight are finished.
-    Restart(OneProvider),
-    /// Send a provider no new calls.
-    Drain(OneProvider),
-    /// Send a drained provider calls again.
-    Resume(OneProvider),
+    /// Show the vendors that can be configured by one line.
+    Presets(PresetFlags),
+    #[command(flatten)]
+    Word(Box<Word>),
+    /// The same commands under one name, for scripts; and any request as JSON.
+    Ctl(CtlFlags),
+    /// Make a service of this executable: copy it, add units, account and configuration, start it.
+    Install(InstallFlags),
+    /// Undo `install`. Configuration and everything stored stay.
+    Uninstall(PlaceFlags),
+    /// Print completions for a shell: source <(llm-link completions bash).
+    Completions { shell: Shell },
+    /// Write the manual pages into a directory.
+    Man { directory: PathBuf },
     #[command(hide = true)]
     Router(RouterFlags),
     #[command(hide = true)]
@@ -74,29 +75,58 @@ pub(crate) struct WorkerFlags {
     pub(crate) log: String,
 }
 
-#[derive(Subcommand)]
-enum ProvidersTask {
-    /// All presets, one a line.
-    List {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Endpoints, key variables, models and quirks of one preset.
-    Show {
-        /// A preset, or another word for it.
-        name: String,
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
+#[derive(Args)]
+struct PlaceFlags {
+    /// Your own service, without root.
+    #[arg(long)]
+    user: bool,
+    /// Below this directory instead of /; nothing is started or stopped.
+    #[arg(long, value_name = "DIRECTORY")]
+    root: Option<PathBuf>,
 }
 
 #[derive(Args)]
-struct ConfigFlag {
+struct InstallFlags {
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// Put everything in place, but do not start it.
+    #[arg(long)]
+    no_start: bool,
+}
+
+#[derive(Args)]
+struct PresetFlags {
+    /// Endpoints, key variables, models and quirks of this preset; without it all presets, one a line.
+    name: Option<String>,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct CtlFlags {
+    #[command(subcommand)]
+    task: CtlTask,
+}
+
+#[derive(Subcommand)]
+enum CtlTask {
+    #[command(flatten)]
+    Word(Box<Word>),
+    /// Send a request of the control vocabulary as JSON and print the reply as JSON.
+    Ask {
+        /// Such as '{"do":"status"}'; without it, from standard input.
+        request: Option<String>,
+        #[command(flatten)]
+        at: Instance,
+    },
+}
+
+#[derive(Args, Clone, Default)]
+pub(super) struct ConfigFlag {
     /// The configuration file [default: $LLM_LINK_CONFIG, /etc/llm-link/llm-link.toml for root,
     /// ~/.config/llm-link/llm-link.toml for others].
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -115,45 +145,48 @@ struct ServeFlags {
     log_level: Option<String>,
 }
 
-#[derive(Args)]
-struct InstanceFlags {
-    #[command(flatten)]
-    config: ConfigFlag,
-    /// Where the instance keeps its state.
-    #[arg(long, value_name = "DIRECTORY")]
-    state_dir: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct OneProvider {
-    /// Its name in the configuration.
-    provider: String,
-    #[command(flatten)]
-    instance: InstanceFlags,
-}
-
 impl Arguments {
     /// What these arguments ask for.
-    pub(super) fn command(self, secrets: &dyn Secrets, account: Account) -> Result<Command, Mistakes> {
-        let Some(task) = self.task else { return without_task(self.serve, self.legacy, secrets, account) };
+    pub(super) fn command(
+        self,
+        secrets: &dyn Secrets,
+        account: Account,
+        now_ms: i64,
+    ) -> Result<Command, Stop> {
+        let Some(task) = self.task else {
+            return Ok(without_task(self.serve, self.legacy, secrets, account)?);
+        };
+        let operate = |(deed, at): (Deed, Instance)| {
+            let format = at.format();
+            Command::Operate(Operation { source: at.source(secrets, account), format, deed })
+        };
         Ok(match task {
             Task::Serve(flags) => Command::Serve(flags.source(secrets, account)),
             Task::Check(config) => {
                 let origin = Origin::find(config.config, secrets, account);
                 Command::Report(Report::Check(Source { origin, overrides: Overrides::default() }))
             }
-            Task::Providers(ProvidersTask::List { json }) => {
-                Command::Report(Report::ListProviders(format(json)))
+            Task::Presets(PresetFlags { name: None, json }) => {
+                Command::Report(Report::ListPresets(format(json)))
             }
-            Task::Providers(ProvidersTask::Show { name, json }) => {
-                Command::Report(Report::ShowProvider { name, format: format(json) })
+            Task::Presets(PresetFlags { name: Some(name), json }) => {
+                Command::Report(Report::ShowPreset { name, format: format(json) })
             }
-            Task::Status { json, instance } => {
-                Command::Status { source: instance.source(secrets, account), format: format(json) }
+            Task::Word(word) => operate(word.spoken(now_ms).map_err(Stop::usage)?),
+            Task::Ctl(CtlFlags { task: CtlTask::Word(word) }) => {
+                operate(word.spoken(now_ms).map_err(Stop::usage)?)
             }
-            Task::Restart(one) => one.control(Verb::Restart, secrets, account),
-            Task::Drain(one) => one.control(Verb::Drain, secrets, account),
-            Task::Resume(one) => one.control(Verb::Resume, secrets, account),
+            Task::Ctl(CtlFlags { task: CtlTask::Ask { request, at } }) => {
+                operate((Deed::AskJson(request), at))
+            }
+            Task::Install(InstallFlags { place: PlaceFlags { user, root }, no_start }) => {
+                Command::Install(Wish { user, root, no_start })
+            }
+            Task::Uninstall(PlaceFlags { user, root }) => {
+                Command::Uninstall(Wish { user, root, no_start: true })
+            }
+            Task::Completions { shell } => Command::Report(Report::Completions(shell)),
+            Task::Man { directory } => Command::Man(directory),
             Task::Router(flags) => Command::Router(flags),
             Task::Worker(flags) => Command::Worker(flags),
         })
@@ -188,16 +221,10 @@ impl ServeFlags {
     }
 }
 
-impl InstanceFlags {
+impl Instance {
     fn source(self, secrets: &dyn Secrets, account: Account) -> Source {
         let overrides = Overrides { state_dir: self.state_dir.map(text), ..Overrides::default() };
         Source { origin: Origin::find(self.config.config, secrets, account), overrides }
-    }
-}
-
-impl OneProvider {
-    fn control(self, verb: Verb, secrets: &dyn Secrets, account: Account) -> Command {
-        Command::Control { source: self.instance.source(secrets, account), verb, provider: self.provider }
     }
 }
 

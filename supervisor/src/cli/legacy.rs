@@ -28,7 +28,7 @@ pub(super) struct Flags {
     /// Listen on port 11434 for openai, ollama, anthropic (a comma-separated list).
     #[arg(long)]
     protocols: Option<String>,
-    /// A preset; see `llm-link providers list`.
+    /// A preset; see `llm-link presets`.
     #[arg(long)]
     provider: Option<String>,
     /// The model for calls that name none, or one that nobody knows.
@@ -313,6 +313,8 @@ fn aliases(preset: &Preset, model: &str) -> Vec<RawAlias> {
     let alias = |name: &str| RawAlias {
         place: Place::Named("--model"),
         name: Some(Typed::named(name.to_owned(), "--model")),
+        enabled: None,
+        note: None,
         rule: None,
         candidates: vec![RawStep::text(Typed::named(format!("{}/{model}", preset.id), "--model"))],
     };

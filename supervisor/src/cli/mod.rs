@@ -1,45 +1,53 @@
 //! The command line: arguments in, one [`Command`] out.
 //!
 //! Owns every flag, including those of llm-link 0.7, and the commands that only print. Never starts a process,
-//! opens a socket or reads the environment: what it needs of the machine comes through [`Secrets`].
+//! opens a socket, writes a file or reads the environment: what it needs of the machine comes through [`Secrets`].
 
 mod apps;
 mod arguments;
 mod check;
+pub(crate) mod deed;
+pub(crate) mod exit;
 mod legacy;
+pub(crate) mod manual;
 pub(crate) mod out;
-mod providers;
+pub(crate) mod patch;
+mod presets;
+pub(crate) mod show;
 #[cfg(test)]
 mod tests;
+mod when;
+mod words;
 
 pub(crate) use arguments::{RouterFlags, WorkerFlags};
 
+use crate::install::Wish;
 use crate::settings::{Account, Mistakes, Origin, Overrides, Secrets};
 use clap::Parser;
 use clap::error::ErrorKind;
+use clap_complete::Shell;
+use deed::Deed;
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The configuration cannot be used; also sysexits.h `EX_CONFIG`.
+/// The configuration cannot be used.
 pub(crate) const EXIT_CONFIGURATION: u8 = 78;
 
 /// What to do.
 pub(crate) enum Command {
     Serve(Source),
-    /// Print how the instance that keeps its things there is doing.
-    Status {
-        source: Source,
-        format: Format,
-    },
-    /// Tell the instance that keeps its things there to do something to one of its providers.
-    Control {
-        source: Source,
-        verb: Verb,
-        provider: String,
-    },
+    /// Ask a running instance for something.
+    Operate(Operation),
     /// Only print.
     Report(Report),
+    /// Make a service of this executable.
+    Install(Wish),
+    /// Undo that.
+    Uninstall(Wish),
+    /// Write the manual pages into this directory.
+    Man(PathBuf),
     /// A child: serve HTTP.
     Router(RouterFlags),
     /// A child: serve this provider.
@@ -53,15 +61,12 @@ pub(crate) struct Source {
     pub(crate) overrides: Overrides,
 }
 
-/// What can be done to a provider of a running instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    /// Start a new worker and drain the old one.
-    Restart,
-    /// Take no new calls.
-    Drain,
-    /// Undo a drain.
-    Resume,
+/// Something a running instance is asked for.
+pub(crate) struct Operation {
+    /// Which instance.
+    pub(crate) source: Source,
+    pub(crate) format: Format,
+    pub(crate) deed: Deed,
 }
 
 /// For people or for programs.
@@ -74,11 +79,12 @@ pub(crate) enum Format {
 /// What can be printed without a running instance.
 pub(crate) enum Report {
     Check(Source),
-    ListProviders(Format),
-    ShowProvider { name: String, format: Format },
+    ListPresets(Format),
+    ShowPreset { name: String, format: Format },
     ListApps,
     AppInfo(String),
     ListModels { provider: Option<String> },
+    Completions(Shell),
 }
 
 /// The end of the program before any command: help, version, or arguments that make no sense.
@@ -92,9 +98,9 @@ pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     secrets: &dyn Secrets,
     account: Account,
+    now_ms: i64,
 ) -> Result<Command, Stop> {
-    let arguments = arguments::Arguments::try_parse_from(arguments)?;
-    Ok(arguments.command(secrets, account)?)
+    arguments::Arguments::try_parse_from(arguments)?.command(secrets, account, now_ms)
 }
 
 impl Report {
@@ -102,15 +108,16 @@ impl Report {
     pub(crate) fn print(&self, to: &mut dyn io::Write, secrets: &dyn Secrets, account: Account) -> ExitCode {
         let printed = match self {
             Report::Check(source) => check::check(source, to, secrets, account),
-            Report::ListProviders(format) => providers::list(*format, to),
-            Report::ShowProvider { name, format } => providers::show(name, *format, to),
+            Report::ListPresets(format) => presets::list(*format, to),
+            Report::ShowPreset { name, format } => presets::show(name, *format, to),
             Report::ListApps => apps::list(to),
             Report::AppInfo(name) => apps::show(name, to),
-            Report::ListModels { provider } => providers::models(provider.as_deref(), to),
+            Report::ListModels { provider } => presets::models(provider.as_deref(), to),
+            Report::Completions(shell) => manual::completions(*shell, to),
         };
         match printed {
             Ok(code) => code,
-            // `llm-link providers list | head` ends well.
+            // `llm-link presets | head` ends well.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         }
@@ -118,6 +125,11 @@ impl Report {
 }
 
 impl Stop {
+    /// Arguments that clap could read and that still make no sense.
+    fn usage(why: String) -> Stop {
+        Stop { text: format!("error: {why}\n"), code: 2 }
+    }
+
     /// Says why and gives the exit code: help and version on `out`, everything else on `err`.
     pub(crate) fn say(&self, out: &mut dyn io::Write, err: &mut dyn io::Write) -> ExitCode {
         let text = self.text.as_bytes();

@@ -1,10 +1,16 @@
 //! The one writer of what people read: standard output, line by line, nothing else in between.
 
-use std::io::{self, Write};
+use super::show::columns_of;
+use std::io::{self, IsTerminal, Write};
 
 /// Standard output, locked for as long as a command prints.
 pub(crate) fn stdout() -> impl Write {
     io::BufWriter::new(io::stdout().lock())
+}
+
+/// Whether standard output and standard error reach somebody's eyes.
+pub(crate) fn terminals() -> (bool, bool) {
+    (io::stdout().is_terminal(), io::stderr().is_terminal())
 }
 
 /// Standard error, for the reasons a command was not carried out.
@@ -16,25 +22,18 @@ pub(crate) fn stderr() -> impl Write {
 pub(crate) fn table(rows: &[Vec<String>], to: &mut dyn Write) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cells(cell)).max().unwrap_or(0)
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| columns_of(cell)).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width - cells(cell) + 2));
+            line.extend(std::iter::repeat_n(' ', width - columns_of(cell) + 2));
         }
         writeln!(to, "{}", line.trim_end())?;
     }
     Ok(())
-}
-
-/// Columns of a terminal: Chinese characters and their punctuation take two.
-fn cells(text: &str) -> usize {
-    text.chars()
-        .map(|c| if matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{ffe6}') { 2 } else { 1 })
-        .sum()
 }
 
 #[cfg(test)]

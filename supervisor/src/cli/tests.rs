@@ -1,14 +1,18 @@
 //! What arguments mean, what is refused, and the help as people see it.
 
 mod legacy;
+mod words;
 
 use super::*;
 use crate::settings::testing::Pretend;
 use clap::CommandFactory;
 
+/// 2026-11-28, midnight.
+const NOW: i64 = 1_795_824_000_000;
+
 fn parsed(line: &str, pretend: &Pretend) -> Result<Command, Stop> {
     let words = std::iter::once("llm-link").chain(line.split_whitespace());
-    parse(words.map(OsString::from), pretend, Account::Root)
+    parse(words.map(OsString::from), pretend, Account::Root, NOW)
 }
 
 fn command(line: &str) -> Command {
@@ -24,16 +28,21 @@ fn about(source: &Source) -> String {
 fn described(command: &Command) -> String {
     match command {
         Command::Serve(source) => format!("serve {}", about(source)),
-        Command::Status { source, format } => format!("status {format:?} {}", about(source)),
-        Command::Control { source, verb, provider } => format!("{verb:?} {provider} {}", about(source)),
+        Command::Operate(Operation { source, format, deed }) => {
+            format!("{deed:?} {format:?} {}", about(source))
+        }
+        Command::Install(wish) => format!("install {wish:?}"),
+        Command::Uninstall(wish) => format!("uninstall {wish:?}"),
+        Command::Man(directory) => format!("man {}", directory.display()),
         Command::Router(flags) => format!("router {}", flags.generation),
         Command::Worker(flags) => format!("worker {} {}", flags.provider, flags.generation),
         Command::Report(Report::Check(source)) => format!("check {}", about(source)),
-        Command::Report(Report::ListProviders(format)) => format!("list {format:?}"),
-        Command::Report(Report::ShowProvider { name, format }) => format!("show {name} {format:?}"),
+        Command::Report(Report::ListPresets(format)) => format!("list {format:?}"),
+        Command::Report(Report::ShowPreset { name, format }) => format!("show {name} {format:?}"),
         Command::Report(Report::ListApps) => "apps".to_owned(),
         Command::Report(Report::AppInfo(name)) => format!("app {name}"),
         Command::Report(Report::ListModels { provider }) => format!("models {provider:?}"),
+        Command::Report(Report::Completions(shell)) => format!("completions {shell}"),
     }
 }
 
@@ -64,16 +73,16 @@ fn every_command() {
             r#"serve built-in configuration ["127.0.0.1:8080", "127.0.0.1:8081"] None None"#.to_owned(),
         ),
         ("check --config a.toml", format!("check a.toml {none}")),
-        ("providers list", "list Text".to_owned()),
-        ("providers list --json", "list Json".to_owned()),
-        ("providers show zhipu --json", "show zhipu Json".to_owned()),
+        ("presets", "list Text".to_owned()),
+        ("presets --json", "list Json".to_owned()),
+        ("presets zhipu --json", "show zhipu Json".to_owned()),
+        ("install --user --no-start", "install Wish { user: true, root: None, no_start: true }".to_owned()),
         (
-            "status --json --state-dir /s",
-            r#"status Json built-in configuration [] Some("/s") None"#.to_owned(),
+            "uninstall --root /r",
+            r#"uninstall Wish { user: false, root: Some("/r"), no_start: true }"#.to_owned(),
         ),
-        ("restart a", format!("Restart a built-in configuration {none}")),
-        ("drain a --config a.toml", format!("Drain a a.toml {none}")),
-        ("resume a --state-dir /s", r#"Resume a built-in configuration [] Some("/s") None"#.to_owned()),
+        ("completions bash", "completions bash".to_owned()),
+        ("man /tmp/m", "man /tmp/m".to_owned()),
         ("router --generation 3 --log info", "router 3".to_owned()),
         ("worker a --generation 4 --log info", "worker a 4".to_owned()),
         ("--list-apps", "apps".to_owned()),
@@ -110,7 +119,7 @@ fn arguments_that_make_no_sense_end_with_2() {
 
 #[test]
 fn help_and_version_end_well_and_the_help_is_as_reviewed() {
-    for line in ["--help", "-h", "--version", "serve --help", "providers show --help"] {
+    for line in ["--help", "-h", "--version", "serve --help", "providers keys add --help", "ctl --help"] {
         let Err(stop) = parsed(line, &Pretend::default()) else { panic!("{line} is a command") };
         assert_eq!(stop.code, 0, "{line}");
     }
@@ -119,7 +128,7 @@ fn help_and_version_end_well_and_the_help_is_as_reviewed() {
     let mut help = String::new();
     let mut root = <arguments::Arguments as CommandFactory>::command().term_width(100);
     help += &root.render_long_help().to_string();
-    for name in ["serve", "check", "providers", "status", "restart"] {
+    for name in ["serve", "check", "presets", "providers", "drain", "apply"] {
         let task = root.find_subcommand_mut(name).expect(name);
         help += &format!("\n==== {name}\n{}", task.clone().term_width(100).render_long_help());
     }
@@ -165,32 +174,29 @@ fn presets_are_shown_to_people_and_programs() {
     let nothing = Pretend::default();
     let json =
         |line: &str| -> serde_json::Value { serde_json::from_str(&printed(line, &nothing)).expect(line) };
-    let list = json("providers list --json");
+    let list = json("presets --json");
     assert_eq!(list.as_array().map(Vec::len), Some(protocol::preset::all().len()));
-    let zhipu = json("providers show zhipu --json");
+    let zhipu = json("presets zhipu --json");
     assert_eq!(zhipu["endpoints"][0]["base_url"], "https://open.bigmodel.cn/api/paas/v4");
     assert_eq!(zhipu["models"][5]["facts"]["context"], 200_000);
     assert_eq!(zhipu["auth"], "bearer");
 
-    let text = printed("providers list", &nothing);
+    let text = printed("presets", &nothing);
     assert_eq!(text.lines().count(), protocol::preset::all().len() + 1);
     assert_eq!(
-        printed("providers show azure", &nothing),
+        printed("presets azure", &nothing),
         "Azure OpenAI\n\npreset            azure-openai\nalso              azure\nopenai-chat       (needs `base_url`)\n\
          openai-responses  (needs `base_url`)\nkey               needed, sent as api-key; from AZURE_OPENAI_API_KEY\n\n\
          [[providers]]\nname = \"azure-openai\"\npreset = \"azure-openai\"\nbase_url = \"https://...\"\nkey = { env = \"AZURE_OPENAI_API_KEY\" }\n"
     );
-    assert_eq!(
-        printed("providers show zhipo", &nothing),
-        "there is no preset `zhipo`; did you mean `zhipu`?\n"
-    );
+    assert_eq!(printed("presets zhipo", &nothing), "there is no preset `zhipo`; did you mean `zhipu`?\n");
     assert!(printed("--list-models", &nothing).lines().any(|line| line == "deepseek/deepseek-chat"));
 }
 
 #[test]
 fn the_configuration_a_preset_shows_is_valid() {
     for preset in protocol::preset::all().iter().filter(|preset| !preset.needs_base_url()) {
-        let shown = printed(&format!("providers show {}", preset.id), &Pretend::default());
+        let shown = printed(&format!("presets {}", preset.id), &Pretend::default());
         let toml = &shown[shown.find("[[providers]]").expect("configuration")..];
         let mut pretend = Pretend::default().with_file("a.toml", toml);
         pretend = preset.env.iter().fold(pretend, |p, name| p.with_env(name, "k"));

@@ -7,7 +7,8 @@ use crate::people::People;
 use crate::record::Record;
 use protocol::control::{Ask, ControlReply, ControlRequest, RefusalKind};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 /// Questions answered at once; those of the command line wait, those of the router are refused.
@@ -36,18 +37,50 @@ pub(crate) struct Desk {
     staff: Arc<Staff>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
+    /// Nothing is answered now but that.
+    closed: Arc<watch::Sender<bool>>,
 }
 
 impl Desk {
     /// `tasks` are awaited by whoever owns them.
     pub(crate) fn new(staff: Staff, tasks: TaskTracker) -> Desk {
-        Desk { staff: Arc::new(staff), places: Arc::new(Semaphore::new(AT_ONCE)), tasks }
+        Desk {
+            staff: Arc::new(staff),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            tasks,
+            closed: Arc::default(),
+        }
+    }
+
+    /// Answers no more, and what waits to be answered is refused; returns when that is done, or the time is over.
+    pub(crate) async fn close(&self, within: Duration) {
+        self.closed.send_replace(true);
+        let all = self.places.acquire_many(AT_ONCE as u32);
+        // Whoever does not hear that is cut off.
+        let _ = tokio::time::timeout(within, all).await;
+    }
+
+    /// Answers again.
+    pub(crate) fn open(&self) {
+        self.closed.send_replace(false);
+    }
+
+    /// The answer, or a refusal when the desk closes before.
+    async fn respond(&self, ask: Ask, via: Via) -> ControlReply {
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            reply = self.staff.answer(ask, via) => reply,
+            _ = closed.wait_for(|closed| *closed) => {
+                let message = "llm-link is just becoming another version; ask again in a moment";
+                ControlReply::refused(RefusalKind::Unavailable, message)
+            }
+        }
     }
 
     /// Answers a question, when its turn comes.
     pub(crate) async fn answer(&self, ask: Ask, via: Via) -> ControlReply {
         match self.places.acquire().await {
-            Ok(_place) => self.staff.answer(ask, via).await,
+            Ok(_place) => self.respond(ask, via).await,
             Err(_closed) => ControlReply::refused(RefusalKind::Unavailable, "llm-link is stopping"),
         }
     }
@@ -59,7 +92,7 @@ impl Desk {
         let place = Arc::clone(&self.places).try_acquire_owned();
         self.tasks.spawn(async move {
             let reply = match (ask, place) {
-                (Ok(ask), Ok(_place)) => desk.staff.answer(ask, Via::Router).await,
+                (Ok(ask), Ok(_place)) => desk.respond(ask, Via::Router).await,
                 (Ok(_), Err(_)) => {
                     ControlReply::refused(RefusalKind::Unavailable, "too many questions wait already")
                 }
@@ -89,7 +122,8 @@ impl Staff {
             | R::Reload
             | R::Upgrade
             | R::Shutdown) => self.processes.answer(request).await,
-            request @ (R::Setup { .. }
+            request @ (R::SetupState
+            | R::Setup { .. }
             | R::SetupLink
             | R::Login { .. }
             | R::Refresh { .. }

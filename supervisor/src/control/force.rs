@@ -2,6 +2,7 @@
 //! keeps it (it owns the file's side, the sockets and the fleet's specification); this is the handle.
 
 use protocol::control::{ListenerStatus, Refusal, RefusalKind};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -22,6 +23,8 @@ pub(crate) enum ForceOrder {
     Refresh(oneshot::Sender<Result<u64, Refusal>>),
     /// Read the file again, whole or not at all.
     Reload(oneshot::Sender<Result<u64, Refusal>>),
+    /// Which listening sockets are open, and the addresses they were asked for.
+    Sockets(oneshot::Sender<Vec<(SocketAddr, Arc<TcpListener>)>>),
 }
 
 /// See the module.
@@ -42,7 +45,6 @@ impl Force {
     }
 
     /// Puts what is stored in force; answers when the processes have been told.
-    #[expect(dead_code, reason = "what is stored is not in force yet")]
     pub(crate) async fn refresh(&self) -> Result<u64, Refusal> {
         self.order(ForceOrder::Refresh).await
     }
@@ -50,6 +52,14 @@ impl Force {
     /// Reads the configuration file again and puts it in force; on a mistake everything stays as it was.
     pub(crate) async fn reload(&self) -> Result<u64, Refusal> {
         self.order(ForceOrder::Reload).await
+    }
+
+    /// The listening sockets, each with the address it was asked for.
+    pub(crate) async fn sockets(&self) -> Result<Vec<(SocketAddr, Arc<TcpListener>)>, Refusal> {
+        let gone = || Refusal::new(RefusalKind::Unavailable, "llm-link is stopping");
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(ForceOrder::Sockets(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
     }
 
     async fn order(

@@ -1,24 +1,25 @@
 //! What operators ask of processes: how they are and why, restart, drain, resume, stop.
 
-use super::Force;
+use super::{Force, Upgrade};
 use crate::BUILD;
 use crate::fleet::{Ask, Fleet, StopMode};
 use crate::lifecycle::notify;
-use crate::store::UnixMs;
 use protocol::control::{ControlReply, ControlRequest, ProviderStatus, RefusalKind, SystemStatus};
 use sd_notify::NotifyState;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// See the module.
 pub(crate) struct Processes {
     fleet: Fleet,
     force: Force,
+    upgrade: Arc<Upgrade>,
     started_ms: u64,
 }
 
 impl Processes {
-    pub(crate) fn new(fleet: Fleet, force: Force, started: UnixMs) -> Processes {
-        Processes { fleet, force, started_ms: started.0.unsigned_abs() }
+    pub(crate) fn new(fleet: Fleet, force: Force, upgrade: Arc<Upgrade>, started_ms: u64) -> Processes {
+        Processes { fleet, force, upgrade, started_ms }
     }
 
     /// Answers what is about processes.
@@ -40,10 +41,8 @@ impl Processes {
                 self.fleet.stop(StopMode::Drain).await;
                 ControlReply::Done("llm-link finishes what runs and stops".to_owned())
             }
-            _other => ControlReply::refused(
-                RefusalKind::Unavailable,
-                "this build cannot replace itself while it runs; restart the service instead",
-            ),
+            ControlRequest::Upgrade => self.upgrade.run().await,
+            _other => ControlReply::refused(RefusalKind::Internal, "this is nothing about processes"),
         }
     }
 

@@ -3,22 +3,29 @@
 //!
 //! Three tasks a child: one waits for the process, reads its control socket and delivers signals; one
 //! writes to the control socket, so that a child that does not read delays nobody; one captures stderr.
+//!
+//! Before the supervisor executes another program the conversation comes to rest between two messages
+//! ([`Child::rest`]); the new program takes the child over from there ([`adopt`]).
 
 use super::exit::Exit;
 use super::output::{self, Tag, Tail};
+use super::pause::Pause;
+use super::process::Process;
 use super::spec::{Invocation, Key};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use protocol::ipc::control::{FromChild, ToChild};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
 use protocol::transport::inherit::{self, CONTROL, FIRST_LISTENER};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::{Child as Process, Command};
+use tokio::net::unix::pipe::Receiver as Pipe;
+use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -64,11 +71,30 @@ pub(crate) struct Child {
     pub(crate) id: ChildId,
     pub(crate) pid: u32,
     pub(crate) tail: Tail,
+    /// A second descriptor of the control socket and of the pipe of its stderr, to be handed over.
+    pub(crate) control: OwnedFd,
+    pub(crate) stderr: OwnedFd,
     outgoing: mpsc::Sender<(ToChild, Zeroizing<Vec<u8>>)>,
     signals: mpsc::Sender<Signal>,
+    pause: Arc<Pause>,
 }
 
 impl Child {
+    /// Asks the conversation to come to rest between two messages; resolves when it has, or the child is dead.
+    pub(crate) fn rest(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.pause.begin()
+    }
+
+    /// Nothing waits to be sent to it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.outgoing.capacity() == self.outgoing.max_capacity()
+    }
+
+    /// The conversation goes on.
+    pub(crate) fn go_on(&self) {
+        self.pause.end();
+    }
+
     /// Sends a message, or says why it cannot be taken: the child has not read for a long time.
     pub(crate) fn send(&self, message: ToChild, body: Zeroizing<Vec<u8>>) -> Result<(), &'static str> {
         match self.outgoing.try_send((message, body)) {
@@ -85,6 +111,21 @@ impl Child {
     }
 }
 
+/// Becomes another program: the same process, the same children. The descriptors kept for it and what `image` names
+/// survive; the service manager's marks of descriptors that are used up are taken away. Returns only on failure.
+pub(crate) fn become_program(program: &Path, mark: &str, image: RawFd) -> io::Error {
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).env(mark, image.to_string());
+    for used_up in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+        command.env_remove(used_up);
+    }
+    command.exec()
+}
+
 /// Starts a child. Must be called on the main thread: the parent-death signal is bound to the thread.
 ///
 /// # Errors
@@ -98,19 +139,84 @@ pub(crate) fn spawn(
     let (ours, theirs) = UnixStream::pair()?;
     let mut process = fork(invocation, theirs.into(), listeners)?;
     let pid = process.id().unwrap_or_default();
-    let (sender, receiver) = supervisor_end(ours)?;
-    let (outgoing, to_send) = mpsc::channel(MAX_OUTGOING);
-    let (signals, to_deliver) = mpsc::channel(8);
     let stderr = process.stderr.take().ok_or_else(|| io::Error::other("no pipe for its stderr"))?;
-    let (tail, capture) = output::capture(stderr, tag, secret);
-    let captured = tasks.spawn(capture);
-    tasks.spawn(write(sender, to_send));
-    let attend = Attend { id, process, receiver, to_deliver, events, tail: tail.clone(), captured };
-    tasks.spawn(attend.run());
-    Ok(Child { id, pid, tail, outgoing, signals })
+    let held = Held {
+        id,
+        pid,
+        process: Process::Own(process),
+        control: ours.into(),
+        stderr: stderr.into_owned_fd()?,
+    };
+    converse(held, tag, secret, tasks, events)
 }
 
-fn fork(invocation: Invocation, control: OwnedFd, listeners: Vec<OwnedFd>) -> io::Result<Process> {
+/// What is known of a child that the supervisor's former program started.
+pub(crate) struct Adoption {
+    pub(crate) id: ChildId,
+    pub(crate) pid: u32,
+    pub(crate) control: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    pub(crate) tag: Tag,
+    pub(crate) secret: Option<Key>,
+}
+
+/// Takes over a child of this very process, started by the program it was before.
+///
+/// # Errors
+/// Its descriptors cannot be used.
+pub(crate) fn adopt(
+    adoption: Adoption,
+    tasks: &TaskTracker,
+    events: mpsc::Sender<(ChildId, ChildEvent)>,
+) -> io::Result<Child> {
+    let Adoption { id, pid, control, stderr, tag, secret } = adoption;
+    converse(Held { id, pid, process: Process::Adopted(pid), control, stderr }, tag, secret, tasks, events)
+}
+
+/// A process and the ends of its pipes.
+struct Held {
+    id: ChildId,
+    pid: u32,
+    process: Process,
+    control: OwnedFd,
+    stderr: OwnedFd,
+}
+
+fn converse(
+    held: Held,
+    tag: Tag,
+    secret: Option<Key>,
+    tasks: &TaskTracker,
+    events: mpsc::Sender<(ChildId, ChildEvent)>,
+) -> io::Result<Child> {
+    let Held { id, pid, process, control, stderr } = held;
+    let (control_copy, stderr_copy) = (control.try_clone()?, stderr.try_clone()?);
+    let (sender, receiver) = supervisor_end(control.into())?;
+    let (outgoing, to_send) = mpsc::channel(MAX_OUTGOING);
+    let (signals, to_deliver) = mpsc::channel(8);
+    let (tail, capture) = output::capture(Pipe::from_owned_fd(stderr)?, tag, secret);
+    let captured = tasks.spawn(capture);
+    let pause = Arc::new(Pause::default());
+    tasks.spawn(write(sender, to_send, Arc::clone(&pause)));
+    let attend = Attend {
+        id,
+        process,
+        receiver,
+        to_deliver,
+        events,
+        tail: tail.clone(),
+        captured,
+        pause: Arc::clone(&pause),
+    };
+    tasks.spawn(attend.run());
+    Ok(Child { id, pid, tail, control: control_copy, stderr: stderr_copy, outgoing, signals, pause })
+}
+
+fn fork(
+    invocation: Invocation,
+    control: OwnedFd,
+    listeners: Vec<OwnedFd>,
+) -> io::Result<tokio::process::Child> {
     let mut command = std::process::Command::new(&invocation.program);
     command.arg0(ARGV0).args(&invocation.arguments);
     command.env_clear().envs(invocation.environment);
@@ -124,14 +230,26 @@ fn fork(invocation: Invocation, control: OwnedFd, listeners: Vec<OwnedFd>) -> io
 async fn write(
     mut sender: ControlSender<ToChild>,
     mut to_send: mpsc::Receiver<(ToChild, Zeroizing<Vec<u8>>)>,
+    pause: Arc<Pause>,
 ) {
-    while let Some((message, body)) = to_send.recv().await {
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = to_send.recv() => next,
+            // Only when nothing waits to be sent.
+            () = pause.wanted() => {
+                pause.rest().await;
+                continue;
+            }
+        };
+        let Some((message, body)) = next else { break };
         if let Err(error) = sender.send(&message, &body).await {
             // The reading side sees the same end, and tells the owner.
             tracing::debug!("control message not delivered: {error}");
-            return;
+            break;
         }
     }
+    pause.arrive();
 }
 
 /// The task that owns the process.
@@ -143,22 +261,26 @@ struct Attend {
     events: mpsc::Sender<(ChildId, ChildEvent)>,
     tail: Tail,
     captured: tokio::task::JoinHandle<()>,
+    pause: Arc<Pause>,
 }
 
 impl Attend {
     async fn run(mut self) {
         let mut reading = true;
         let status = loop {
+            let between = self.receiver.is_between_messages();
             tokio::select! {
                 biased;
-                status = self.process.wait() => break status,
+                status = self.process.wait(!reading) => break status,
                 Some(signal) = self.to_deliver.recv() => self.deliver(signal),
+                () = self.pause.wanted(), if between => self.pause.rest().await,
                 event = listen(&mut self.receiver), if reading => {
                     reading = matches!(event, ChildEvent::Said(..));
                     self.tell(event).await;
                 }
             }
         };
+        self.pause.arrive();
         // What it said before it died comes before the news of its death.
         while reading {
             match timeout(LAST_WORDS, listen(&mut self.receiver)).await {
@@ -183,9 +305,9 @@ impl Attend {
 
     /// The process is only reaped by this task, so its number cannot belong to anyone else yet.
     fn deliver(&self, signal: Signal) {
-        let Some(pid) = self.process.id().and_then(|pid| i32::try_from(pid).ok()) else { return };
-        if let Err(error) = kill(Pid::from_raw(pid), signal) {
-            tracing::warn!(pid, "{signal} not delivered: {error}");
+        let Some(pid) = self.process.pid() else { return };
+        if let Err(error) = kill(pid, signal) {
+            tracing::warn!(%pid, "{signal} not delivered: {error}");
         }
     }
 

@@ -229,6 +229,20 @@ impl Machine {
         self.phase == Phase::Serving
     }
 
+    /// What is left of a drain; none while it serves. `Err` = a process that is just coming or going.
+    pub(crate) fn settled(&self, now: Instant) -> Result<Option<Duration>, ()> {
+        match self.phase {
+            Phase::Serving => Ok(None),
+            Phase::Draining => Ok(Some((self.since + self.live.drain).saturating_duration_since(now))),
+            Phase::Stopped
+            | Phase::Waiting { .. }
+            | Phase::Failed { .. }
+            | Phase::Spawning
+            | Phase::Starting(_)
+            | Phase::Ending { .. } => Err(()),
+        }
+    }
+
     /// It has come to rest: no process, and none planned.
     pub(crate) fn is_stopped(&self) -> bool {
         self.phase == Phase::Stopped

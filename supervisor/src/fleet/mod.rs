@@ -13,12 +13,15 @@ mod alarm;
 mod change;
 mod child;
 mod exit;
+mod handover;
 mod machine;
 mod member;
 mod orders;
 mod output;
 mod owner;
+mod pause;
 mod policy;
+mod process;
 mod questions;
 mod routing;
 mod shell;
@@ -29,14 +32,17 @@ mod stop;
 mod tests;
 mod tree;
 
-pub(crate) use child::ChildId;
+pub(crate) use child::{ChildId, become_program};
+pub(crate) use handover::{FleetHandover, FleetImage};
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
     Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,
 };
 pub(crate) use status::FleetStatus;
 
+use futures_util::future::BoxFuture;
 use protocol::ipc::question;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -90,8 +96,18 @@ pub(crate) enum Order {
     Adopt(Box<FleetSpec>, oneshot::Sender<Result<(), String>>),
     Ask(Ask, oneshot::Sender<Result<String, String>>),
     Status(oneshot::Sender<FleetStatus>),
+    /// Children are started from that executable from now on; none = our own.
+    Program(Option<PathBuf>),
+    /// Come to rest: the reply resolves when everyone has.
+    Rest(oneshot::Sender<BoxFuture<'static, ()>>),
+    /// Describe everyone and do nothing until the receiver resolves; on an error go on at once.
+    HandOver(oneshot::Receiver<()>, oneshot::Sender<Result<FleetHandover, String>>),
     Question(Question),
-    Answer { child: ChildId, seq: u64, body: Vec<u8> },
+    Answer {
+        child: ChildId,
+        seq: u64,
+        body: Vec<u8>,
+    },
     Stop(StopMode),
 }
 
@@ -141,6 +157,26 @@ impl Fleet {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::Status(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// From which executable children are started from now on; none = our own.
+    pub(crate) async fn use_program(&self, program: Option<PathBuf>) {
+        let _ = self.orders.send(Order::Program(program)).await;
+    }
+
+    /// Brings everyone to rest and describes them. The fleet does nothing more until the sender that comes with the
+    /// description is used or dropped.
+    ///
+    /// # Errors
+    /// A text for people: something is just starting or ending. Everything goes on.
+    pub(crate) async fn hand_over(&self) -> Result<(FleetHandover, oneshot::Sender<()>), String> {
+        let (reply, resting) = oneshot::channel();
+        self.orders.send(Order::Rest(reply)).await.map_err(|_| gone())?;
+        resting.await.map_err(|_| gone())?.await;
+        let (thaw, thawed) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::HandOver(thawed, reply)).await.map_err(|_| gone())?;
+        Ok((answer.await.map_err(|_| gone())??, thaw))
     }
 
     /// Asks the process in service of a provider, or `router`; waits for it as long as is said.

@@ -1,5 +1,6 @@
 //! What operators and the composition root ask of the fleet, and the answers for people.
 
+use super::handover::FleetHandover;
 use super::machine::Input;
 use super::member::Work;
 use super::owner::Owner;
@@ -8,6 +9,7 @@ use super::tree::Hold;
 use super::{Ask, Order, status};
 use protocol::ipc::configure::WorkerState;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 impl Owner {
     pub(super) fn order(&mut self, order: Order) {
@@ -24,10 +26,29 @@ impl Owner {
             Order::Status(reply) => {
                 let _ = reply.send(status::of(&self.tree, Instant::now()));
             }
+            Order::Program(program) => self.shell.program = program,
+            Order::Rest(reply) => {
+                let _ = reply.send(Box::pin(self.rest()));
+            }
+            Order::HandOver(thaw, reply) => self.hand_over(thaw, reply),
             Order::Question(question) => self.question(question),
             Order::Answer { child, seq, body } => self.answer(child, seq, body),
             Order::Stop(mode) => self.begin_stop(mode),
         }
+    }
+
+    fn hand_over(
+        &mut self,
+        thaw: oneshot::Receiver<()>,
+        reply: oneshot::Sender<Result<FleetHandover, String>>,
+    ) {
+        let described = self.is_running().and_then(|()| self.describe());
+        if described.is_ok() {
+            self.frozen = Some(thaw);
+        } else {
+            self.go_on();
+        }
+        let _ = reply.send(described);
     }
 
     fn is_running(&self) -> Result<(), String> {

@@ -6,6 +6,7 @@
 
 use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
+use super::handover::FleetImage;
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
 use super::questions::Questions;
@@ -18,7 +19,7 @@ use super::{Announcement, Fleet, Order, Outcome};
 use protocol::ipc::control::FromChild;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// Events handled in one turn before the router is told what they changed.
@@ -38,6 +39,8 @@ pub(crate) struct Owner {
     pub(super) drain: Duration,
     pub(super) stage: Stage,
     pub(super) outcome: Outcome,
+    /// Handed over; nothing is done until this resolves.
+    pub(super) frozen: Option<oneshot::Receiver<()>>,
     pub(super) questions: Questions,
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
@@ -45,8 +48,9 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// A fleet that has not started anything yet, and the way to give it orders.
-    pub(crate) fn new(grounds: Grounds, spec: FleetSpec) -> (Self, Fleet) {
+    /// A fleet that has not started anything yet, and the way to give it orders. `inherited`: what the former
+    /// program of this process left running.
+    pub(crate) fn new(grounds: Grounds, spec: FleetSpec, inherited: Option<FleetImage>) -> (Self, Fleet) {
         let (events, heard) = mpsc::channel(256);
         let (orders, ordered) = mpsc::channel(64);
         let (announce, announced) = watch::channel(Announcement::Starting);
@@ -58,6 +62,7 @@ impl Owner {
             epoch: spec.epoch,
             members: 0,
             children: 0,
+            program: None,
         };
         let router = Member::new(shell.next_member(), Work::Router(spec.router.clone()), Instant::now());
         let tree = Tree { router: Slot::new(ROUTER.to_owned(), router), providers: BTreeMap::new() };
@@ -69,11 +74,15 @@ impl Owner {
             drain: spec.drain,
             stage: Stage::Running,
             outcome: Outcome::Stopped,
+            frozen: None,
             questions: Questions::default(),
             events: heard,
             orders: ordered,
             announce,
         };
+        if let Some(image) = inherited {
+            owner.inherit(image, &spec);
+        }
         owner.adopt(spec);
         (owner, Fleet { orders, announced })
     }
@@ -97,6 +106,11 @@ impl Owner {
 
     /// Waits for the next thing to happen and takes it, with whatever else has happened by then.
     async fn hear(&mut self) {
+        if let Some(thaw) = self.frozen.take() {
+            // Handed over: this program is about to be another one. Whoever fails at that lets us go on.
+            let _ = thaw.await;
+            self.go_on();
+        }
         let alarm = self.shell.alarms.next();
         let alarm = async {
             match alarm {
@@ -109,6 +123,11 @@ impl Owner {
             Some(order) = self.orders.recv() => self.order(order),
             () = alarm => self.ring(),
         }
+        self.catch_up();
+    }
+
+    /// Takes what children have said by now.
+    pub(super) fn catch_up(&mut self) {
         for _ in 0..BATCH {
             let Ok((child, event)) = self.events.try_recv() else { break };
             self.event(child, event);

@@ -23,6 +23,16 @@ pub(super) struct Questions {
 }
 
 impl Questions {
+    /// How many were asked so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// Goes on counting from there.
+    pub(super) fn resume(&mut self, asked: u64) {
+        self.asked = asked;
+    }
+
     /// The child is gone, and so are its answers.
     pub(super) fn forget(&mut self, child: ChildId) {
         // Dropping the sender tells whoever waits.

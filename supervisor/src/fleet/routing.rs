@@ -24,6 +24,11 @@ impl Routing {
         self.template = template;
     }
 
+    /// Goes on counting from here: a router knows that revision already.
+    pub(crate) fn resume(&mut self, revision: u64) {
+        self.current.epoch = revision;
+    }
+
     /// The number of the newest routing.
     pub(crate) fn revision(&self) -> u64 {
         self.current.epoch

@@ -35,6 +35,8 @@ pub(crate) struct Shell {
     /// Numbers given out so far.
     pub(crate) members: u64,
     pub(crate) children: u64,
+    /// Start children from this executable instead: the one that is to follow ours.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Shell {
@@ -74,7 +76,10 @@ impl Shell {
         let id = ChildId(self.children);
         let role = member.work.role();
         let identity = Identity { role, name: name.to_owned(), generation };
-        let invocation = (self.grounds.invoke)(&identity);
+        let mut invocation = (self.grounds.invoke)(&identity);
+        if let Some(program) = &self.program {
+            invocation.program.clone_from(program);
+        }
         let mut token = Zeroizing::new(vec![0; TOKEN]);
         getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
         let (socket, listeners, secret) = match &member.work {

@@ -11,6 +11,10 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct FleetStatus {
     pub(crate) router: ChildStatus,
+    /// Why another router is not in service, or that it is being started.
+    pub(crate) router_change: Option<String>,
+    /// Routers that finish their clients.
+    pub(crate) routers_retiring: usize,
     /// By name.
     pub(crate) providers: Vec<ProviderStatus>,
 }
@@ -20,7 +24,12 @@ pub(crate) fn of(tree: &Tree, now: Instant) -> FleetStatus {
     let mut router = child(&tree.router.active, clock);
     router.restarts = tree.router.restarts();
     let providers = tree.providers.values().map(|slot| provider(slot, clock)).collect();
-    FleetStatus { router, providers }
+    FleetStatus {
+        router,
+        router_change: tree.router.change.clone(),
+        routers_retiring: tree.router.retiring.len(),
+        providers,
+    }
 }
 
 /// One moment by both clocks.

@@ -2,6 +2,7 @@
 
 mod end;
 mod fake;
+mod handover;
 mod life;
 mod questions;
 mod replacement;

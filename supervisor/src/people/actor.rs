@@ -1,9 +1,11 @@
 //! Whoever asks for something, as far as executing and recording it needs to know.
 
 use crate::store::edit::ActorKind;
+use crate::store::words::UserId;
 use crate::store::{Stamp, UnixMs};
 use protocol::control::Permission;
 use protocol::control::ask::Origin;
+use protocol::control::people::Person;
 
 /// See the module. Made by [`super::People::caller`] alone.
 #[derive(Clone, Debug)]
@@ -11,10 +13,18 @@ pub(crate) struct Actor {
     pub(crate) kind: ActorKind,
     /// The user's name, `uid N` for the command line, empty for nobody.
     pub(crate) name: String,
-    /// Where the question came from: address and request id.
-    pub(crate) origin: String,
-    #[expect(dead_code, reason = "only the command line asks, and it may do everything")]
+    /// Where the question came from.
+    pub(crate) origin: Origin,
     pub(crate) permissions: Vec<Permission>,
+    /// Of a user who is logged in.
+    pub(super) login: Option<Login>,
+}
+
+/// Who exactly is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) user: UserId,
+    pub(super) session: String,
 }
 
 impl Actor {
@@ -23,18 +33,20 @@ impl Actor {
         Actor {
             kind: ActorKind::CommandLine,
             name: format!("uid {uid}"),
-            origin: String::new(),
+            origin: Origin { address: "local".to_owned(), ..Origin::default() },
             permissions: Permission::ALL.to_vec(),
+            login: None,
         }
     }
 
     /// Somebody who has not logged in.
-    pub(super) fn anonymous(origin: &Origin) -> Actor {
+    pub(super) fn anonymous(origin: Origin) -> Actor {
         Actor {
             kind: ActorKind::Anonymous,
             name: String::new(),
-            origin: origin.address.clone(),
+            origin,
             permissions: Vec::new(),
+            login: None,
         }
     }
 
@@ -43,13 +55,32 @@ impl Actor {
         Actor {
             kind: ActorKind::System,
             name: "llm-link".to_owned(),
-            origin: String::new(),
+            origin: Origin::default(),
             permissions: Permission::ALL.to_vec(),
+            login: None,
         }
     }
 
     /// What is written beside a change it makes.
     pub(crate) fn stamp(&self, at: UnixMs) -> Stamp {
-        Stamp { at, actor_kind: self.kind, actor: self.name.clone(), origin: self.origin.clone() }
+        let Origin { address, request_id, .. } = &self.origin;
+        let origin = match (address.as_str(), request_id.as_str()) {
+            (address, "") => address.to_owned(),
+            (address, id) => format!("{address} {id}"),
+        };
+        Stamp { at, actor_kind: self.kind, actor: self.name.clone(), origin }
+    }
+
+    /// Whether it may do everything to everybody.
+    pub(super) fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+
+    pub(super) fn person(&self) -> Person {
+        Person {
+            name: self.name.clone(),
+            permissions: self.permissions.clone(),
+            session: self.login.as_ref().map(|login| login.session.clone()),
+        }
     }
 }

@@ -5,7 +5,11 @@
 //! asker    operators' questions to the supervisor; question: the supervisor's to us
 //! crew     threads and runtimes; each runs a shard
 //! shard    client connections and lanes of one runtime
-//! front    HTTP: who, what, the retry loop, the answer
+//! reception  every request: the console's, the admin API's or the client APIs'
+//! console  the pages of the web console, embedded
+//! admin    HTTP for operators, in front of the supervisor
+//! front    HTTP for apps: who, what, the retry loop, the answer
+//! web      what both need of HTTP
 //! routing  which (provider, model) pairs, in which order (pure)
 //! notices  what the supervisor is told unasked: events, changes of memory
 //! limits   how much apps may do: rates, calls at once, budgets
@@ -16,9 +20,10 @@
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
 //! and no outbound connection. It imports neither the fleet nor the store nor the vault.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the admin API asks through it"))]
+mod admin;
 mod asker;
 mod child;
+mod console;
 mod crew;
 mod dry_run;
 mod front;
@@ -28,11 +33,13 @@ mod memory;
 mod notices;
 mod pulse;
 mod question;
+mod reception;
 mod routing;
 mod shard;
 mod shared;
 mod snapshot;
 mod trace;
+mod web;
 
 pub(crate) use child::{Args, run};
 

@@ -41,7 +41,6 @@ pub(crate) struct Shared {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) news: News,
     /// The way to the supervisor.
-    #[expect(dead_code, reason = "the admin API asks through it")]
     pub(crate) asker: Asker,
     stage: watch::Sender<Stage>,
     draining: AtomicBool,

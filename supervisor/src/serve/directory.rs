@@ -7,7 +7,7 @@
 use anyhow::{Context, bail};
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const LOCK: &str = "supervisor.lock";
 
@@ -26,10 +26,11 @@ pub(super) fn make_private(path: &Path) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub(super) struct Claim {
     _lock: File,
+    runtime_dir: PathBuf,
 }
 
 impl Claim {
-    /// Takes the directory and removes the sockets that a supervisor before us left there.
+    /// Takes the directory.
     ///
     /// # Errors
     /// When another supervisor has it, or it cannot be used.
@@ -45,12 +46,19 @@ impl Claim {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
-        sweep(runtime_dir).with_context(|| format!("cannot clean {}", runtime_dir.display()))?;
-        Ok(Self { _lock: lock })
+        Ok(Self { _lock: lock, runtime_dir: runtime_dir.to_owned() })
+    }
+
+    /// Removes the sockets that a supervisor before us left there. Workers' sockets are named after their
+    /// generation, so nothing else would ever replace old ones.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or changed.
+    pub(super) fn sweep(&self) -> anyhow::Result<()> {
+        sweep(&self.runtime_dir).with_context(|| format!("cannot clean {}", self.runtime_dir.display()))
     }
 }
 
-/// Workers' sockets are named after their generation, so nothing else would ever replace old ones.
 fn sweep(runtime_dir: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(runtime_dir)? {
         let entry = entry?;
@@ -85,6 +93,7 @@ mod tests {
             std::fs::write(file(name), "").unwrap();
         }
         let first = Claim::take(dir.path()).unwrap();
+        first.sweep().unwrap();
         assert!(!file("w-a-g1.sock").exists());
         assert!(file("ctl.sock").exists() && file("w-notes").exists());
         std::fs::write(file("w-b-g1.sock"), "").unwrap();
@@ -92,7 +101,7 @@ mod tests {
         assert!(refusal.starts_with("another llm-link already runs"), "{refusal}");
         assert!(file("w-b-g1.sock").exists(), "it swept what is not its own");
         drop(first);
-        Claim::take(dir.path()).unwrap();
+        Claim::take(dir.path()).unwrap().sweep().unwrap();
         assert!(!file("w-b-g1.sock").exists());
     }
 }

@@ -10,7 +10,6 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
@@ -25,13 +24,16 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Makes the directories and opens the sockets; `activated` came with the process.
-    pub(super) fn lay(settings: &Settings, activated: Vec<TcpListener>) -> anyhow::Result<Self> {
+    /// Makes the directories and opens the sockets; those in `sockets` came with the process. `inherits`: children
+    /// of a former program of this process use their sockets in the runtime directory.
+    pub(super) fn lay(settings: &Settings, mut sockets: Sockets, inherits: bool) -> anyhow::Result<Self> {
         let directories = &settings.server.directories;
         make_private(&directories.state)?;
         make_private(&directories.runtime)?;
         let claim = Claim::take(&directories.runtime)?;
-        let mut sockets = Sockets::new(activated);
+        if !inherits {
+            claim.sweep()?;
+        }
         sockets.open(&settings.server.listeners)?;
         for address in sockets.unused() {
             tracing::warn!("the service manager's socket {address} is not among the configured listeners");

@@ -37,6 +37,9 @@ impl Keeper {
                     Some(ForceOrder::Refresh(reply)) => {
                         let _ = reply.send(Ok(self.reload.epoch));
                     }
+                    Some(ForceOrder::Sockets(reply)) => {
+                        let _ = reply.send(self.reload.ground.sockets.asked());
+                    }
                     None => return,
                 },
                 _ = look.tick() => if self.reload.changed() {

@@ -4,7 +4,7 @@
 use crate::cli::EXIT_CONFIGURATION;
 use crate::control::now;
 use crate::people::Actor;
-use crate::settings::Settings;
+use crate::settings::{Host, Settings};
 use crate::store::{ConfigStore, StateDir, StoreError, UsageStore};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
@@ -32,9 +32,8 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         tracing::error!("the usage database was damaged; it is at {} now", aside.display());
     }
     let by = Actor::system().stamp(at);
-    let (vault, unlocked) = Vault::unlock(&config, &dir, MasterSource::StateDir, by)
-        .await
-        .context("the secrets cannot be unlocked")?;
+    let (vault, unlocked) =
+        Vault::unlock(&config, &dir, master_source(), by).await.context("the secrets cannot be unlocked")?;
     match unlocked {
         Unlocked::Adopted => tracing::info!("a master key was made or found; the store has adopted it"),
         Unlocked::AsBefore => {}
@@ -42,6 +41,16 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
         Unlocked::Rewrapped(secrets) => tracing::info!("{secrets} secrets are under another master key now"),
     }
     Ok(Opened { config, usage, vault })
+}
+
+/// The service manager's credential if there is one, else the file in the state directory.
+fn master_source() -> MasterSource {
+    match Host.credential("llm-link.master-key") {
+        Some(current) => {
+            MasterSource::File { current, previous: Host.credential("llm-link.master-key.previous") }
+        }
+        None => MasterSource::StateDir,
+    }
 }
 
 /// The exit code of a start that failed: one for what no restart mends, one for the rest.

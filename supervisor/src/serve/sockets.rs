@@ -34,6 +34,21 @@ impl Sockets {
         Self { opened: Vec::new(), activated: activated.into_iter().map(Arc::new).collect() }
     }
 
+    /// Those that the former program of this process had open, each with the address it was asked for.
+    pub(super) fn resumed(sockets: Vec<(SocketAddr, TcpListener)>) -> std::io::Result<Self> {
+        let resume = |(asked, socket): (SocketAddr, TcpListener)| {
+            let address = socket.local_addr()?;
+            Ok(Opened { asked, address, open: false, socket: Arc::new(socket) })
+        };
+        let opened = sockets.into_iter().map(resume).collect::<std::io::Result<_>>()?;
+        Ok(Self { opened, activated: Vec::new() })
+    }
+
+    /// The sockets with the addresses they were asked for.
+    pub(super) fn asked(&self) -> Vec<(SocketAddr, Arc<TcpListener>)> {
+        self.opened.iter().map(|s| (s.asked, Arc::clone(&s.socket))).collect()
+    }
+
     /// Opens what is asked for and not open yet, and closes what is asked for no more.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use super::secret::Secrets;
 use super::watch::Stamp;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A configuration or key is smaller than this; a device that never ends is cut here.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -24,6 +24,12 @@ impl Host {
     /// The account of this process.
     pub(crate) fn account() -> Account {
         if nix::unistd::geteuid().is_root() { Account::Root } else { Account::User }
+    }
+
+    /// Where the service manager put the credential of that name, if it gave one (systemd.exec(5)).
+    pub(crate) fn credential(&self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?).join(name);
+        path.is_file().then_some(path)
     }
 
     /// What a file looks like now; `None` if there is none that can be looked at. Follows links.

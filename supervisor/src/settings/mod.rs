@@ -14,11 +14,12 @@
 mod configure;
 mod cursor;
 mod directories;
+pub(crate) mod document;
 mod host;
 mod load;
 mod mistake;
 mod place;
-mod quantity;
+pub(crate) mod quantity;
 pub(crate) mod raw;
 mod resolve;
 pub(crate) mod resolved;

@@ -88,15 +88,17 @@ pub(crate) fn utc_offset(text: &str) -> Option<i32> {
 /// A date as milliseconds since 1970: midnight where it has no time, UTC where it has no offset.
 pub(crate) fn moment(date: &Datetime) -> Option<u64> {
     let day = date.date?;
-    let (hour, minute, second) =
-        date.time.map_or((0, 0, 0), |t| (t.hour, t.minute, t.second.unwrap_or_default()));
+    let (hour, minute, second, nanosecond) = date.time.map_or((0, 0, 0, 0), |t| {
+        (t.hour, t.minute, t.second.unwrap_or_default(), t.nanosecond.unwrap_or_default())
+    });
     let offset = match date.offset {
         Some(Offset::Custom { minutes }) => i64::from(minutes),
         Some(Offset::Z) | None => 0,
     };
     let days = days_from_civil(i64::from(day.year), i64::from(day.month), i64::from(day.day));
     let minutes = days * 1440 + i64::from(hour) * 60 + i64::from(minute) - offset;
-    u64::try_from((minutes * 60 + i64::from(second)) * 1000).ok()
+    let ms = i64::from(nanosecond / 1_000_000);
+    u64::try_from((minutes * 60 + i64::from(second)) * 1000 + ms).ok()
 }
 
 /// Days since 1970 of a date of the Gregorian calendar (Hinnant's algorithm).

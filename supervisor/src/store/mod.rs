@@ -22,6 +22,7 @@ pub(crate) mod copy;
 pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod foreign;
 pub(crate) mod histogram;
 pub(crate) mod idempotency;
 mod invariants;

@@ -1,7 +1,7 @@
 //! Sessions of people, their rotating refresh tokens, and one-time tokens (setup link, password reset). Tokens
 //! are here as SHA-256 only. None of it is configuration: no epoch.
 
-use super::edit::{Note, View};
+use super::edit::{Edit, Note, View};
 use super::error::{Object, StoreError, dangling};
 use super::words::{UnixMs, UserId, words};
 use rusqlite::{Row, params};
@@ -40,11 +40,17 @@ pub(crate) struct Session {
 pub(crate) enum Refreshed {
     /// The token was exchanged for the next one.
     Next(Session),
+    /// The token was exchanged a moment ago and the next one is unused: two windows of one browser asked at once.
+    /// Nothing is given, nothing is ended.
+    JustUsed,
     /// The token had been used before: somebody has a copy. The session is over now.
     Replayed(Session),
     /// Unknown, expired, or its session is over.
     Refused,
 }
+
+/// How long a token that was just exchanged may be shown again without being taken for stolen.
+const GRACE_MS: i64 = 10_000;
 
 const SELECT: &str =
     "SELECT id, user_id, agent, address, created_at, expires_at, seen_at, revoked_at FROM sessions";
@@ -70,6 +76,23 @@ impl View<'_> {
     fn session(&self, id: &str) -> Result<Session, StoreError> {
         self.one(&format!("{SELECT} WHERE id = ?1"), [id], from_row)?
             .ok_or_else(|| StoreError::not_found(Object::Session, id))
+    }
+}
+
+impl Edit<'_> {
+    /// Uses up a one-time token, together with what it is good for. `None` = unknown, used, or expired; else the
+    /// user it was for.
+    pub(crate) fn redeem_one_time(
+        &mut self,
+        hash: TokenHash,
+        purpose: Purpose,
+    ) -> Result<Option<Option<UserId>>, StoreError> {
+        self.one(
+            "UPDATE one_time_tokens SET used_at = ?3 WHERE hash = ?1 AND purpose = ?2 AND used_at IS NULL
+             AND expires_at > ?3 RETURNING user_id",
+            (hash.0, purpose, self.now()),
+            |row| row.get(0),
+        )
     }
 }
 
@@ -106,7 +129,10 @@ impl Note<'_> {
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
         let Some((id, expires_at, used_at)) = found else { return Ok(Refreshed::Refused) };
-        if used_at.is_some() {
+        if let Some(used_at) = used_at {
+            if used_at.plus_ms(GRACE_MS) > at && self.is_last_used(&id, shown, used_at)? {
+                return Ok(Refreshed::JustUsed);
+            }
             self.end_session(&id, at)?;
             return Ok(Refreshed::Replayed(self.session(&id)?));
         }
@@ -117,6 +143,13 @@ impl Note<'_> {
         self.execute("UPDATE sessions SET seen_at = ?2 WHERE id = ?1", (&id, at))?;
         self.add_refresh_token(&id, next, at, session.expires_at)?;
         Ok(Refreshed::Next(session))
+    }
+
+    /// Whether no token of the session was used after this one.
+    fn is_last_used(&self, session: &str, shown: TokenHash, used_at: UnixMs) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT 1 FROM refresh_tokens WHERE session_id = ?1 AND hash <> ?2 AND used_at >= ?3 LIMIT 1";
+        Ok(self.one(sql, params![session, shown.0, used_at], |_| Ok(()))?.is_none())
     }
 
     /// Ends a session. Ending it twice is the same as once.
@@ -146,21 +179,6 @@ impl Note<'_> {
             params![hash.0, purpose, user, at, expires_at],
         )?;
         Ok(())
-    }
-
-    /// Uses up a one-time token. `None` = unknown, used, or expired; else the user it was for.
-    pub(crate) fn redeem_one_time(
-        &mut self,
-        hash: TokenHash,
-        purpose: Purpose,
-        at: UnixMs,
-    ) -> Result<Option<Option<UserId>>, StoreError> {
-        self.one(
-            "UPDATE one_time_tokens SET used_at = ?3 WHERE hash = ?1 AND purpose = ?2 AND used_at IS NULL
-             AND expires_at > ?3 RETURNING user_id",
-            (hash.0, purpose, at),
-            |row| row.get(0),
-        )
     }
 
     /// Removes sessions and tokens that ended before an instant, at most `limit` of each. Returns how many.

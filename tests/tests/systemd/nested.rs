@@ -85,6 +85,18 @@ impl Nested {
         Ok(())
     }
 
+    /// A copy of the executable that everybody inside may run, and where it is.
+    pub(crate) fn executable(&self) -> Result<PathBuf> {
+        let path = self.dir.path().join("llm-link");
+        fs::copy(executable()?, &path)?;
+        Ok(path)
+    }
+
+    /// Visible inside at the same path.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     fn enter(&self) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.inner, "-m", "-p", "-C", "-n", "-i", "-u", "--"]);

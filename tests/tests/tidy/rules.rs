@@ -161,8 +161,12 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         within: &["protocol/", "worker/", "supervisor/"],
         except: &[
             "supervisor/src/fleet/child.rs",
+            // Waits for them.
+            "supervisor/src/fleet/process.rs",
             "protocol/src/transport/inherit.rs",
             "worker/src/sandbox/probe.rs",
+            // An installation tells the service manager.
+            "supervisor/src/install/shell.rs",
         ],
         paths: &["std::process::Command", "tokio::process", "*::Command::new"],
     },
@@ -203,7 +207,12 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             "supervisor/src/settings/",
             "supervisor/src/router/pulse.rs",
             "supervisor/src/serve/directory.rs",
+            // An anonymous file, handed from one program of this process to the next.
+            "supervisor/src/serve/image.rs",
             "supervisor/src/serve/recollection.rs",
+            // What the user asked the command line to write, and an installation.
+            "supervisor/src/operate/write.rs",
+            "supervisor/src/install/shell.rs",
             "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",

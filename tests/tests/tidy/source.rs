@@ -8,7 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold no source of ours.
-const SKIPPED: [&str; 6] = ["target", ".git", "node_modules", ".venv", "fixtures", "artefacts"];
+const SKIPPED: [&str; 10] = [
+    "target",
+    ".git",
+    "node_modules",
+    ".venv",
+    "fixtures",
+    "artefacts",
+    ".svelte-kit",
+    "build",
+    "dist",
+    "test-results",
+];
 /// Kinds of text that people write here.
 const TEXTS: [&str; 10] = ["rs", "toml", "sh", "py", "mjs", "ts", "svelte", "sql", "service", "md"];
 

@@ -95,7 +95,8 @@ fn gemini(model: &str, verb: &str) -> String {
 
 /// The client's own path, which must stay below the root it was written for.
 fn raw_path(endpoint: &Endpoint, call: &CallHead) -> Result<String, Failure> {
-    if endpoint.dialect != call.dialect {
+    let openai = |dialect| matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
+    if endpoint.dialect != call.dialect && !(openai(endpoint.dialect) && openai(call.dialect)) {
         let message = format!("{} cannot be asked for {} in {}", endpoint.dialect, call.path, call.dialect);
         return Err(Failure::new(FailureKind::Unsupported, message));
     }

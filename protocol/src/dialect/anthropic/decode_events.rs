@@ -35,7 +35,7 @@ impl Decoder {
         let Some(content) = &message.content else { return Err(bad_answer("it has no `content`")) };
         let mut out = Vec::new();
         for (index, raw) in content.iter().enumerate() {
-            let block: Block<'_> = serde_json::from_str(raw.get()).map_err(bad_answer)?;
+            let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else { continue };
             let key = index as PartKey;
             self.block(key, block, raw.get(), &mut out);
             self.close(key, &mut out);
@@ -50,17 +50,17 @@ impl Decoder {
     fn event(&mut self, event: wire::Event<'_>, data: &[u8], out: &mut Vec<Event>) {
         let key = self.base + event.index.0.unwrap_or(0) as PartKey;
         match event.kind.0.as_deref().unwrap_or("") {
-            "message_start" => self.message_start(event.message.unwrap_or_default(), out),
+            "message_start" => self.message_start(event.message.0.unwrap_or_default(), out),
             "content_block_start" => {
-                if let Some(block) = event.content_block {
+                if let Some(block) = event.content_block.0 {
                     self.block(key, block, &raw_block(data), out);
                 }
             }
-            "content_block_delta" => self.delta(key, event.delta.unwrap_or_default(), out),
+            "content_block_delta" => self.delta(key, event.delta.0.unwrap_or_default(), out),
             "content_block_stop" => self.close(key, out),
             "message_delta" => {
                 out.extend(event.usage.0.map(|usage| Event::Usage(usage.canonical())));
-                let delta = event.delta.unwrap_or_default();
+                let delta = event.delta.0.unwrap_or_default();
                 if let Some(reason) = delta.stop_reason.0 {
                     let stop = stop_reason(&reason, delta.stop_sequence.0);
                     out.push(Event::Finish { stop, usage: Usage::default() });

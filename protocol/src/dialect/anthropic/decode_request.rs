@@ -40,7 +40,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         format,
         stream: head.stream,
         user: user(&mut fields)?,
-        extras: Extras::default(),
+        ..ChatRequest::default()
     };
     Ok(ChatRequest { extras: fields.rest(HERE), ..request })
 }

@@ -12,13 +12,14 @@ use std::borrow::Cow;
 struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    message: Option<Body>,
-    delta: Option<Delta>,
-    content_block: Option<Block<'a>>,
+    message: Loose<Body>,
+    delta: Loose<Delta>,
+    #[serde(borrow)]
+    content_block: Loose<Block<'a>>,
     usage: Loose<MessagesUsage>,
     stop_reason: Text,
     error: Filled,
-    base_resp: Option<Base>,
+    base_resp: Loose<Base>,
 }
 
 #[derive(Default, Deserialize)]
@@ -61,17 +62,19 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error" || event.error.0 || event.base_resp.as_ref().is_some_and(|b| b.status_code != 0)
+    if event.kind == "error"
+        || event.error.0
+        || event.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0)
     {
         return failed(data);
     }
-    let usage = event.message.and_then(|m| m.usage.0).or(event.usage.0);
+    let usage = event.message.0.and_then(|m| m.usage.0).or(event.usage.0);
     if let Some(usage) = usage {
         seen.usage.merge(usage.canonical());
     }
-    let content = event.content_block.is_some_and(|b| b.has_content())
-        || event.delta.as_ref().is_some_and(Delta::has_content);
-    if let Some(reason) = event.delta.and_then(|d| d.stop_reason.0) {
+    let content = event.content_block.0.is_some_and(|b| b.has_content())
+        || event.delta.0.as_ref().is_some_and(Delta::has_content);
+    if let Some(reason) = event.delta.0.and_then(|d| d.stop_reason.0) {
         seen.stop_reason = Some(reason);
     }
     match (event.kind.as_ref(), content) {
@@ -86,7 +89,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error" || event.error.0 || event.base_resp.is_some_and(|b| b.status_code != 0) {
+    if event.kind == "error" || event.error.0 || event.base_resp.0.is_some_and(|b| b.status_code != 0) {
         return failed(data);
     }
     if let Some(usage) = event.usage.0 {

@@ -12,10 +12,10 @@ pub(super) struct Event<'a> {
     pub(super) kind: Text,
     pub(super) index: Count,
     #[serde(borrow)]
-    pub(super) message: Option<Message<'a>>,
+    pub(super) message: Loose<Message<'a>>,
     #[serde(borrow)]
-    pub(super) content_block: Option<Block<'a>>,
-    pub(super) delta: Option<Delta>,
+    pub(super) content_block: Loose<Block<'a>>,
+    pub(super) delta: Loose<Delta>,
     pub(super) usage: Loose<MessagesUsage>,
 }
 

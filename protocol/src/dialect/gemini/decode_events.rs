@@ -1,6 +1,7 @@
 //! generateContent chunks, and whole answers, as events. A stream has no terminator: the finish reason is the end.
 
 use super::partial::PartialCall;
+use super::usage;
 use super::wire::{Answer, FunctionCall, WirePart};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
@@ -19,11 +20,22 @@ pub(crate) struct Decoder {
     lanes: Lanes,
     calls: usize,
     partial: Option<PartialCall>,
+    /// Counts so far; `None` = the answer has not spoken of any.
+    usage: Option<Usage>,
+    spoke: bool,
 }
 
 impl Decoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
-        Self { stamp: stamp.clone(), started: false, lanes: Lanes::default(), calls: 0, partial: None }
+        Self {
+            stamp: stamp.clone(),
+            started: false,
+            lanes: Lanes::default(),
+            calls: 0,
+            partial: None,
+            usage: None,
+            spoke: false,
+        }
     }
 
     /// One object; a stream without `alt=sse` is a list of them.
@@ -40,7 +52,7 @@ impl Decoder {
             false => {
                 let answer = read(body)?;
                 if answer.candidates.is_none()
-                    && answer.prompt_feedback.is_none()
+                    && answer.prompt_feedback.0.is_none()
                     && answer.usage_metadata.0.is_none()
                 {
                     return Err(bad_answer("it has no `candidates`"));
@@ -61,29 +73,50 @@ impl Decoder {
             let (id, model) = (answer.response_id.0, answer.model_version.0);
             out.push(Event::Start(Start { id, model, ..Start::default() }));
         }
-        out.extend(answer.usage_metadata.0.map(|usage| Event::Usage(usage.canonical())));
+        if let Some(found) = answer.usage_metadata.0 {
+            let usage = self.usage.get_or_insert_default();
+            usage.merge(found.canonical());
+            out.push(Event::Usage(*usage));
+        }
         let first = answer.candidates.unwrap_or_default().into_iter().find(|c| c.index.0.unwrap_or(0) == 0);
         if let Some(candidate) = first {
-            for raw in candidate.content.and_then(|content| content.parts).unwrap_or_default() {
+            for raw in candidate.content.0.and_then(|content| content.parts).unwrap_or_default() {
                 self.part(raw.get(), out);
             }
             if let Some(reason) = candidate.finish_reason.0.filter(|reason| !reason.is_empty()) {
                 self.end_partial(out);
-                out.push(finish(&reason));
+                out.push(self.finish(&reason));
             }
         }
         if let Some(reason) =
-            answer.prompt_feedback.and_then(|f| f.block_reason.0.or(f.block_reason_message.0))
+            answer.prompt_feedback.0.and_then(|f| f.block_reason.0.or(f.block_reason_message.0))
         {
             let stop = StopReason::new(StopKind::Filter, Some(&reason));
-            out.push(Event::Finish { stop, usage: Usage::default() });
+            out.push(Event::Finish { stop, usage: self.counted() });
         }
+    }
+
+    fn finish(&self, reason: &str) -> Event {
+        match stop_kind(reason, self.spoke, self.calls > 0) {
+            Some(kind) => Event::Finish { stop: StopReason::new(kind, Some(reason)), usage: self.counted() },
+            None => {
+                let message = format!("the provider ended the answer with {reason}");
+                let mut failure = Failure::new(FailureKind::Upstream, message);
+                failure.code = Some(reason.to_owned());
+                Event::Fail(failure)
+            }
+        }
+    }
+
+    fn counted(&self) -> Usage {
+        self.usage.map(usage::complete).unwrap_or_default()
     }
 
     fn part(&mut self, raw: &str, out: &mut Vec<Event>) {
         let Ok(part) = serde_json::from_str::<WirePart<'_>>(raw) else { return };
+        self.spoke = true;
         let signature = part.thought_signature.0;
-        if let Some(call) = part.function_call {
+        if let Some(call) = part.function_call.0 {
             return self.call(call, signature, out);
         }
         let Some(text) = part.text.0 else {
@@ -92,7 +125,7 @@ impl Decoder {
             }
             return;
         };
-        let lane = if part.thought { Lane::Reasoning } else { Lane::Text };
+        let lane = if part.thought.0 == Some(true) { Lane::Reasoning } else { Lane::Text };
         self.lanes.piece(lane, text, out);
         if let (Some(data), Lane::Reasoning) = (signature, lane) {
             let key = self.lanes.enter(lane, out);
@@ -110,17 +143,17 @@ impl Decoder {
     /// Whole in one part, or begun, continued and ended over several.
     fn call(&mut self, call: FunctionCall<'_>, signature: Option<String>, out: &mut Vec<Event>) {
         let name = call.name.0.filter(|name| !name.is_empty());
-        let pieces = call.partial_args.unwrap_or_default();
+        let (pieces, goes_on) = (call.partial_args.0, call.will_continue.0 == Some(true));
         if name.is_some() {
             self.end_partial(out);
         }
-        if let (Some(name), false) = (&name, pieces.is_empty() && !call.will_continue) {
+        if let (Some(name), false) = (&name, pieces.is_empty() && !goes_on) {
             self.partial = Some(PartialCall::new(call.id.0.clone(), name.clone()));
         }
         if let Some(partial) = &mut self.partial {
             partial.signature = partial.signature.take().or(signature);
             pieces.iter().for_each(|piece| partial.add(piece));
-            if !call.will_continue {
+            if !goes_on {
                 self.end_partial(out);
             }
             return;
@@ -179,9 +212,11 @@ fn read(data: &[u8]) -> Result<Answer<'_>, Failure> {
     }
 }
 
-fn finish(reason: &str) -> Event {
-    let kind = match reason {
-        "MAX_TOKENS" => StopKind::Length,
+/// What a finish reason means; `None` = the answer failed. An answer that has already called its tools is worth
+/// more to its reader than the complaint that it should not have.
+fn stop_kind(reason: &str, spoke: bool, called: bool) -> Option<StopKind> {
+    match reason {
+        "MAX_TOKENS" => Some(StopKind::Length),
         "SAFETY"
         | "RECITATION"
         | "BLOCKLIST"
@@ -190,18 +225,10 @@ fn finish(reason: &str) -> Event {
         | "MODEL_ARMOR"
         | "IMAGE_SAFETY"
         | "IMAGE_PROHIBITED_CONTENT"
-        | "IMAGE_RECITATION" => StopKind::Filter,
-        "MALFORMED_FUNCTION_CALL"
-        | "UNEXPECTED_TOOL_CALL"
-        | "MALFORMED_RESPONSE"
-        | "TOO_MANY_TOOL_CALLS"
-        | "MISSING_THOUGHT_SIGNATURE" => {
-            let mut failure =
-                Failure::new(FailureKind::Upstream, format!("the provider ended the answer with {reason}"));
-            failure.code = Some(reason.to_owned());
-            return Event::Fail(failure);
-        }
-        _ => StopKind::Stop,
-    };
-    Event::Finish { stop: StopReason::new(kind, Some(reason)), usage: Usage::default() }
+        | "IMAGE_RECITATION" => Some(StopKind::Filter),
+        "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => called.then_some(StopKind::Tool),
+        "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "MISSING_THOUGHT_SIGNATURE" => None,
+        "OTHER" => spoke.then_some(StopKind::Stop),
+        _ => Some(StopKind::Stop),
+    }
 }

@@ -34,7 +34,7 @@ fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
     if let Some(inline) = fields.either("inlineData", "inline_data") {
         let mut inline = inline.object()?;
         let mime = mime(&mut inline)?;
-        let source = MediaSource::Inline { mime: mime.clone(), base64: inline.need("data")? };
+        let source = MediaSource::Inline { mime: mime.clone(), base64: standard(inline.need("data")?) };
         return Ok(media(kind_of(&mime), source, fields));
     }
     if let Some(file) = fields.either("fileData", "file_data") {
@@ -63,6 +63,14 @@ fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
 fn mime(fields: &mut Fields<'_>) -> Result<String, DecodeError> {
     let item = fields.either("mimeType", "mime_type");
     item.ok_or_else(|| DecodeError::new(&fields.at("mimeType"), "is required"))?.read()
+}
+
+/// Google takes both alphabets of base64, and its own clients write the one for URLs; nobody else reads that.
+fn standard(base64: String) -> String {
+    if !base64.contains(['-', '_']) {
+        return base64;
+    }
+    base64.replace('-', "+").replace('_', "/")
 }
 
 fn media(kind: MediaKind, source: MediaSource, fields: Fields<'_>) -> Part {

@@ -2,9 +2,9 @@
 
 use super::decode_part::{Turns, parts};
 use super::schema::to_json_schema;
-use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::{Dialect, Operation};
 use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, RawJson, ReasoningAsk,
     ReasoningMode, ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
@@ -15,6 +15,12 @@ const HERE: Dialect = Dialect::Gemini;
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
     let mut fields = Fields::body(body)?;
+    // Tokens may be counted of a whole request in the place of its contents.
+    if let (Operation::CountTokens, Some(whole)) =
+        (head.operation, fields.either("generateContentRequest", "generate_content_request"))
+    {
+        fields = whole.object()?;
+    }
     fields.raw("model");
     let messages = messages(&mut fields)?;
     let mut request = ChatRequest {

@@ -7,6 +7,7 @@ mod encode_events;
 mod encode_part;
 mod encode_request;
 pub mod failure;
+pub mod names;
 mod partial;
 pub mod quirks;
 mod schema;

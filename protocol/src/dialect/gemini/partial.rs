@@ -23,7 +23,7 @@ impl PartialCall {
     pub(super) fn add(&mut self, piece: &PartialArg<'_>) {
         let path = piece.json_path.0.as_deref().unwrap_or("$");
         let Some(slot) = slot(&mut self.arguments, path) else { return };
-        match (&piece.string_value.0, piece.number_value, piece.bool_value, piece.null_value) {
+        match (&piece.string_value.0, piece.number_value, piece.bool_value.0, piece.null_value) {
             (Some(more), _, _, _) => match slot {
                 Value::String(text) => text.push_str(more),
                 other => *other = Value::String(more.clone()),

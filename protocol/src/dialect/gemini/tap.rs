@@ -1,6 +1,6 @@
 //! Observes generateContent events and documents. A stream has no terminator: a finish reason, then the end.
 
-use super::usage::UsageMetadata;
+use super::usage::{self, UsageMetadata};
 use crate::dialect::lenient::{Filled, List, Loose};
 use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, keep, read};
 use crate::model::{Failure, FailureKind};
@@ -14,14 +14,14 @@ struct Chunk<'a> {
     candidates: List<Candidate<'a>>,
     usage_metadata: Loose<UsageMetadata>,
     #[serde(borrow)]
-    prompt_feedback: Option<Feedback<'a>>,
+    prompt_feedback: Loose<Feedback<'a>>,
     error: Filled,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Candidate<'a> {
-    content: Option<Content>,
+    content: Loose<Content>,
     #[serde(borrow)]
     finish_reason: Option<Cow<'a, str>>,
 }
@@ -59,15 +59,18 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         let unnamed = || Failure::new(FailureKind::Upstream, "the provider reported an error");
         return Observed::Failure(in_band_of(data).unwrap_or_else(unnamed));
     }
-    if let Some(usage) = chunk.usage_metadata.0 {
-        seen.usage.merge(usage.canonical());
-    }
-    let parts = |c: &Candidate<'_>| c.content.as_ref().is_some_and(|content| content.parts.0);
+    let parts = |c: &Candidate<'_>| c.content.0.as_ref().is_some_and(|content| content.parts.0);
     let content = chunk.candidates.0.iter().any(parts);
     for candidate in chunk.candidates.0 {
         keep(&mut seen.stop_reason, candidate.finish_reason);
     }
-    keep(&mut seen.stop_reason, chunk.prompt_feedback.and_then(|f| f.block_reason));
+    keep(&mut seen.stop_reason, chunk.prompt_feedback.0.and_then(|f| f.block_reason));
+    if let Some(usage) = chunk.usage_metadata.0 {
+        seen.usage.merge(usage.canonical());
+        if seen.stop_reason.is_some() {
+            seen.usage = usage::complete(seen.usage);
+        }
+    }
     if content { Observed::Content } else { Observed::Prelude }
 }
 

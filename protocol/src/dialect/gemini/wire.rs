@@ -1,7 +1,7 @@
 //! The shape of generateContent answers, whole or in chunks.
 
 use super::usage::UsageMetadata;
-use crate::dialect::lenient::{Count, Filled, Loose, Text};
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +11,7 @@ pub(super) struct Answer<'a> {
     #[serde(borrow)]
     pub(super) candidates: Option<Vec<Candidate<'a>>>,
     pub(super) usage_metadata: Loose<UsageMetadata>,
-    pub(super) prompt_feedback: Option<Feedback>,
+    pub(super) prompt_feedback: Loose<Feedback>,
     pub(super) model_version: Text,
     pub(super) response_id: Text,
     pub(super) error: Filled,
@@ -22,7 +22,7 @@ pub(super) struct Answer<'a> {
 pub(super) struct Candidate<'a> {
     pub(super) index: Count,
     #[serde(borrow)]
-    pub(super) content: Option<Content<'a>>,
+    pub(super) content: Loose<Content<'a>>,
     pub(super) finish_reason: Text,
 }
 
@@ -44,10 +44,10 @@ pub(super) struct Feedback {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct WirePart<'a> {
     pub(super) text: Text,
-    pub(super) thought: bool,
+    pub(super) thought: Loose<bool>,
     pub(super) thought_signature: Text,
     #[serde(borrow)]
-    pub(super) function_call: Option<FunctionCall<'a>>,
+    pub(super) function_call: Loose<FunctionCall<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -58,8 +58,8 @@ pub(super) struct FunctionCall<'a> {
     #[serde(borrow)]
     pub(super) args: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) partial_args: Option<Vec<PartialArg<'a>>>,
-    pub(super) will_continue: bool,
+    pub(super) partial_args: List<PartialArg<'a>>,
+    pub(super) will_continue: Loose<bool>,
 }
 
 /// One piece of arguments that come in pieces: a path and a value for it.
@@ -70,6 +70,6 @@ pub(super) struct PartialArg<'a> {
     pub(super) string_value: Text,
     #[serde(borrow)]
     pub(super) number_value: Option<&'a RawValue>,
-    pub(super) bool_value: Option<bool>,
+    pub(super) bool_value: Loose<bool>,
     pub(super) null_value: Option<&'a RawValue>,
 }

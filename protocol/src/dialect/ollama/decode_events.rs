@@ -5,6 +5,7 @@ use super::wire::{Call, Line};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::in_band;
 use crate::dialect::lanes::{Lane, Lanes};
+use crate::dialect::lenient::Loose;
 use crate::model::{Event, Failure, Start, StopKind, StopReason, Usage};
 
 pub(crate) struct Decoder {
@@ -21,28 +22,28 @@ impl Decoder {
 
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
         let mut line = read(body)?;
-        line.done = true;
+        line.done = Loose(Some(true));
         let mut out = Vec::new();
         self.line(line, &mut out);
         Ok(out)
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut Vec<Event>) {
-        if !self.started && (line.model.0.is_some() || line.message.is_some()) {
+        if !self.started && (line.model.0.is_some() || line.message.0.is_some()) {
             self.started = true;
             out.push(Event::Start(Start { model: line.model.0, ..Start::default() }));
         }
-        let message = line.message.unwrap_or_default();
+        let message = line.message.0.unwrap_or_default();
         for text in [message.thinking.0, line.thinking.0] {
             self.lanes.piece(Lane::Reasoning, text.unwrap_or_default(), out);
         }
         for text in [message.content.0, line.response.0] {
             self.lanes.piece(Lane::Text, text.unwrap_or_default(), out);
         }
-        for call in message.tool_calls.unwrap_or_default() {
+        for call in message.tool_calls.0 {
             self.call(call, out);
         }
-        if line.done {
+        if line.done.0 == Some(true) {
             let counts = Counts { prompt_eval_count: line.prompt_eval_count, eval_count: line.eval_count };
             out.push(Event::Usage(counts.canonical()));
             let stop = stop_reason(line.done_reason.0.as_deref());
@@ -51,7 +52,7 @@ impl Decoder {
     }
 
     fn call(&mut self, call: Call<'_>, out: &mut Vec<Event>) {
-        let function = call.function.unwrap_or_default();
+        let function = call.function.0.unwrap_or_default();
         let made = || format!("call_{}_{}", self.stamp.id, self.calls);
         let id = call.id.0.filter(|id| !id.is_empty()).unwrap_or_else(made);
         self.calls += 1;

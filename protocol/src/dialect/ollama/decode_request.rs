@@ -45,6 +45,8 @@ fn chat(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
 /// `prompt` with an optional `system` before it.
 fn generate(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     let mut messages = Vec::new();
+    // Means nothing here, and must not stand beside the messages that this request is said in.
+    fields.raw("messages");
     if let Some(system) = fields.text("system")? {
         messages.push(text_message(Role::System, vec![Part::text(system)]));
     }

@@ -76,9 +76,17 @@ fn members(o: &mut Object<'_>, parts: &[&Part], path: &str, losses: &mut Losses)
     let mut thinking = String::new();
     for part in parts {
         match part {
-            Part::Text(text) => texts.push(&text.text),
+            Part::Text(text) => {
+                text.extras.lose(HERE, &format!("{path}.content[0]"), losses);
+                texts.push(&text.text);
+            }
             Part::Refusal(text) => texts.push(text),
-            Part::Reasoning(found) => thinking.push_str(&found.text),
+            Part::Reasoning(found) => {
+                thinking.push_str(&found.text);
+                if found.continuation.is_some() {
+                    losses.add(format!("{path}.content"), LossReason::Foreign);
+                }
+            }
             Part::ToolCall(call) => calls.push(call),
             Part::Media(media) => match media_form(media) {
                 Form::Image(base64) => images.push(base64),
@@ -148,6 +156,9 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
     }
     if functions.is_empty() {
         return;
+    }
+    if request.parallel_tools == Some(false) {
+        losses.add("parallel_tool_calls", LossReason::Unsupported);
     }
     o.list("tools", |list| {
         for function in functions {

@@ -1,7 +1,7 @@
 //! Observes lines and documents of `/api/chat` and `/api/generate`.
 
 use super::usage::Counts;
-use crate::dialect::lenient::{Count, Filled, Text};
+use crate::dialect::lenient::{Count, Filled, Loose, Text};
 use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
@@ -9,10 +9,10 @@ use serde::Deserialize;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Line {
-    message: Option<Message>,
+    message: Loose<Message>,
     response: Filled,
     thinking: Filled,
-    done: bool,
+    done: Loose<bool>,
     done_reason: Text,
     error: Filled,
     prompt_eval_count: Count,
@@ -44,10 +44,10 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         let unnamed = || Failure::new(FailureKind::Upstream, "the provider reported an error");
         return Observed::Failure(in_band_of(data).unwrap_or_else(unnamed));
     }
-    let message = line.message.unwrap_or_default();
+    let message = line.message.0.unwrap_or_default();
     let text = message.content.0 || message.thinking.0 || message.tool_calls.0 || message.images.0;
     let content = text || line.response.0 || line.thinking.0;
-    if !line.done {
+    if line.done.0 != Some(true) {
         return if content { Observed::Content } else { Observed::Prelude };
     }
     let counts = Counts { prompt_eval_count: line.prompt_eval_count, eval_count: line.eval_count };

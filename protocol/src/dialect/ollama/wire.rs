@@ -1,6 +1,6 @@
 //! The shape of answers of `/api/chat` and `/api/generate`, whole or line by line.
 
-use crate::dialect::lenient::{Count, Filled, Text};
+use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 pub(super) struct Line<'a> {
     pub(super) model: Text,
     #[serde(borrow)]
-    pub(super) message: Option<Message<'a>>,
+    pub(super) message: Loose<Message<'a>>,
     /// `/api/generate`.
     pub(super) response: Text,
     pub(super) thinking: Text,
-    pub(super) done: bool,
+    pub(super) done: Loose<bool>,
     pub(super) done_reason: Text,
     pub(super) prompt_eval_count: Count,
     pub(super) eval_count: Count,
@@ -26,7 +26,7 @@ pub(super) struct Message<'a> {
     pub(super) content: Text,
     pub(super) thinking: Text,
     #[serde(borrow)]
-    pub(super) tool_calls: Option<Vec<Call<'a>>>,
+    pub(super) tool_calls: List<Call<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -34,7 +34,7 @@ pub(super) struct Message<'a> {
 pub(super) struct Call<'a> {
     pub(super) id: Text,
     #[serde(borrow)]
-    pub(super) function: Option<Function<'a>>,
+    pub(super) function: Loose<Function<'a>>,
 }
 
 #[derive(Default, Deserialize)]

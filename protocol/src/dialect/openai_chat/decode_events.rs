@@ -6,7 +6,9 @@ use super::wire::{Answer, Choice, Delta as WireDelta, FunctionDelta, ToolDelta};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::in_band;
 use crate::dialect::lanes::{Lane, Lanes};
+use crate::dialect::lenient::Loose;
 use crate::dialect::openai_chat::wire;
+use crate::model::PARTS_LIMIT;
 use crate::model::{
     Delta, Event, Failure, FailureKind, PartHead, PartKey, Start, StopKind, StopReason, Usage,
 };
@@ -83,7 +85,7 @@ impl Decoder {
         if let Some(text) = choice.text.0 {
             self.text(&text, out);
         }
-        if let Some(delta) = choice.delta.or(choice.message) {
+        if let Some(delta) = choice.delta.0.or(choice.message.0) {
             self.delta(delta, out);
         }
         if let Some(reason) = choice.finish_reason.0.filter(|reason| !reason.is_empty()) {
@@ -111,8 +113,8 @@ impl Decoder {
         for call in delta.tool_calls.0 {
             self.call(call, out);
         }
-        if let Some(function) = delta.function_call {
-            self.call(ToolDelta { function: Some(function), ..ToolDelta::default() }, out);
+        if let Some(function) = delta.function_call.0 {
+            self.call(ToolDelta { function: Loose(Some(function)), ..ToolDelta::default() }, out);
         }
     }
 
@@ -143,11 +145,12 @@ impl Decoder {
     }
 
     fn call(&mut self, wire: ToolDelta<'_>, out: &mut Vec<Event>) {
-        let function = wire.function.unwrap_or_default();
+        let function = wire.function.0.unwrap_or_default();
         let id = wire.id.0.filter(|id| !id.is_empty());
         let name = function.name.0.clone().filter(|name| !name.is_empty());
         let slot = match self.find(wire.index.0, id.as_deref(), name.is_some()) {
             Some(slot) => slot,
+            None if self.calls.len() >= PARTS_LIMIT => return,
             None => self.add(wire.index.0, id),
         };
         let arguments = arguments(&function);

@@ -42,6 +42,8 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
 
 /// The old API's `prompt`: one text. Several prompts ask for several answers, which is not one conversation.
 fn prompt(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
+    // Means nothing here, and must not stand beside the messages that this request is said in.
+    fields.raw("messages");
     let item = fields.raw("prompt").ok_or_else(|| DecodeError::new("prompt", "is required"))?;
     let text = match item.is_list() {
         false => item.read::<String>()?,
@@ -146,6 +148,10 @@ pub(crate) fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
         }
         (Some("function") | None, Some(inner)) => {
             let mut tool = function(inner, Dialect::OpenAiChat)?;
+            // A member of the function that stands beside it as well would be said twice.
+            for twice in ["name", "description", "parameters", "strict"] {
+                fields.raw(twice);
+            }
             if tool.extras.is_empty() {
                 tool.extras = fields.rest(Dialect::OpenAiChat);
             }

@@ -40,9 +40,9 @@ struct BaseResp {
 pub(super) struct Choice<'a> {
     pub(super) index: Count,
     #[serde(borrow)]
-    pub(super) delta: Option<Delta<'a>>,
+    pub(super) delta: Loose<Delta<'a>>,
     #[serde(borrow)]
-    pub(super) message: Option<Delta<'a>>,
+    pub(super) message: Loose<Delta<'a>>,
     /// The old completions API.
     pub(super) text: Text,
     pub(super) finish_reason: Text,
@@ -61,7 +61,7 @@ pub(super) struct Delta<'a> {
     #[serde(borrow)]
     pub(super) tool_calls: List<ToolDelta<'a>>,
     #[serde(borrow)]
-    pub(super) function_call: Option<FunctionDelta<'a>>,
+    pub(super) function_call: Loose<FunctionDelta<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,7 +77,7 @@ pub(super) struct ToolDelta<'a> {
     pub(super) index: Count,
     pub(super) id: Text,
     #[serde(borrow)]
-    pub(super) function: Option<FunctionDelta<'a>>,
+    pub(super) function: Loose<FunctionDelta<'a>>,
 }
 
 #[derive(Default, Deserialize)]

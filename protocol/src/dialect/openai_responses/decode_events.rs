@@ -1,10 +1,10 @@
 //! Responses events, and whole answers, as events.
 
-use super::decode_request::JOINT;
 use super::wire::{self, Body, OutputItem};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::in_band;
+use crate::model::PARTS_LIMIT;
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
     Start, StopKind, StopReason, Usage,
@@ -16,6 +16,10 @@ pub(crate) struct Decoder {
     stamp: Stamp,
     next: PartKey,
     open: Vec<Open>,
+    /// Items that have begun: what the last event repeats of them is no news.
+    begun: Vec<u64>,
+    /// How many were said to be complete.
+    completed: usize,
 }
 
 /// A part of an output item that has begun.
@@ -43,7 +47,7 @@ enum Slot {
 
 impl Decoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
-        Self { stamp: stamp.clone(), next: 0, open: Vec::new() }
+        Self { stamp: stamp.clone(), next: 0, open: Vec::new(), begun: Vec::new(), completed: 0 }
     }
 
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
@@ -53,8 +57,13 @@ impl Decoder {
         if failed {
             return Err(failure(body));
         }
-        if response.output.is_none() {
+        let Some(output) = &response.output else {
             return Err(carried(body).unwrap_or_else(|| bad_answer("it has no `output`")));
+        };
+        if let (true, Some(status @ ("queued" | "in_progress"))) =
+            (output.is_empty(), response.status.0.as_deref())
+        {
+            return Err(bad_answer(format!("it is not there yet (`{status}`)")));
         }
         let mut out = vec![start(&response)];
         self.finish(response, &mut out);
@@ -65,7 +74,7 @@ impl Decoder {
         let (item, content) = (event.output_index.0.unwrap_or(0), event.content_index.0.unwrap_or(0));
         let text = event.delta.0.unwrap_or_default();
         match event.kind.0.as_deref().unwrap_or("") {
-            "response.created" | "response.in_progress" => out.extend(event.response.as_ref().map(start)),
+            "response.created" | "response.in_progress" => out.extend(event.response.0.as_ref().map(start)),
             "response.output_item.added" => self.added(item, event.item.map_or("", |raw| raw.get()), out),
             "response.output_text.delta" => self.piece(item, content, Slot::Text, text, out),
             "response.refusal.delta" => self.piece(item, content, Slot::Refusal, text, out),
@@ -75,17 +84,26 @@ impl Decoder {
             "response.function_call_arguments.done" => {
                 self.rest(item, event.arguments.0.unwrap_or_default(), out)
             }
-            "response.output_item.done" => self.done(item, event.item.map_or("", |raw| raw.get()), out),
+            "response.output_item.done" => {
+                self.completed += 1;
+                self.done(item, event.item.map_or("", |raw| raw.get()), out);
+            }
             "response.completed" | "response.incomplete" => {
-                self.finish(event.response.unwrap_or_default(), out);
+                self.finish(event.response.0.unwrap_or_default(), out);
             }
             "response.failed" | "response.cancelled" => {
-                if let Some(usage) = event.response.and_then(|response| response.usage.0) {
+                if let Some(usage) = event.response.0.and_then(|response| response.usage.0) {
                     out.push(Event::Usage(usage.canonical()));
                 }
                 out.push(Event::Fail(failure(data)));
             }
             _ => {}
+        }
+    }
+
+    fn note(&mut self, item: u64) {
+        if self.begun.len() < PARTS_LIMIT && !self.begun.contains(&item) {
+            self.begun.push(item);
         }
     }
 
@@ -105,6 +123,7 @@ impl Decoder {
         self.next += 1;
         out.push(Event::PartStart { key, head });
         self.open.push(Open { item, content, slot, key, said: false });
+        self.note(item);
         let last = self.open.len() - 1;
         &mut self.open[last]
     }
@@ -113,6 +132,8 @@ impl Decoder {
         let found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
         match found.kind.0.as_deref() {
             Some("function_call") => {
+                // Servers exist that number every item 0 and end none before the next begins.
+                self.close(item, out);
                 let head = self.call_head(&found);
                 self.begin(item, 0, Slot::Call, head, out);
             }
@@ -128,9 +149,8 @@ impl Decoder {
         let own = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let made = || format!("call_{}_{}", self.stamp.id, self.next);
         let id = own(&item.call_id.0).or_else(|| own(&item.id.0)).unwrap_or_else(made);
-        let name = item.name.0.clone().unwrap_or_default();
-        let name = own(&item.namespace.0).map_or(name.clone(), |group| format!("{group}{JOINT}{name}"));
-        PartHead::ToolCall { id, name }
+        // A namespace here is the vendor's own grouping: clients of other dialects named their tools without one.
+        PartHead::ToolCall { id, name: item.name.0.clone().unwrap_or_default() }
     }
 
     fn piece(&mut self, item: u64, content: u64, slot: Slot, text: String, out: &mut Vec<Event>) {
@@ -178,6 +198,7 @@ impl Decoder {
 
     /// An item is complete: says what was not said in pieces, and closes its parts.
     fn done(&mut self, item: u64, raw: &str, out: &mut Vec<Event>) {
+        self.note(item);
         let found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
         let begun = self.open.iter().any(|open| open.item == item && open.said);
         match found.kind.0.as_deref() {
@@ -234,15 +255,19 @@ impl Decoder {
         }
     }
 
-    /// The terminal event repeats the whole output; it is read only when nothing came in pieces.
+    /// The terminal event repeats the whole output: items that did not come in pieces are read there, and of those
+    /// that did what they did not say.
     fn finish(&mut self, response: Body<'_>, out: &mut Vec<Event>) {
-        if self.next == 0 {
-            for (index, raw) in response.output.iter().flatten().enumerate() {
-                self.done(index as u64, raw.get(), out);
+        let output = response.output.as_deref().unwrap_or_default();
+        let missing = self.completed < output.len();
+        for (index, raw) in output.iter().enumerate().filter(|_| missing) {
+            let item = index as u64;
+            if !self.begun.contains(&item) || self.open.iter().any(|open| open.item == item) {
+                self.done(item, raw.get(), out);
             }
         }
         out.extend(response.usage.0.map(|usage| Event::Usage(usage.canonical())));
-        let reason = response.incomplete_details.and_then(|details| details.reason.0);
+        let reason = response.incomplete_details.0.and_then(|details| details.reason.0);
         let stop = match (response.status.0.as_deref(), reason.as_deref()) {
             (Some("incomplete"), Some("content_filter")) => {
                 StopReason::new(StopKind::Filter, reason.as_deref())

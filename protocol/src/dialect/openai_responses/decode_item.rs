@@ -1,6 +1,6 @@
 //! The items of a request's `input`.
 
-use super::decode_request::{JOINT, NAMESPACE};
+use super::decode_request::{INPUT, JOINT, NAMESPACE, own_form};
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
@@ -24,6 +24,8 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
         }
         Some("function_call") => function_call(fields),
         Some("function_call_output") => function_call_output(fields),
+        Some("custom_tool_call") => custom_call(fields, item),
+        Some("custom_tool_call_output") => custom_call_output(fields, item),
         Some("reasoning") => reasoning(fields),
         Some(kind) => {
             let opaque = Opaque { origin: HERE, kind: kind.to_owned(), raw: item.json() };
@@ -104,6 +106,26 @@ fn function_call_output(mut fields: Fields<'_>) -> Result<Message, DecodeError> 
     let call_id = fields.need("call_id")?;
     let (parts, shape) = content(fields.raw("output"))?;
     let extras = fields.rest(HERE);
+    let result = ToolResult { call_id, name: None, parts, shape, is_error: None, extras };
+    Ok(Message::new(Role::Tool, vec![Part::ToolResult(result)]))
+}
+
+fn custom_call(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Message, DecodeError> {
+    let input: String = fields.text(INPUT)?.unwrap_or_default();
+    let call = ToolCall {
+        id: fields.need("call_id")?,
+        name: fields.need("name")?,
+        arguments: serde_json::json!({ INPUT: input }).to_string(),
+        continuation: None,
+        extras: own_form(item),
+    };
+    Ok(Message::new(Role::Assistant, vec![Part::ToolCall(call)]))
+}
+
+fn custom_call_output(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Message, DecodeError> {
+    let call_id = fields.need("call_id")?;
+    let (parts, shape) = content(fields.raw("output"))?;
+    let extras = own_form(item);
     let result = ToolResult { call_id, name: None, parts, shape, is_error: None, extras };
     Ok(Message::new(Role::Tool, vec![Part::ToolResult(result)]))
 }

@@ -6,8 +6,8 @@ use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
 use crate::dialect::openai_chat::{choice_word, function, schema_format};
 use crate::model::{
-    ChatRequest, Effort, Extras, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk, ReasoningMode,
-    ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
+    ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk,
+    ReasoningMode, ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
 };
 use indexmap::IndexMap;
 
@@ -16,6 +16,10 @@ const HERE: Dialect = Dialect::OpenAiResponses;
 pub(super) const JOINT: &str = "__";
 /// Where a flattened tool keeps its namespace among its extras.
 pub(super) const NAMESPACE: &str = "namespace";
+/// Where a tool that takes a text, a call of it or its result keeps its own form among its extras.
+pub(super) const CUSTOM: &str = "custom";
+/// The one argument that such a tool has in other dialects.
+pub(super) const INPUT: &str = "input";
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
     let mut fields = Fields::body(body)?;
@@ -41,7 +45,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         format,
         stream: head.stream,
         user: fields.text("user")?,
-        extras: Extras::default(),
+        ..ChatRequest::default()
     };
     Ok(ChatRequest { extras: fields.rest(HERE), ..request })
 }
@@ -111,10 +115,38 @@ fn tools(fields: &mut Fields<'_>) -> Result<Vec<Tool>, DecodeError> {
         match kind.as_str() {
             "function" => tools.push(Tool::Function(function(tool, HERE)?)),
             "namespace" => namespace(tool, &mut tools)?,
+            "custom" => tools.push(Tool::Function(custom(tool, &item)?)),
             _ => tools.push(Tool::Opaque { origin: HERE, kind, raw: item.json() }),
         }
     }
     Ok(tools)
+}
+
+/// A tool that takes a text, perhaps of a grammar: elsewhere a function with one argument, and the grammar in words.
+fn custom(mut tool: Fields<'_>, item: &Item<'_>) -> Result<FunctionTool, DecodeError> {
+    let grammar = tool.object("format")?.map(|mut format| {
+        let syntax = format.text("syntax").ok().flatten().unwrap_or_default();
+        format.text("definition").ok().flatten().map(|text| (syntax, text))
+    });
+    let mut description = tool.text("description")?;
+    if let Some((syntax, text)) = grammar.flatten() {
+        let about = description.get_or_insert_default();
+        about.push_str(&format!("\n\nThe input is one text of this {syntax} grammar:\n{text}"));
+    }
+    Ok(FunctionTool {
+        name: tool.need("name")?,
+        description,
+        schema: RawJson::parse(
+            r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#,
+        ),
+        strict: None,
+        extras: own_form(item),
+    })
+}
+
+/// Extras that hold nothing but the whole of it.
+pub(super) fn own_form(item: &Item<'_>) -> Extras {
+    Extras::new(HERE, IndexMap::from([(CUSTOM.to_owned(), item.json())]))
 }
 
 /// A group of tools becomes flat: `group__name`. Its other members have no place elsewhere.

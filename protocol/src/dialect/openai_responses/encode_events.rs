@@ -1,7 +1,7 @@
 //! Events as Responses events, and a whole answer as a response object. The terminal event repeats the whole output,
 //! so every item is kept as it was written.
 
-use super::output_item::{Item, Kind, Status, content_part, kind_of};
+use super::output_item::{Item, Kind, Status, content_part, input_of, kind_of};
 use super::usage;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{EncodeEvents, Namespaced, ReplyStyle, Stamp};
@@ -16,6 +16,7 @@ const HERE: Dialect = Dialect::OpenAiResponses;
 pub(crate) struct Encoder {
     head: Head,
     namespaces: Vec<Namespaced>,
+    customs: Vec<String>,
     sequence: u64,
     /// Items that are done, as JSON text.
     items: Vec<Vec<u8>>,
@@ -33,7 +34,8 @@ struct Head {
 impl Encoder {
     pub(crate) fn new(stamp: &Stamp, style: &ReplyStyle) -> Self {
         let head = Head::new(None, None, None, stamp);
-        Self { head, namespaces: style.namespaces.clone(), sequence: 0, items: Vec::new(), open: None }
+        let (namespaces, customs) = (style.namespaces.clone(), style.customs.clone());
+        Self { head, namespaces, customs, sequence: 0, items: Vec::new(), open: None }
     }
 
     fn event(&mut self, out: &mut Vec<u8>, kind: &str, members: impl FnOnce(&mut Object<'_>)) {
@@ -58,7 +60,7 @@ impl Encoder {
     }
 
     fn part_start(&mut self, head: &PartHead, out: &mut Vec<u8>) {
-        let Some(kind) = kind_of(head, &self.namespaces) else { return };
+        let Some(kind) = kind_of(head, &self.namespaces, &self.customs) else { return };
         let item = Item::new(kind, &self.head.stamp, self.items.len());
         let show = item.kind != Kind::Reasoning;
         self.open = Some(item);
@@ -79,7 +81,7 @@ impl Encoder {
         match item.kind {
             Kind::Text | Kind::Refusal => self.part(out, "response.content_part.added", &item, ""),
             Kind::Reasoning => self.summary_part(out, "response.reasoning_summary_part.added", &item, ""),
-            Kind::Call { .. } => {}
+            Kind::Call { .. } | Kind::Custom { .. } => {}
         }
         self.open = Some(item);
     }
@@ -123,6 +125,14 @@ impl Encoder {
         }
         let Some(item) = &mut self.open else { return };
         item.text.push_str(text);
+        // The text is inside the arguments: it is said when they are whole.
+        if !matches!(item.kind, Kind::Custom { .. }) {
+            self.said(text, out);
+        }
+    }
+
+    fn said(&mut self, text: &str, out: &mut Vec<u8>) {
+        let Some(item) = &self.open else { return };
         let (event, place, id) = (item.kind.delta_event(), item.kind.place(), item.id.clone());
         let index = self.items.len();
         self.event(out, event, |o| {
@@ -141,6 +151,11 @@ impl Encoder {
     fn part_end(&mut self, out: &mut Vec<u8>) {
         if self.open.as_ref().is_some_and(|item| !item.shown && item.encrypted.is_none()) {
             self.open = None;
+        }
+        if let Some(item) = self.open.as_mut().filter(|item| matches!(item.kind, Kind::Custom { .. })) {
+            item.text = input_of(&item.text);
+            let text = item.text.clone();
+            self.said(&text, out);
         }
         let Some(mut item) = self.open.take() else { return };
         let index = self.items.len();
@@ -184,7 +199,7 @@ impl Encoder {
             Kind::Reasoning => {
                 self.summary_part(out, "response.reasoning_summary_part.done", item, &item.text)
             }
-            Kind::Call { .. } => {}
+            Kind::Call { .. } | Kind::Custom { .. } => {}
         }
     }
 
@@ -278,7 +293,7 @@ fn text_of(json: &[u8]) -> &str {
 pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
     let mut items: Vec<Vec<u8>> = Vec::new();
     for part in &response.parts {
-        let Some((kind, text, encrypted)) = whole(part, &style.namespaces) else { continue };
+        let Some((kind, text, encrypted)) = whole(part, style) else { continue };
         let item = Item { text, encrypted, ..Item::new(kind, stamp, items.len()) };
         let mut out = Vec::new();
         write::object(&mut out, |o| item.write(o, Status::Completed));
@@ -296,7 +311,7 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &Re
     out
 }
 
-fn whole(part: &Part, namespaces: &[Namespaced]) -> Option<(Kind, String, Option<String>)> {
+fn whole(part: &Part, style: &ReplyStyle) -> Option<(Kind, String, Option<String>)> {
     match part {
         Part::Text(text) => Some((Kind::Text, text.text.clone(), None)),
         Part::Refusal(text) => Some((Kind::Refusal, text.clone(), None)),
@@ -307,7 +322,12 @@ fn whole(part: &Part, namespaces: &[Namespaced]) -> Option<(Kind, String, Option
         Part::ToolCall(call) => {
             let head = PartHead::ToolCall { id: call.id.clone(), name: call.name.clone() };
             let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
-            Some((kind_of(&head, namespaces)?, arguments.to_owned(), None))
+            let kind = kind_of(&head, &style.namespaces, &style.customs)?;
+            let text = match kind {
+                Kind::Custom { .. } => input_of(arguments),
+                _ => arguments.to_owned(),
+            };
+            Some((kind, text, None))
         }
         Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => None,
     }

@@ -1,6 +1,6 @@
 //! Canonical messages as input items.
 
-use super::decode_request::{JOINT, NAMESPACE};
+use super::decode_request::{CUSTOM, JOINT, NAMESPACE};
 use super::encode_request::namespace_of;
 use crate::dialect::Dialect;
 use crate::dialect::codec::safe_id;
@@ -35,11 +35,17 @@ fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str
             Part::ToolCall(call) => {
                 flush(list, message, &mut run, home, losses);
                 call.extras.lose(HERE, "tool_calls[0]", losses);
-                list.object(|o| function_call(o, call, request));
+                match call.extras.get(HERE, CUSTOM) {
+                    Some(own) => list.raw(own),
+                    None => list.object(|o| function_call(o, call, request)),
+                }
             }
             Part::ToolResult(result) => {
                 flush(list, message, &mut run, home, losses);
-                list.object(|o| function_call_output(o, result, request, losses));
+                match result.extras.get(HERE, CUSTOM) {
+                    Some(own) => list.raw(own),
+                    None => list.object(|o| function_call_output(o, result, request, losses)),
+                }
             }
             Part::Reasoning(found) => {
                 flush(list, message, &mut run, home, losses);

@@ -1,6 +1,6 @@
 //! A canonical request as a Responses request: stateless, because nothing of ours keeps conversations.
 
-use super::decode_request::{JOINT, NAMESPACE};
+use super::decode_request::{CUSTOM, JOINT, NAMESPACE};
 use super::encode_item::items;
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
@@ -141,6 +141,9 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
                     rest = &rest[count..];
                     continue;
                 }
+                (Tool::Function(tool), None) if is_custom(tool) => {
+                    tool.extras.get(HERE, CUSTOM).into_iter().for_each(|raw| list.raw(raw));
+                }
                 (Tool::Function(tool), None) => {
                     tool.extras.lose(HERE, "tools[0]", losses);
                     list.object(|o| function(o, tool));
@@ -203,9 +206,14 @@ fn tool_choice(o: &mut Object<'_>, choice: Option<&ToolChoice>, losses: &mut Los
     }
 }
 
-/// The name of a tool without its namespace.
-pub(crate) fn split_namespace(tool: &FunctionTool) -> Option<(String, String)> {
+/// The tool takes a text in this dialect.
+pub(crate) fn is_custom(tool: &FunctionTool) -> bool {
+    tool.extras.get(HERE, CUSTOM).is_some()
+}
+
+/// The flat name of a tool in its two halves.
+pub(crate) fn split_namespace(tool: &FunctionTool, flat: &str) -> Option<(String, String)> {
     let group = namespace_of(tool)?;
-    let name = tool.name.strip_prefix(&format!("{group}{JOINT}"))?.to_owned();
+    let name = flat.strip_prefix(&format!("{group}{JOINT}"))?.to_owned();
     Some((group, name))
 }

@@ -15,4 +15,4 @@ mod wire;
 pub(crate) use decode_events::Decoder;
 pub(crate) use decode_request::decode_request;
 pub(crate) use encode_events::{Encoder, encode_response};
-pub(crate) use encode_request::{encode_request, split_namespace};
+pub(crate) use encode_request::{encode_request, is_custom, split_namespace};

@@ -1,5 +1,6 @@
 //! The output items of a response: how each kind is spelled, open and done.
 
+use super::decode_request::INPUT;
 use crate::dialect::codec::{Namespaced, Stamp};
 use crate::dialect::write::Object;
 use crate::model::PartHead;
@@ -20,7 +21,16 @@ pub(super) enum Kind {
     Text,
     Refusal,
     Reasoning,
-    Call { call_id: String, name: String, namespace: Option<String> },
+    Call {
+        call_id: String,
+        name: String,
+        namespace: Option<String>,
+    },
+    /// A call of a tool that takes a text.
+    Custom {
+        call_id: String,
+        name: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +45,7 @@ impl Item {
             Kind::Text | Kind::Refusal => "msg",
             Kind::Reasoning => "rs",
             Kind::Call { .. } => "fc",
+            Kind::Custom { .. } => "ctc",
         };
         let id = format!("{prefix}_{}_{index}", stamp.id);
         Self { id, kind, text: String::new(), encrypted: None, shown: false }
@@ -74,6 +85,13 @@ impl Item {
                 o.maybe("namespace", namespace);
                 o.put("arguments", if done { self.text.as_str() } else { "" });
             }
+            Kind::Custom { call_id, name } => {
+                o.put("type", "custom_tool_call");
+                o.put("status", if done { "completed" } else { "in_progress" });
+                o.put("call_id", call_id);
+                o.put("name", name);
+                o.put("input", if done { self.text.as_str() } else { "" });
+            }
         }
     }
 }
@@ -85,6 +103,7 @@ impl Kind {
             Self::Refusal => "response.refusal.delta",
             Self::Reasoning => "response.reasoning_summary_text.delta",
             Self::Call { .. } => "response.function_call_arguments.delta",
+            Self::Custom { .. } => "response.custom_tool_call_input.delta",
         }
     }
 
@@ -94,6 +113,7 @@ impl Kind {
             Self::Refusal => "response.refusal.done",
             Self::Reasoning => "response.reasoning_summary_text.done",
             Self::Call { .. } => "response.function_call_arguments.done",
+            Self::Custom { .. } => "response.custom_tool_call_input.done",
         }
     }
 
@@ -102,7 +122,7 @@ impl Kind {
         match self {
             Self::Text | Self::Refusal => Some("content_index"),
             Self::Reasoning => Some("summary_index"),
-            Self::Call { .. } => None,
+            Self::Call { .. } | Self::Custom { .. } => None,
         }
     }
 
@@ -111,15 +131,26 @@ impl Kind {
             Self::Text | Self::Reasoning => "text",
             Self::Refusal => "refusal",
             Self::Call { .. } => "arguments",
+            Self::Custom { .. } => "input",
         }
     }
 }
 
-pub(super) fn kind_of(head: &PartHead, namespaces: &[Namespaced]) -> Option<Kind> {
+/// The text that the arguments of such a call hold; what is no such object is the text itself.
+pub(super) fn input_of(arguments: &str) -> String {
+    let object: Option<serde_json::Value> = serde_json::from_str(arguments).ok();
+    let text = object.as_ref().and_then(|object| object.get(INPUT)?.as_str());
+    text.unwrap_or(arguments).to_owned()
+}
+
+pub(super) fn kind_of(head: &PartHead, namespaces: &[Namespaced], customs: &[String]) -> Option<Kind> {
     match head {
         PartHead::Text => Some(Kind::Text),
         PartHead::Refusal => Some(Kind::Refusal),
         PartHead::Reasoning => Some(Kind::Reasoning),
+        PartHead::ToolCall { id, name } if customs.contains(name) => {
+            Some(Kind::Custom { call_id: id.clone(), name: name.clone() })
+        }
         PartHead::ToolCall { id, name } => {
             let found = namespaces.iter().find(|tool| tool.flat == *name);
             Some(Kind::Call {
@@ -138,7 +169,7 @@ pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str) {
             o.put("type", "refusal");
             o.put("refusal", text);
         }
-        Kind::Text | Kind::Reasoning | Kind::Call { .. } => {
+        Kind::Text | Kind::Reasoning | Kind::Call { .. } | Kind::Custom { .. } => {
             o.put("type", "output_text");
             o.put("text", text);
             o.list("annotations", |_| {});

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    response: Option<Body>,
+    response: Loose<Body>,
     error: Filled,
 }
 
@@ -22,7 +22,7 @@ struct Body {
     status: Text,
     usage: Loose<ResponsesUsage>,
     error: Filled,
-    incomplete_details: Option<Incomplete>,
+    incomplete_details: Loose<Incomplete>,
 }
 
 #[derive(Default, Deserialize)]
@@ -47,12 +47,12 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
     }
     match event.kind.as_ref() {
         "response.completed" | "response.incomplete" => {
-            seen.content |= event.response.is_some();
-            event.response.unwrap_or_default().keep(seen);
+            seen.content |= event.response.0.is_some();
+            event.response.0.unwrap_or_default().keep(seen);
             Observed::End
         }
         "response.failed" | "response.cancelled" => {
-            event.response.unwrap_or_default().keep(seen);
+            event.response.0.unwrap_or_default().keep(seen);
             failed(data)
         }
         "response.created" | "response.in_progress" | "response.queued" => Observed::Prelude,
@@ -79,7 +79,7 @@ impl Body {
         if let Some(usage) = self.usage.0 {
             seen.usage.merge(usage.canonical());
         }
-        let reason = self.incomplete_details.and_then(|details| details.reason.0);
+        let reason = self.incomplete_details.0.and_then(|details| details.reason.0);
         seen.stop_reason = reason.or(self.status.0).or(seen.stop_reason.take());
     }
 }

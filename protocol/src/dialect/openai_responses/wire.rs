@@ -17,7 +17,7 @@ pub(super) struct Event<'a> {
     #[serde(borrow)]
     pub(super) item: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) response: Option<Body<'a>>,
+    pub(super) response: Loose<Body<'a>>,
     pub(super) error: Filled,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Body<'a> {
     pub(super) output: Option<Vec<&'a RawValue>>,
     pub(super) usage: Loose<ResponsesUsage>,
     pub(super) error: Filled,
-    pub(super) incomplete_details: Option<Incomplete>,
+    pub(super) incomplete_details: Loose<Incomplete>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,7 +54,6 @@ pub(super) struct OutputItem {
     pub(super) id: Text,
     pub(super) call_id: Text,
     pub(super) name: Text,
-    pub(super) namespace: Text,
     pub(super) arguments: Text,
 }
 

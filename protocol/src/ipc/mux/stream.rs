@@ -16,6 +16,8 @@ pub enum Item {
     Data {
         bytes: Bytes,
         commit: bool,
+        /// They end with the terminator of the answer.
+        last: bool,
     },
     /// The request's body is complete (worker side only).
     BodyEnd,
@@ -66,6 +68,10 @@ pub(super) struct Stream {
     pub(super) closed_out: bool,
     /// A committed chunk was received.
     pub(super) committed: bool,
+    /// The reply's head was received; there is one.
+    headed: bool,
+    /// The end of the request's body was received; nothing of it may follow.
+    body_ended: bool,
     /// Handles alive: the row stays while there are any.
     pub(super) handles: u8,
     pub(super) recv_waker: Option<Waker>,
@@ -86,6 +92,8 @@ impl Stream {
             closed_in: false,
             closed_out: false,
             committed: false,
+            headed: false,
+            body_ended: false,
             handles,
             recv_waker: None,
             send_waker: None,
@@ -169,6 +177,18 @@ impl Stream {
             }
             None => false,
         }
+    }
+
+    /// Notes the reply's head. False = it was there already: items that cost no credit come once.
+    pub(super) fn take_head(&mut self) -> bool {
+        !std::mem::replace(&mut self.headed, true)
+    }
+
+    /// Notes a piece of the request's body, perhaps its last. False = the body had ended.
+    pub(super) fn take_body(&mut self, last: bool) -> bool {
+        let ended = self.body_ended;
+        self.body_ended |= last;
+        !ended
     }
 
     /// Puts an item in the inbox; after a terminal one nothing more gets in.

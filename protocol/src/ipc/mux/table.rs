@@ -393,9 +393,10 @@ impl Mux {
             return Err(Violation::OverCredit(id));
         }
         if !frame.body.is_empty() {
-            stream.deliver(Item::Data { bytes: frame.body, commit: false });
+            stream.deliver(Item::Data { bytes: frame.body, commit: false, last: false });
         }
-        if frame.flags & flag::END != 0 {
+        let last = frame.flags & flag::END != 0;
+        if stream.take_body(last) && last {
             stream.deliver(Item::BodyEnd);
         }
         self.streams.insert(id, stream);
@@ -440,6 +441,15 @@ impl Mux {
         if !stream.take_credit(frame.body.len()) {
             return Err(Violation::OverCredit(frame.stream));
         }
+        let last = kind == FrameType::Data && frame.flags & flag::END != 0;
+        let fits = match kind {
+            FrameType::Head => stream.take_head(),
+            FrameType::Data => stream.take_body(last),
+            _ => true,
+        };
+        if !fits {
+            return Err(Violation::Unexpected(kind, frame.stream));
+        }
         match kind {
             FrameType::Head => wakes.extend(stream.deliver(Item::Head { header: frame.header })),
             FrameType::End => {
@@ -452,9 +462,10 @@ impl Mux {
         if !frame.body.is_empty() {
             let commit = frame.flags & flag::COMMIT != 0;
             stream.committed |= commit;
-            wakes.extend(stream.deliver(Item::Data { bytes: frame.body, commit }));
+            let last = frame.flags & flag::LAST != 0;
+            wakes.extend(stream.deliver(Item::Data { bytes: frame.body, commit, last }));
         }
-        if kind == FrameType::Data && frame.flags & flag::END != 0 {
+        if last {
             wakes.extend(stream.deliver(Item::BodyEnd));
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Opener {
         let header = codec::encode(head).map_err(|_| OpenError::Closed)?;
         let (id, writer) = self.shared.lock().open(Bytes::from(header), body)?;
         wake(writer);
-        Ok(CallStream { id, shared: Arc::clone(&self.shared), over: false })
+        Ok(CallStream { id, shared: Arc::clone(&self.shared), over: false, terminated: false })
     }
 
     /// True once the connection is gone.
@@ -74,9 +74,15 @@ pub struct CallStream {
     id: u32,
     shared: Arc<Shared>,
     over: bool,
+    terminated: bool,
 }
 
 impl CallStream {
+    /// Whether the terminator of the answer has passed: its client lacks nothing, whatever comes now.
+    pub fn is_terminated(&self) -> bool {
+        self.terminated
+    }
+
     /// The next part of the answer. Cancel safe.
     pub async fn next(&mut self) -> Answer {
         poll_fn(|cx| self.poll_next(cx)).await
@@ -90,6 +96,7 @@ impl CallStream {
         let (item, writer) = self.shared.lock().poll_receive(self.id, cx);
         wake(writer);
         let Poll::Ready(item) = item else { return Poll::Pending };
+        self.terminated |= matches!(item, Item::Data { last: true, .. });
         let answer = decode_answer(item);
         self.over = matches!(answer, Answer::End(_) | Answer::Reset(..) | Answer::Lost);
         Poll::Ready(answer)
@@ -122,7 +129,7 @@ fn decode_answer(item: Item) -> Answer {
     };
     match item {
         Item::Head { header } => codec::decode(&header).map_or_else(|_| broken(), Answer::Head),
-        Item::Data { bytes, commit } => Answer::Data { bytes, committed: commit },
+        Item::Data { bytes, commit, .. } => Answer::Data { bytes, committed: commit },
         Item::End { header } => codec::decode(&header).map_or_else(|_| broken(), Answer::End),
         Item::Reset { header, body } => {
             codec::decode(&header).map_or_else(|_| broken(), |r| Answer::Reset(r, body))
@@ -234,6 +241,7 @@ impl Reply {
         let flags = match commit {
             Commit::Held => 0,
             Commit::Committed => flag::COMMIT,
+            Commit::Terminated => flag::COMMIT | flag::LAST,
         };
         wake(self.shared.lock().send_data(self.id, bytes, flags));
         Ok(())
@@ -301,4 +309,6 @@ pub enum Commit {
     Held,
     /// They hold the first content-bearing event, or come after it.
     Committed,
+    /// They end with the terminator of the answer: the client has all of it.
+    Terminated,
 }

@@ -34,6 +34,11 @@ pub(crate) enum Input {
         generation: u64,
     },
     SpawnFailed(String),
+    /// It runs already, ready since the supervisor's former program; with `draining`, it has that long to finish.
+    Adopted {
+        generation: u64,
+        draining: Option<Duration>,
+    },
     Hello {
         role: Role,
         protocol_min: u16,

@@ -33,6 +33,7 @@ impl Stepping<'_> {
                     self.died(Cause::Spawn(error));
                 }
             }
+            Input::Adopted { generation, draining } => self.adopted(generation, draining),
             Input::Hello { role, protocol_min, protocol_max, generation } => {
                 self.hello(role, protocol_min, protocol_max, generation);
             }
@@ -87,6 +88,7 @@ impl Stepping<'_> {
         self.machine.wanted = false;
         match self.machine.phase {
             Phase::Serving | Phase::Draining if !within.is_zero() => {
+                self.machine.live.drain = within;
                 self.effects.push(Effect::Send(Message::Drain(within)));
                 self.enter(Phase::Draining, Some(within + DRAIN_GRACE));
             }
@@ -134,6 +136,21 @@ impl Stepping<'_> {
         if !self.machine.wanted {
             self.ask(Why::Unwanted);
         }
+    }
+
+    fn adopted(&mut self, generation: u64, draining: Option<Duration>) {
+        if self.machine.phase != Phase::Stopped {
+            return;
+        }
+        self.machine.wanted = draining.is_none();
+        let drain = draining.unwrap_or_default();
+        self.machine.live = Live { generation, ready_at: Some(self.now), drain, ..Live::default() };
+        self.machine.restarts.started(self.now);
+        match draining {
+            None => self.enter(Phase::Serving, None),
+            Some(within) => self.enter(Phase::Draining, Some(within + DRAIN_GRACE)),
+        }
+        self.arm(Timer::Ping, PING_EVERY);
     }
 
     fn hello(&mut self, role: Role, min: u16, max: u16, generation: u64) {

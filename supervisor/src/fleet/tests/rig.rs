@@ -147,7 +147,7 @@ impl Rig {
         let invoke = { invocation(Arc::clone(&manners)) };
         let (upward, asked) = tokio::sync::mpsc::channel(8);
         let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward, memory: Vec::new() };
-        let (made, fleet) = Owner::new(grounds, spec);
+        let (made, fleet) = Owner::new(grounds, spec, None);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
         Self { fleet, dir, address, listener, owner, manners, epoch: 1, asked }
@@ -184,6 +184,33 @@ impl Rig {
             drain: DRAIN,
         };
         self.fleet.adopt(spec).await.unwrap();
+    }
+
+    /// The fleet is handed over to another owner, as it would be to another program. The former one never moves again.
+    pub(super) async fn hand_over(mut self, providers: Vec<ProviderSpec>) -> Self {
+        let (handover, thaw) = eventually("handed over", async || self.fleet.hand_over().await.ok()).await;
+        let image = serde_json::to_vec(&handover.image).unwrap();
+        // An exec ends none of these either.
+        std::mem::forget((handover, thaw, std::mem::take(&mut self.owner)));
+        self.epoch += 1;
+        let spec = FleetSpec {
+            epoch: self.epoch,
+            router: router_spec(&self.listener),
+            routing: routing(self.address, &providers),
+            providers,
+            drain: DRAIN,
+        };
+        let (upward, asked) = tokio::sync::mpsc::channel(8);
+        let grounds = Grounds {
+            runtime_dir: self.dir.path().to_owned(),
+            invoke: invocation(Arc::clone(&self.manners)),
+            upward,
+            memory: Vec::new(),
+        };
+        let image = Some(serde_json::from_slice(&image).unwrap());
+        let (made, fleet) = Owner::new(grounds, spec, image);
+        self.owner.spawn(made.run());
+        Self { fleet, asked, ..self }
     }
 
     pub(super) async fn status(&self) -> FleetStatus {

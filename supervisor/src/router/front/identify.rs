@@ -17,7 +17,7 @@ const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
     Everybody,
-    /// Whoever asks for it by a local name; see [`super::hosts`].
+    /// Whoever asks for it by a local name; see `web::hosts`.
     Local,
     Nobody,
 }

@@ -5,7 +5,6 @@
 
 mod accept;
 mod attempt;
-mod body;
 mod budget;
 mod call;
 mod connection;
@@ -15,7 +14,6 @@ mod form;
 mod gate;
 mod hedge;
 mod hold;
-mod hosts;
 mod identify;
 mod late;
 mod models;
@@ -46,6 +44,8 @@ pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
 pub(crate) use poison::Poison;
 pub(crate) use quota::used;
+pub(crate) use reply::{Reply, ReplyBody};
+pub(crate) use serve::serve;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 
 /// A number in 0..1 for jitter and choices; 0.5 if the system has no randomness.

@@ -5,26 +5,16 @@ use super::respond::whole;
 use crate::router::routing::Standing;
 use crate::router::shard::Shard;
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{ACCEPT, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
 /// What clients of Ollama's dialect look for to see that somebody is there.
 const GREETING: &str = "Ollama is running";
-const HOME: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>LLM Link</title>\n\
-<h1>LLM Link is running</h1>\n\
-<p>Point an OpenAI client at <code>/v1</code> of this address. \
-See the <a href=\"/v1/models\">models</a> and whether it is <a href=\"/ready\">ready</a>.</p>\n</html>\n";
 
-/// The page at `/`: a greeting for programs, a page for browsers.
-pub(crate) fn home(headers: &HeaderMap) -> Reply {
-    let accepts = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/html") {
-        whole(200, "text/html; charset=utf-8", Bytes::from_static(HOME.as_bytes()))
-    } else {
-        whole(200, "text/plain; charset=utf-8", Bytes::from_static(GREETING.as_bytes()))
-    }
+/// A greeting for programs; browsers get the console.
+pub(crate) fn home() -> Reply {
+    whole(200, "text/plain; charset=utf-8", Bytes::from_static(GREETING.as_bytes()))
 }
 
 /// The process is up and answers.

@@ -79,6 +79,15 @@ impl Relay {
                 let failure = Failure::new(FailureKind::Internal, "the worker began a second answer");
                 self.break_off(failure, None, Bytes::new())
             }
+            Answer::Reset(..) | Answer::Lost if rest.stream.is_terminated() => {
+                // The client has all of it, success included: only what it cost may be unknown.
+                let trailer = if let Answer::Reset(reset, _) = answer { reset.trailer } else { None };
+                if let Some(rest) = self.rest.take() {
+                    rest.trial.went_well();
+                    rest.record.finish(End::Served, trailer);
+                }
+                None
+            }
             Answer::Reset(reset, event) => {
                 let trailer = reset.trailer.clone();
                 self.break_off(failure_of(reset), trailer, event)

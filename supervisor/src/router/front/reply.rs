@@ -5,6 +5,7 @@ use super::relay::Relay;
 use super::watch::Busy;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -31,7 +32,12 @@ enum Form {
     Relay(Box<Relay>),
     /// Begun before there was an answer.
     Late(Box<Late>),
+    /// Made elsewhere.
+    Foreign(ForeignBody),
 }
+
+/// A body that is none of the client APIs'.
+pub(crate) type ForeignBody = UnsyncBoxBody<Bytes, Cut>;
 
 impl ReplyBody {
     pub(crate) fn whole(chunks: Vec<Bytes>) -> Self {
@@ -45,6 +51,10 @@ impl ReplyBody {
 
     pub(crate) fn late(late: Late) -> Self {
         Self::of(Form::Late(Box::new(late)))
+    }
+
+    pub(crate) fn foreign(body: ForeignBody) -> Self {
+        Self::of(Form::Foreign(body))
     }
 
     fn of(form: Form) -> Self {
@@ -63,6 +73,7 @@ impl Body for ReplyBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let next = match &mut self.form {
+            Form::Foreign(body) => return Pin::new(body).poll_frame(cx),
             Form::Whole(chunks, left) => Poll::Ready(chunks.next().map(|chunk| {
                 *left -= chunk.len() as u64;
                 Ok(chunk)
@@ -74,12 +85,17 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.form, Form::Whole(_, 0))
+        match &self.form {
+            Form::Whole(_, left) => *left == 0,
+            Form::Foreign(body) => body.is_end_stream(),
+            Form::Relay(_) | Form::Late(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.form {
             Form::Whole(_, left) => SizeHint::with_exact(*left),
+            Form::Foreign(body) => body.size_hint(),
             Form::Relay(_) | Form::Late(_) => SizeHint::default(),
         }
     }

@@ -1,8 +1,6 @@
 //! One HTTP request: which row of the table, who asks, what with, and the response.
 
-use super::body::{self, Bounds};
 use super::call::{Asked, Call, is_json};
-use super::hosts;
 use super::identify::{Caller, Door};
 use super::models::{self, Shelf};
 use super::ollama;
@@ -14,6 +12,8 @@ use super::start::start;
 use crate::router::notices::now_ms;
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
+use crate::router::web::body::{self, BodyError, Bounds};
+use crate::router::web::hosts;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, ORIGIN};
 use http::request::Parts;
@@ -115,14 +115,16 @@ where
         let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door, now_ms())
         {
             Ok(caller) if door == Door::Local && caller.key.is_none() => {
-                hosts::check(&parts.uri, &parts.headers).map(|()| caller)
+                hosts::check(&parts.uri, &parts.headers)
+                    .map(|()| caller)
+                    .map_err(|foreign| Box::new(Failure::new(FailureKind::Forbidden, foreign.to_string())))
             }
             identified => identified,
         };
         identified.map_err(|failure| reject(failure, Extra::Nothing))
     };
     match found {
-        Found::Page(Page::Home) => Ok(pages::home(&parts.headers)),
+        Found::Page(Page::Home) => Ok(pages::home()),
         Found::Page(Page::Health) => Ok(pages::health()),
         Found::Page(Page::Ready) => Ok(pages::ready(shard)),
         Found::Models(_) => {
@@ -243,7 +245,14 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let per_read = Duration::from_millis(limits.read_timeout_ms);
-    body::read(body, Bounds { bytes: limits.body_bytes, per_read }).await
+    body::read(body, Bounds { bytes: limits.body_bytes, per_read }).await.map_err(|error| {
+        let kind = match error {
+            BodyError::TooLarge(_) => FailureKind::TooLarge,
+            BodyError::BrokenOff => FailureKind::InvalidRequest,
+            BodyError::Silent(_) => FailureKind::RequestTimeout,
+        };
+        Box::new(Failure::new(kind, error.to_string()))
+    })
 }
 
 /// JSON by its name, or unnamed. Anything else is refused from browsers: a web page can send forms and plain text

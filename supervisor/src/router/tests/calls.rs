@@ -122,7 +122,7 @@ async fn pages_need_no_key() {
     assert_eq!(rig.get("/").await.text(), "Ollama is running");
     let mut browser = request(Method::GET, "/", "");
     browser.headers_mut().insert("accept", "text/html,*/*".parse().unwrap());
-    assert!(rig.ask(browser).await.text().contains("LLM Link is running"));
+    assert!(rig.ask(browser).await.text().contains("<title>LLM Link</title>"));
     let head = rig.ask(request(Method::HEAD, "/", "")).await;
     assert_eq!((head.status.as_u16(), head.text()), (200, ""));
     assert_eq!(rig.get("/health").await.status, 200);

@@ -124,6 +124,23 @@ async fn after_the_commit_point_a_stream_ends_with_an_error_event_and_no_termina
 }
 
 #[tokio::test]
+async fn after_the_terminator_nothing_is_added_whatever_becomes_of_the_worker() {
+    let broken = Step::Fail(upstream(502, FailureKind::Interrupted), "data: {}\n\n");
+    for last in [broken, Step::Vanish, Step::Die] {
+        let mut rig = Rig::new();
+        let go = Arc::new(Semaphore::new(0));
+        let (first, done) = (Step::Data("data: 1\n\n"), Step::Last("data: [DONE]\n\n"));
+        let steps = [Step::Stream, first, Step::Await(Arc::clone(&go)), done, last, Step::Hang];
+        let _worker = rig.worker("a", always(&steps));
+        let mut response = rig.stream().await;
+        assert_eq!(next_chunk(&mut response).await, "data: 1\n\n");
+        go.add_permits(1);
+        assert_eq!(finish(response).await.text(), "data: [DONE]\n\n");
+        assert!(matches!(rig.trace().await.end, End::Served));
+    }
+}
+
+#[tokio::test]
 async fn a_document_larger_than_the_hold_is_cut_when_it_breaks_off() {
     let mut rig = Rig::new();
     let go = Arc::new(Semaphore::new(0));

@@ -23,6 +23,8 @@ pub(super) enum Step {
     Held(&'static str),
     /// Bytes from the commit point on.
     Data(&'static str),
+    /// Bytes that end with the terminator.
+    Last(&'static str),
     /// So many bytes of a document.
     Bulk(usize),
     End,
@@ -153,6 +155,9 @@ async fn act(play: &Play, steps: Vec<Step>, mut reply: Reply) {
             Step::Held(text) => sink(reply.data(Bytes::from_static(text.as_bytes()), Commit::Held).await),
             Step::Data(text) => {
                 sink(reply.data(Bytes::from_static(text.as_bytes()), Commit::Committed).await)
+            }
+            Step::Last(text) => {
+                sink(reply.data(Bytes::from_static(text.as_bytes()), Commit::Terminated).await)
             }
             Step::Bulk(len) => sink(reply.data(vec![b'x'; len].into(), Commit::Held).await),
             Step::End => return reply.end(&trailer()),

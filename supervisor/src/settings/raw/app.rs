@@ -2,7 +2,7 @@
 
 use super::keys;
 use super::limits::{RawBudgets, RawLimits, read_budgets, read_limits};
-use super::provider::{RawKey, read_key, read_key_with};
+use super::provider::{KeySource, RawKey, read_key, read_key_with};
 use super::route::{RawStep, read_steps};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::{Place, Typed};
@@ -13,6 +13,8 @@ pub(crate) struct RawApp {
     pub(crate) place: Place,
     pub(crate) name: Option<Typed<String>>,
     pub(crate) keys: Vec<RawAppKey>,
+    pub(crate) enabled: Option<Typed<bool>>,
+    pub(crate) note: Option<Typed<String>>,
     pub(crate) strict: Option<Typed<bool>>,
     pub(crate) models: Vec<Typed<String>>,
     pub(crate) rule: Option<Typed<String>>,
@@ -32,6 +34,8 @@ pub(crate) struct RawApp {
 pub(crate) struct RawAppKey {
     pub(crate) key: RawKey,
     pub(crate) label: Option<Typed<String>>,
+    /// Its first characters.
+    pub(crate) prefix: Option<Typed<String>>,
     /// Milliseconds since 1970.
     pub(crate) expires: Option<Typed<u64>>,
     pub(crate) limits: RawLimits,
@@ -55,6 +59,13 @@ pub(crate) struct RawHold {
     pub(crate) time: Option<Typed<String>>,
 }
 
+impl RawAppKey {
+    /// A key of which nothing but its place is said.
+    fn alone(key: RawKey) -> RawAppKey {
+        RawAppKey { key, label: None, prefix: None, expires: None, limits: RawLimits::default() }
+    }
+}
+
 /// `hedge = true` or `hedge = { ... }`
 #[derive(Clone, Default)]
 pub(crate) enum RawHedge {
@@ -70,7 +81,9 @@ impl RawApp {
         RawApp {
             place,
             name: Some(name),
-            keys: vec![RawAppKey { key, label: None, expires: None, limits: RawLimits::default() }],
+            keys: vec![RawAppKey::alone(key)],
+            enabled: None,
+            note: None,
             strict: None,
             models: Vec::new(),
             rule: None,
@@ -93,6 +106,8 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         place: table.place(),
         name: table.text(own::NAME),
         keys: read_keys(table),
+        enabled: table.flag(own::ENABLED),
+        note: table.text(own::NOTE),
         strict: table.flag(own::STRICT),
         models: table.texts(own::MODELS).unwrap_or_default(),
         rule: table.text(own::RULE),
@@ -115,16 +130,25 @@ fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawAppKey> {
     for item in items {
         if !item.get_ref().is_table() {
             let key = read_key(table, item, keys::app::KEYS);
-            found.push(RawAppKey { key, label: None, expires: None, limits: RawLimits::default() });
+            found.push(RawAppKey::alone(key));
             continue;
         }
         let more = |t: &mut Cursor<'_, '_>| {
             let limits = t.table(own::LIMITS, "limits", read_limits).unwrap_or_default();
-            (t.text(own::LABEL), t.moment(own::EXPIRES), limits)
+            let described = (t.text(own::LABEL), t.text(own::PREFIX), t.moment(own::EXPIRES), limits);
+            (t.text(own::SHA256), described)
         };
-        let (key, more) = read_key_with(table, item, keys::app::KEYS, more);
-        let (label, expires, limits) = more.unwrap_or_default();
-        found.push(RawAppKey { key, label, expires, limits });
+        let (mut key, more) = read_key_with(table, item, keys::app::KEYS, more);
+        let (hash, (label, prefix, expires, limits)) = more.unwrap_or_default();
+        match (hash, &key.source) {
+            (Some(hash), KeySource::Unsaid) => key.source = KeySource::Hash(hash.value),
+            (Some(hash), _) => {
+                let what = "a key has exactly one of `file`, `env` and `sha256`";
+                table.findings().mistake(&hash.place, what, own::SHA256.example);
+            }
+            (None, _) => {}
+        }
+        found.push(RawAppKey { key, label, prefix, expires, limits });
     }
     found
 }

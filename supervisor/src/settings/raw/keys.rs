@@ -7,6 +7,8 @@ pub(crate) const PROVIDERS: Key = Key::new("providers", "[[providers]]");
 pub(crate) const APPS: Key = Key::new("apps", "[[apps]]");
 pub(crate) const ALIASES: Key = Key::new("aliases", "[[aliases]]");
 pub(crate) const LOG: Key = Key::new("log", "[log]");
+/// Only in documents for `llm-link apply`.
+pub(crate) const SETTINGS_SECTION: &str = "settings";
 
 /// `[server]`
 pub(crate) mod server {
@@ -40,6 +42,10 @@ pub(crate) mod provider {
     pub(crate) const DIALECT: Key = Key::new("dialect", r#"dialect = "openai-chat""#);
     pub(crate) const BASE_URL: Key = Key::new("base_url", r#"base_url = "https://api.example.com/v1""#);
     pub(crate) const KEY: Key = Key::new("key", r#"key = { file = "/etc/llm-link/deepseek.key" }"#);
+    pub(crate) const KEYS: Key = Key::new(
+        "keys",
+        r#"keys = [{ file = "/etc/llm-link/a.key", label = "a" }, { env = "B_KEY", label = "b" }]"#,
+    );
     pub(crate) const MODELS: Key = Key::new("models", r#"models = ["deepseek-chat"]"#);
     pub(crate) const PRIORITY: Key = Key::new("priority", "priority = 0");
     pub(crate) const FALLBACK: Key = Key::new("fallback", r#"fallback = ["other-provider"]"#);
@@ -67,11 +73,20 @@ pub(crate) mod key {
     pub(crate) const ENV: Key = Key::new("env", r#"{ env = "NAME_KEY" }"#);
 }
 
+/// The elements of a provider's `keys = [...]`, besides where the key is
+pub(crate) mod provider_key {
+    use super::Key;
+
+    pub(crate) const LABEL: Key = Key::new("label", r#"keys = [{ env = "A_KEY", label = "a" }]"#);
+    pub(crate) const ENABLED: Key = Key::new("enabled", r#"keys = [{ env = "A_KEY", enabled = false }]"#);
+}
+
 /// `models = [{ ... }]`
 pub(crate) mod model {
     use super::Key;
 
     pub(crate) const ID: Key = Key::new("id", r#"models = [{ id = "m1", context = 128000 }]"#);
+    pub(crate) const ENABLED: Key = Key::new("enabled", "enabled = false");
     pub(crate) const CONTEXT: Key = Key::new("context", "context = 128000");
     pub(crate) const MAX_OUTPUT: Key = Key::new("max_output", "max_output = 8192");
     pub(crate) const TOOLS: Key = Key::new("tools", "tools = true");
@@ -147,6 +162,8 @@ pub(crate) mod app {
 
     pub(crate) const NAME: Key = Key::new("name", r#"name = "web""#);
     pub(crate) const KEYS: Key = Key::new("keys", r#"keys = [{ env = "WEB_KEY" }]"#);
+    pub(crate) const ENABLED: Key = Key::new("enabled", "enabled = true");
+    pub(crate) const NOTE: Key = Key::new("note", r#"note = "the web shop""#);
     pub(crate) const STRICT: Key = Key::new("strict", "strict = false");
     pub(crate) const MODELS: Key = Key::new("models", r#"models = ["gpt-*", "fast"]"#);
     pub(crate) const RULE: Key = Key::new("rule", r#"rule = "latency""#);
@@ -168,6 +185,10 @@ pub(crate) mod app {
 pub(crate) mod app_key {
     use super::Key;
 
+    pub(crate) const SHA256: Key =
+        Key::new("sha256", r#"keys = [{ sha256 = "64 hex digits", label = "ci" }]"#);
+    pub(crate) const PREFIX: Key =
+        Key::new("prefix", r#"keys = [{ sha256 = "64 hex digits", prefix = "ll_ab" }]"#);
     pub(crate) const LABEL: Key = Key::new("label", r#"keys = [{ env = "CI_KEY", label = "ci" }]"#);
     pub(crate) const EXPIRES: Key =
         Key::new("expires", r#"keys = [{ env = "CI_KEY", expires = "2027-01-31" }]"#);
@@ -232,6 +253,8 @@ pub(crate) mod alias {
     use super::Key;
 
     pub(crate) const NAME: Key = Key::new("name", r#"name = "fast""#);
+    pub(crate) const ENABLED: Key = Key::new("enabled", "enabled = true");
+    pub(crate) const NOTE: Key = Key::new("note", r#"note = "for the editors""#);
     pub(crate) const RULE: Key = Key::new("rule", r#"rule = "weighted""#);
     pub(crate) const CANDIDATES: Key =
         Key::new("candidates", r#"candidates = ["deepseek/deepseek-chat", "openai/gpt-4o-mini"]"#);

@@ -14,13 +14,13 @@ mod server;
 pub(crate) use app::{RawApp, RawAppKey, RawHedge, RawHold, RawRetry};
 pub(crate) use limits::{RawBudgets, RawLimits, RawRates};
 pub(crate) use model::{RawModel, RawPrice};
-pub(crate) use provider::{KeySource, RawBase, RawKey, RawProvider, RawTimeouts};
+pub(crate) use provider::{KeySource, RawBase, RawKey, RawProvider, RawProviderKey, RawTimeouts};
 pub(crate) use route::{RawAlias, RawConditions, RawStep, RawTarget};
 pub(crate) use server::{RawLog, RawServer};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Key};
 use super::mistake::{Findings, Mistakes};
-use super::place::Place;
+use super::place::{Place, Typed};
 use toml::de::DeTable;
 
 /// A whole configuration.
@@ -31,6 +31,8 @@ pub(crate) struct Raw {
     pub(crate) apps: Vec<RawApp>,
     pub(crate) aliases: Vec<RawAlias>,
     pub(crate) log: RawLog,
+    /// Only in documents for `llm-link apply`.
+    pub(crate) settings: Vec<(Typed<String>, serde_json::Value)>,
 }
 
 impl Raw {
@@ -60,12 +62,24 @@ fn read_sections(file: &mut Cursor<'_, '_>) -> Raw {
         apps: each(file, keys::APPS, "[[apps]]", app::read),
         aliases: each(file, keys::ALIASES, "[[aliases]]", route::read_alias),
         log,
+        settings: read_settings(file),
     }
+}
+
+/// Absent = none, as anywhere else; it is no key of the configuration file.
+fn read_settings(file: &mut Cursor<'_, '_>) -> Vec<(Typed<String>, serde_json::Value)> {
+    const SETTINGS: Key = Key { name: keys::SETTINGS_SECTION, example: "[settings]" };
+    let read = |table: &mut Cursor<'_, '_>| {
+        let entries = table.free_keys();
+        let read = |(name, value)| Some((name, provider::json(value, table.findings())?));
+        entries.into_iter().filter_map(read).collect()
+    };
+    file.table(SETTINGS, "[settings]", read).unwrap_or_default()
 }
 
 fn each<'t, T>(
     file: &mut Cursor<'t, '_>,
-    key: super::cursor::Key,
+    key: Key,
     title: &'static str,
     read: impl Fn(&mut Cursor<'t, '_>) -> T,
 ) -> Vec<T> {

@@ -9,6 +9,7 @@ use crate::settings::place::{Place, Typed};
 pub(crate) struct RawModel {
     pub(crate) place: Place,
     pub(crate) id: Option<Typed<String>>,
+    pub(crate) enabled: Option<Typed<bool>>,
     pub(crate) context: Option<Typed<i64>>,
     pub(crate) max_output: Option<Typed<i64>>,
     pub(crate) tools: Option<Typed<bool>>,
@@ -42,6 +43,7 @@ impl RawModel {
         RawModel {
             place: id.place.clone(),
             id: Some(id),
+            enabled: None,
             context: None,
             max_output: None,
             tools: None,
@@ -77,6 +79,7 @@ fn read_model(table: &mut Cursor<'_, '_>) -> RawModel {
     RawModel {
         place: table.place(),
         id: table.text(own::ID),
+        enabled: table.flag(own::ENABLED),
         context: table.number(own::CONTEXT),
         max_output: table.number(own::MAX_OUTPUT),
         tools: table.flag(own::TOOLS),

@@ -20,6 +20,7 @@ pub(crate) struct RawProvider {
     pub(crate) dialect: Option<Typed<String>>,
     pub(crate) base_url: Option<RawBase>,
     pub(crate) key: Option<RawKey>,
+    pub(crate) keys: Vec<RawProviderKey>,
     pub(crate) models: Option<Vec<RawModel>>,
     pub(crate) priority: Option<Typed<i64>>,
     pub(crate) fallback: Vec<Typed<String>>,
@@ -52,6 +53,14 @@ pub(crate) struct RawKey {
     pub(crate) source: KeySource,
 }
 
+/// One of several keys of a provider.
+#[derive(Clone)]
+pub(crate) struct RawProviderKey {
+    pub(crate) key: RawKey,
+    pub(crate) label: Option<Typed<String>>,
+    pub(crate) enabled: Option<Typed<bool>>,
+}
+
 /// Where a key is.
 #[derive(Clone)]
 pub(crate) enum KeySource {
@@ -59,6 +68,10 @@ pub(crate) enum KeySource {
     Env(String),
     /// On the command line of llm-link 0.7.
     Given(Secret),
+    /// Only what is known of an app's key: its SHA-256 in hex.
+    Hash(String),
+    /// Not said. In a document: as it is stored.
+    Unsaid,
     /// Wrongly written, and already reported.
     Refused,
 }
@@ -83,6 +96,7 @@ impl RawProvider {
             dialect: None,
             base_url: None,
             key: None,
+            keys: Vec::new(),
             models: None,
             priority: None,
             fallback: Vec::new(),
@@ -111,6 +125,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawProvider {
         dialect: table.text(own::DIALECT),
         base_url: read_base(table),
         key: table.value(own::KEY).map(|value| read_key(table, value, own::KEY)),
+        keys: read_keys(table),
         models: read_models(table, own::MODELS),
         priority: table.number(own::PRIORITY),
         fallback: table.texts(own::FALLBACK).unwrap_or_default(),
@@ -172,6 +187,7 @@ pub(super) fn read_key_with<'t, T>(
     let source = match source {
         Some((Some(file), None)) => KeySource::File(file.value),
         Some((None, Some(env))) => KeySource::Env(env.value),
+        Some((None, None)) if is_only_described(value.get_ref()) => KeySource::Unsaid,
         // What else stands in the table has been reported.
         Some((None, None)) if value.get_ref().as_table().is_some_and(|table| !table.is_empty()) => {
             KeySource::Refused
@@ -184,6 +200,27 @@ pub(super) fn read_key_with<'t, T>(
         None => KeySource::Refused,
     };
     (RawKey { place, source }, more)
+}
+
+/// A table that says something of a key, and all of it rightly, but not where it is.
+fn is_only_described(value: &DeValue<'_>) -> bool {
+    const DESCRIBING: [&str; 6] = ["label", "enabled", "expires", "limits", "sha256", "prefix"];
+    let described =
+        |table: &toml::de::DeTable<'_>| table.keys().all(|key| DESCRIBING.contains(&key.get_ref().as_ref()));
+    value.as_table().is_some_and(|table| !table.is_empty() && described(table))
+}
+
+fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawProviderKey> {
+    use keys::provider_key as of_key;
+    let items = table.list(own::KEYS).unwrap_or_default();
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        let more = |t: &mut Cursor<'_, '_>| (t.text(of_key::LABEL), t.flag(of_key::ENABLED));
+        let (key, more) = read_key_with(table, item, own::KEYS, more);
+        let (label, enabled) = more.unwrap_or_default();
+        found.push(RawProviderKey { key, label, enabled });
+    }
+    found
 }
 
 fn read_timeouts(table: &mut Cursor<'_, '_>) -> RawTimeouts {
@@ -203,7 +240,7 @@ fn read_quirks(table: &mut Cursor<'_, '_>) -> Vec<(Typed<String>, Json)> {
 }
 
 /// TOML as JSON. A date and a number without a JSON form are mistakes.
-fn json(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Json> {
+pub(super) fn json(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Json> {
     let read = match value.get_ref() {
         DeValue::String(text) => Some(Json::from(text.as_ref())),
         DeValue::Boolean(flag) => Some(Json::from(*flag)),

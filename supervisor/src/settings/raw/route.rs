@@ -40,6 +40,8 @@ pub(crate) struct RawConditions {
 pub(crate) struct RawAlias {
     pub(crate) place: Place,
     pub(crate) name: Option<Typed<String>>,
+    pub(crate) enabled: Option<Typed<bool>>,
+    pub(crate) note: Option<Typed<String>>,
     pub(crate) rule: Option<Typed<String>>,
     pub(crate) candidates: Vec<RawStep>,
 }
@@ -56,6 +58,8 @@ pub(super) fn read_alias(table: &mut Cursor<'_, '_>) -> RawAlias {
     RawAlias {
         place: table.place(),
         name: table.text(keys::alias::NAME),
+        enabled: table.flag(keys::alias::ENABLED),
+        note: table.text(keys::alias::NOTE),
         rule: table.text(keys::alias::RULE),
         candidates: read_steps(table, keys::alias::CANDIDATES),
     }

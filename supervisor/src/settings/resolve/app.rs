@@ -8,7 +8,7 @@ use super::{or_default, value};
 use crate::settings::mistake::Findings;
 use crate::settings::place::Typed;
 use crate::settings::raw::keys::{self as all_keys, app as keys};
-use crate::settings::raw::{RawApp, RawAppKey, RawHedge, RawHold, RawRetry};
+use crate::settings::raw::{KeySource, RawApp, RawAppKey, RawHedge, RawHold, RawKey, RawRetry};
 use crate::settings::resolved::Listener;
 use protocol::ipc::configure::{App, AppKey, AppRoute, Hedge, Hold, Retry};
 
@@ -169,9 +169,7 @@ fn app_keys(
         let label = label(raw.label, at, &found, findings);
         let limits = limits(raw.limits, findings);
         let expires_ms = raw.expires.map(|typed| typed.value);
-        let Some(hash) = secrets.follow(raw.key, keys::KEYS, findings).map(|key| key.hash()) else {
-            continue;
-        };
+        let Some(hash) = hash(raw.key, secrets, findings) else { continue };
         let has = |keys: &[AppKey]| keys.iter().any(|key| key.hash == hash);
         if let Some(other) = others.iter().find(|other| has(&other.keys)) {
             let what = format!("apps `{}` and `{app}` have the same key", other.name);
@@ -183,6 +181,23 @@ fn app_keys(
         }
     }
     found
+}
+
+/// The hash of a key, or the one that was given instead of it.
+fn hash(raw: RawKey, secrets: &mut Keys<'_>, findings: &mut Findings) -> Option<String> {
+    let KeySource::Hash(given) = &raw.source else {
+        return secrets.follow(raw, keys::KEYS, findings).map(|key| key.hash());
+    };
+    let usable = is_sha256(given);
+    if !usable {
+        let what = "`sha256` must be 64 hexadecimal digits";
+        findings.mistake(&raw.place, what, all_keys::app_key::SHA256.example);
+    }
+    usable.then(|| given.to_ascii_lowercase())
+}
+
+pub(crate) fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// How the key is called; by its place in the list if nothing is said.

@@ -28,7 +28,8 @@ impl<'c> Keys<'c> {
     /// The key behind a reference. `example` shows the reference written right.
     pub(super) fn follow(&mut self, raw: RawKey, example: Key, findings: &mut Findings) -> Option<Secret> {
         let found = match raw.source {
-            KeySource::Refused => return None,
+            KeySource::Refused | KeySource::Hash(_) => return None,
+            KeySource::Unsaid => Err(format!("`{}` needs exactly one of `file` and `env`", example.name)),
             KeySource::Given(secret) => return Some(secret),
             KeySource::Env(name) => self.in_variable(&name),
             KeySource::File(path) => self.in_file(&path),
@@ -53,7 +54,8 @@ impl<'c> Keys<'c> {
     pub(super) fn remember(&mut self, raw: &RawKey) {
         match &raw.source {
             KeySource::File(path) => self.files.push(self.path(path)),
-            KeySource::Env(_) | KeySource::Given(_) | KeySource::Refused => {}
+            KeySource::Env(_) | KeySource::Given(_) => {}
+            KeySource::Hash(_) | KeySource::Unsaid | KeySource::Refused => {}
         }
     }
 

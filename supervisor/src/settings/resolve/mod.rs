@@ -16,6 +16,7 @@ mod server;
 mod upstream;
 mod value;
 
+pub(crate) use app::is_sha256;
 pub(crate) use log::check_filter;
 
 use super::host::Account;
@@ -45,9 +46,16 @@ pub(crate) struct Resolution {
 }
 
 /// Resolves everything; what is wrong is in `findings`.
-pub(crate) fn resolve(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
+pub(crate) fn resolve(mut raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
     let mut keys = key::Keys::new(context);
+    // Before the disabled ones go: disabling the last app with a key must open nothing.
     let guard = app::guard(&raw.apps);
+    raw.apps.retain(|app| is_enabled(&app.enabled));
+    raw.aliases.retain(|alias| is_enabled(&alias.enabled));
+    if let Some((name, _)) = raw.settings.first() {
+        let what = "[settings] belongs to `llm-link apply`; in the configuration file settings have sections of their own";
+        findings.mistake(&name.place, what, "[server]");
+    }
     let server = server::server(raw.server, guard, context, findings);
     let names = provider_names(&raw.providers, findings);
     let of_apps = app::Resolving { providers: &names, retry: server.retry };
@@ -103,6 +111,11 @@ fn provider_names(raw: &[RawProvider], findings: &mut Findings) -> Vec<String> {
         names.push(name.value.clone());
     }
     names
+}
+
+/// Nothing said means yes.
+fn is_enabled(typed: &Option<Typed<bool>>) -> bool {
+    typed.as_ref().is_none_or(|typed| typed.value)
 }
 
 /// The value of an optional key, or a default typed nowhere.

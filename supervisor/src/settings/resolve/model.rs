@@ -21,7 +21,7 @@ pub(super) fn models(
         return preset.map(|p| p.models.iter().map(|m| m.entry()).collect()).unwrap_or_default();
     };
     let mut models: Vec<ModelEntry> = Vec::with_capacity(raw.len());
-    for raw in raw {
+    for raw in raw.into_iter().filter(|model| super::is_enabled(&model.enabled)) {
         let Some(id) = &raw.id else {
             findings.mistake(&raw.place, "this model has no `id`", keys::ID.example);
             continue;

@@ -7,7 +7,7 @@ use super::{Context, limits, model, or_default};
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::provider as keys;
-use crate::settings::raw::{RawKey, RawProvider, RawTimeouts, keys as all_keys};
+use crate::settings::raw::{RawKey, RawProvider, RawProviderKey, RawTimeouts, keys as all_keys};
 use crate::settings::resolved::{Enabled, Listener, Provider};
 use crate::settings::secret::Secret;
 use crate::settings::suggest::did_you_mean;
@@ -34,7 +34,8 @@ pub(super) fn provider(
     let name = raw.name.take().map(|typed| typed.value).unwrap_or_default();
     let preset = find_preset(&raw, &name, findings);
     let enabled = if or_default(raw.enabled.take(), true) { Enabled::Yes } else { Enabled::No };
-    let key = key(raw.key.take(), enabled, preset, (&name, &raw.place), secrets, findings);
+    let given = one_key(raw.key.take(), std::mem::take(&mut raw.keys), &name, findings);
+    let key = key(given, enabled, preset, (&name, &raw.place), secrets, findings);
     let models = model::models(raw.models.take(), preset, findings);
     let fallback = fallback(std::mem::take(&mut raw.fallback), &name, resolving.names, findings);
     let reach = Reach {
@@ -91,11 +92,31 @@ fn find_preset(raw: &RawProvider, name: &str, findings: &mut Findings) -> Option
     if found.is_none() {
         let shown = typed.value.escape_debug().to_string();
         let hint = did_you_mean(&shown, preset::names());
-        let hint =
-            if hint.is_empty() { "; `llm-link providers list` shows them all".to_owned() } else { hint };
+        let hint = if hint.is_empty() { "; `llm-link presets` shows them all".to_owned() } else { hint };
         findings.mistake(&typed.place, format!("there is no preset `{shown}`{hint}"), keys::PRESET.example);
     }
     found
+}
+
+/// The key of a provider in the file; of several the first that is enabled.
+fn one_key(
+    single: Option<RawKey>,
+    several: Vec<RawProviderKey>,
+    name: &str,
+    findings: &mut Findings,
+) -> Option<RawKey> {
+    if let (Some(_), Some(first)) = (&single, several.first()) {
+        let what = format!("provider `{name}` has both `key` and `keys`");
+        findings.mistake(&first.key.place, what, keys::KEYS.example);
+    }
+    let mut enabled = several.into_iter().filter(|one| super::is_enabled(&one.enabled)).map(|one| one.key);
+    let first = single.or_else(|| enabled.next());
+    if enabled.next().is_some() {
+        findings.warn(format!(
+            "provider `{name}`: of the keys in this file only the first is used; `llm-link providers keys add` makes several take turns"
+        ));
+    }
+    first
 }
 
 fn key(

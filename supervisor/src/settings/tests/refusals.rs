@@ -234,7 +234,7 @@ fn names_and_presets() {
             format!("a.toml:3:1: {none} = \"deepseek\""),
             format!("a.toml:4:1: {none} = \"openai\""),
             "a.toml:8:10: there is no preset `deepsek`; did you mean `deepseek`? | preset = \"deepseek\"".to_owned(),
-            "a.toml:11:10: there is no preset `nothing-like-it`; `llm-link providers list` shows them all | preset = \"deepseek\"".to_owned(),
+            "a.toml:11:10: there is no preset `nothing-like-it`; `llm-link presets` shows them all | preset = \"deepseek\"".to_owned(),
             "a.toml:13:8: provider `b` is configured twice | name = \"a-name-of-its-own\"".to_owned(),
         ]
     );

@@ -3,7 +3,7 @@
 use super::fixture::{NOW, config, stamp};
 use crate::store::audit::Entry;
 use crate::store::config::Reserve;
-use crate::store::edit::{Expect, Note, Verb};
+use crate::store::edit::{Expect, Note, Stamp, Verb};
 use crate::store::error::Object;
 use crate::store::events::{EventFilter, NewEvent, Severity};
 use crate::store::idempotency::{KEPT_MS, Repeat};
@@ -110,6 +110,20 @@ async fn a_refresh_token_works_once_and_its_copy_ends_the_session() {
 }
 
 #[tokio::test]
+async fn two_windows_that_refresh_at_once_do_not_end_the_session() {
+    let (_temp, store, ada) = with_admin().await;
+    let long = Session { expires_at: NOW.plus_ms(1_000_000), ..session("s1", ada) };
+    note(&store, move |n| n.begin_session(&long, token(1))).await;
+    note(&store, |n| n.refresh(token(1), token(2), NOW)).await;
+    let again = note(&store, |n| n.refresh(token(1), token(3), NOW.plus_ms(9_999))).await;
+    assert_eq!(again, Refreshed::JustUsed);
+    let next = note(&store, |n| n.refresh(token(2), token(4), NOW.plus_ms(9_999))).await;
+    assert!(matches!(next, Refreshed::Next(_)));
+    let late = note(&store, |n| n.refresh(token(2), token(5), NOW.plus_ms(20_000))).await;
+    assert!(matches!(late, Refreshed::Replayed(_)), "too late for a second window");
+}
+
+#[tokio::test]
 async fn sessions_end_with_time_password_and_user() {
     let (_temp, store, ada) = with_admin().await;
     note(&store, move |n| {
@@ -123,7 +137,9 @@ async fn sessions_end_with_time_password_and_user() {
         note(&store, |n| n.refresh(token(1), token(3), NOW.plus_ms(10_000))).await,
         Refreshed::Refused
     );
-    store.change(stamp(), move |e| e.set_password(ada, &hash("z"))).await.unwrap();
+    store.change(stamp(), move |e| e.set_password(ada, &hash("z"), Some("s2"))).await.unwrap();
+    assert_eq!(live(NOW).await, 1, "the one that set it goes on");
+    store.change(stamp(), move |e| e.set_password(ada, &hash("y"), None)).await.unwrap();
     assert_eq!(live(NOW).await, 0);
     note(&store, move |n| n.begin_session(&session("s3", ada), token(5))).await;
     assert_eq!(note(&store, move |n| n.end_sessions(ada, NOW)).await, 1);
@@ -136,7 +152,10 @@ async fn a_setup_link_works_once() {
     let until = NOW.plus_ms(1000);
     note(&store, move |n| n.issue_one_time(token(1), Purpose::Setup, None, (NOW, until))).await;
     note(&store, move |n| n.issue_one_time(token(2), Purpose::Setup, None, (NOW, until))).await;
-    let redeem = async |t, purpose, at| note(&store, move |n| n.redeem_one_time(token(t), purpose, at)).await;
+    let redeem = async |t, purpose, at| {
+        let by = Stamp { at, ..stamp() };
+        store.change(by, move |e| e.redeem_one_time(token(t), purpose)).await.unwrap().value
+    };
     assert_eq!(redeem(1, Purpose::Setup, NOW).await, None, "a newer link replaced it");
     assert_eq!(redeem(2, Purpose::PasswordReset, NOW).await, None);
     assert_eq!(redeem(2, Purpose::Setup, until).await, None, "expired");

@@ -94,6 +94,9 @@ fn a_raw_path_stays_below_its_root() {
         let failure = ask(bad).map(|u| u.to_string()).unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotFound, "{bad}");
     }
+    let responses = endpoint(Dialect::OpenAiResponses, "https://api.example.com/v1");
+    let files = CallHead { path: "files".into(), ..call(Dialect::OpenAiChat, Operation::Raw) };
+    assert_eq!(for_call(&responses, &files).unwrap(), "https://api.example.com/v1/files");
     let other = CallHead { path: "files".into(), ..call(Dialect::Anthropic, Operation::Raw) };
     assert_eq!(for_call(&openai, &other).unwrap_err().kind, FailureKind::Unsupported);
 }

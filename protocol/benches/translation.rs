@@ -1,0 +1,190 @@
+//! What translation costs: each chunk of a stream, a large request, and the memory of a long stream, for every pair
+//! of dialects. `cargo bench -p protocol --bench translation`; it fails when a figure is beyond its promise.
+
+use protocol::dialect::{
+    Dialect, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation, UsageInStream,
+};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Promises: p99 of a chunk, a request of 1 MiB, and what a stream of 16 MiB may add to the process where the
+/// client's dialect does not repeat the answer at its end.
+const CHUNK: Duration = Duration::from_micros(20);
+const REQUEST: Duration = Duration::from_millis(10);
+const GROWTH: u64 = 4 * 1024 * 1024;
+
+const CHUNKS: usize = 200;
+const ROUNDS: usize = 200;
+
+fn main() -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match run(&mut out) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(out: &mut impl Write) -> std::io::Result<bool> {
+    let mut kept = true;
+    writeln!(out, "stream of {CHUNKS} chunks, per chunk (us)        p50     p99     max")?;
+    for (from, to) in pairs() {
+        let [p50, p99, max] = chunk_times(from, to);
+        let verdict = verdict(p99 <= CHUNK, &mut kept);
+        writeln!(out, "{:40} {:>8} {:>7} {:>7}  {verdict}", name(from, to), us(p50), us(p99), us(max))?;
+    }
+    writeln!(out, "\nrequest of 1 MiB, decode and encode (ms)         p50     max")?;
+    for (from, to) in pairs() {
+        let [p50, max] = request_times(from, to);
+        let verdict = verdict(p50 <= REQUEST, &mut kept);
+        writeln!(out, "{:40} {:>12} {:>7}  {verdict}", name(from, to), ms(p50), ms(max))?;
+    }
+    writeln!(out, "\nstream of 16 MiB: growth of the process (KiB)")?;
+    for (from, to) in pairs() {
+        let grown = growth(from, to);
+        let repeats = to == Dialect::OpenAiResponses;
+        let verdict = if repeats { "repeats its answer" } else { verdict(grown <= GROWTH, &mut kept) };
+        writeln!(out, "{:40} {:>12}  {verdict}", name(from, to), grown / 1024)?;
+    }
+    Ok(kept)
+}
+
+fn pairs() -> impl Iterator<Item = (Dialect, Dialect)> {
+    let all = Dialect::ALL.into_iter().flat_map(|from| Dialect::ALL.map(|to| (from, to)));
+    all.filter(|(from, to)| from != to)
+}
+
+fn name(from: Dialect, to: Dialect) -> String {
+    format!("{from} to {to}")
+}
+
+fn verdict(within: bool, kept: &mut bool) -> &'static str {
+    *kept &= within;
+    if within { "ok" } else { "BEYOND" }
+}
+
+fn us(time: Duration) -> String {
+    format!("{:.1}", time.as_nanos() as f64 / 1000.0)
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2}", time.as_micros() as f64 / 1000.0)
+}
+
+fn stamp() -> Stamp {
+    Stamp { id: "abc123".to_owned(), created: 1_700_000_000, model: "m".to_owned() }
+}
+
+fn style() -> ReplyStyle {
+    ReplyStyle::new(Operation::Chat, UsageInStream::Shown)
+}
+
+/// One piece of text as an upstream of this dialect writes it.
+fn piece(dialect: Dialect, text: &str) -> String {
+    let text = serde_json::Value::from(text);
+    match dialect {
+        Dialect::OpenAiChat => format!(
+            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text}}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+        ),
+        Dialect::OpenAiResponses => format!(
+            "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"sequence_number\":4,\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":{text},\"logprobs\":[]}}\n\n"
+        ),
+        Dialect::Anthropic => format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}\n\n"
+        ),
+        Dialect::Ollama => format!(
+            "{{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{{\"role\":\"assistant\",\"content\":{text}}},\"done\":false}}\n"
+        ),
+        Dialect::Gemini => format!(
+            "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":{text}}}],\"role\":\"model\"}},\"index\":0}}],\"usageMetadata\":{{\"promptTokenCount\":9,\"candidatesTokenCount\":5}},\"modelVersion\":\"m\"}}\r\n\r\n"
+        ),
+    }
+}
+
+/// p50, p99 and the largest, over all chunks of all rounds.
+fn chunk_times(from: Dialect, to: Dialect) -> [Duration; 3] {
+    let chunk = piece(from, " some words of an answer, with \"quotes\"");
+    let mut times = Vec::with_capacity(CHUNKS * ROUNDS);
+    let mut out = Vec::with_capacity(64 * 1024);
+    for _ in 0..ROUNDS {
+        let mut translation = StreamTranslation::new(from, to, &stamp(), &Quirks::default(), &style());
+        for _ in 0..CHUNKS {
+            out.clear();
+            let before = Instant::now();
+            let pushed = translation.push(chunk.as_bytes(), &mut out);
+            times.push(before.elapsed());
+            assert!(pushed.is_ok() && !out.is_empty(), "{from} to {to} says nothing");
+        }
+    }
+    times.sort_unstable();
+    [times[times.len() / 2], times[times.len() * 99 / 100], times[times.len() - 1]]
+}
+
+/// A conversation of an agent: many turns, a tool list, 1 MiB in all.
+fn conversation(dialect: Dialect) -> Vec<u8> {
+    let text = "All work and no play makes \\ \"Jack\" a dull boy.\n".repeat(40);
+    let tool = serde_json::json!({"type": "object", "properties": {"path": {"type": "string"}, "n": {"type": "integer"}}});
+    let mut messages = Vec::new();
+    let mut size = 0;
+    while size < 1024 * 1024 {
+        let id = format!("call_{}", messages.len());
+        messages.push(serde_json::json!({"role": "user", "content": text}));
+        messages.push(serde_json::json!({"role": "assistant", "content": text, "tool_calls": [
+            {"id": id, "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"/etc/hosts\",\"n\":1}"}}]}));
+        messages.push(serde_json::json!({"role": "tool", "tool_call_id": id, "content": text}));
+        size += 3 * text.len();
+    }
+    let tools: Vec<_> = (0..20)
+        .map(|n| serde_json::json!({"type": "function", "function": {"name": format!("tool_{n}"), "description": "d", "parameters": tool}}))
+        .chain([serde_json::json!({"type": "function", "function": {"name": "read", "parameters": tool}})])
+        .collect();
+    let body = serde_json::json!({"messages": messages, "tools": tools, "max_tokens": 1000}).to_string();
+    let chat = Dialect::OpenAiChat.decode_request(body.as_bytes(), &head());
+    let said = chat.map(|request| dialect.encode_request(&request, &Quirks::default()));
+    match said {
+        Ok(Ok(encoded)) => encoded.body,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
+fn head() -> RequestHead<'static> {
+    RequestHead { operation: Operation::Chat, model: "m", stream: true }
+}
+
+fn request_times(from: Dialect, to: Dialect) -> [Duration; 2] {
+    let body = conversation(from);
+    assert!(body.len() > 1024 * 1024, "{from}: {} bytes", body.len());
+    let mut times: Vec<Duration> = (0..30)
+        .map(|_| {
+            let before = Instant::now();
+            let request = from.decode_request(&body, &head());
+            let said = request.map(|request| to.encode_request(&request, &Quirks::default()));
+            let took = before.elapsed();
+            assert!(matches!(said, Ok(Ok(_))), "{from} to {to}");
+            took
+        })
+        .collect();
+    times.sort_unstable();
+    [times[times.len() / 2], times[times.len() - 1]]
+}
+
+/// Resident bytes that a long stream added and kept until its end.
+fn growth(from: Dialect, to: Dialect) -> u64 {
+    let chunk = piece(from, &"words ".repeat(170));
+    let mut translation = StreamTranslation::new(from, to, &stamp(), &Quirks::default(), &style());
+    let mut out = Vec::with_capacity(64 * 1024);
+    let _ = translation.push(chunk.as_bytes(), &mut out);
+    let before = resident();
+    for _ in 0..16 * 1024 {
+        out.clear();
+        assert!(translation.push(chunk.as_bytes(), &mut out).is_ok(), "{from} to {to}");
+    }
+    resident().saturating_sub(before)
+}
+
+/// Resident memory of this process; 0 where the system does not say.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
+}

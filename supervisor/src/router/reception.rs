@@ -1,0 +1,58 @@
+//! Where every request comes in: it belongs to the console, the admin API or the client APIs. Serves nothing itself.
+
+use super::admin::{self, Served, Visit};
+use super::console;
+use super::front::{Door, Reply, ReplyBody, serve};
+use super::shard::Shard;
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Request};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The way a request came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entrance {
+    pub(crate) listener: u32,
+    pub(crate) peer: IpAddr,
+}
+
+/// Answers one request.
+pub(crate) async fn receive<B>(shard: &Arc<Shard>, entrance: Entrance, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (parts, body) = request.into_parts();
+    let mut reply = match console::serve(&parts) {
+        Some(reply) => foreign(reply),
+        None if admin::owns(parts.uri.path()) => administer(shard, entrance, parts, body).await,
+        None => return serve(shard, entrance.listener, Request::from_parts(parts, body)).await,
+    };
+    if shard.shared.is_draining() {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply
+}
+
+async fn administer<B>(shard: &Arc<Shard>, entrance: Entrance, parts: Parts, mut body: B) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let snapshot = shard.shared.snapshot();
+    let visit = Visit {
+        peer: entrance.peer,
+        local_names_only: snapshot.door(entrance.listener) == Door::Local,
+        limits: snapshot.limits,
+    };
+    match admin::serve(&shard.shared.asker, visit, &parts, &mut body).await {
+        Served::Reply(reply) => foreign(reply),
+        Served::Live(live, caller) => foreign(admin::no_live(live, &caller)),
+    }
+}
+
+fn foreign(reply: http::Response<Full<Bytes>>) -> Reply {
+    reply.map(|body| ReplyBody::foreign(body.map_err(|never| match never {}).boxed_unsync()))
+}

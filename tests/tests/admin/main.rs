@@ -1,0 +1,4 @@
+//! The admin API of the real executable: people and their rights, and every route as it is documented.
+
+mod login;
+mod routes;

@@ -1,0 +1,191 @@
+//! What clients of the other dialects do wrong: the same mistakes as in `bad_input`, each answered with its status
+//! in the envelope that this dialect's clients read.
+
+use anyhow::{Context, Result};
+use http::Method;
+use protocol::dialect::Dialect;
+use serde_json::{Value, json};
+use tests::client::{Client, Reply};
+use tests::scene::{Cast, Scene};
+
+/// How a dialect asks for a conversation.
+struct Voice {
+    dialect: Dialect,
+    /// Below which its clients look for everything.
+    root: &'static str,
+    key_header: &'static str,
+}
+
+const VOICES: [Voice; 4] = [
+    Voice { dialect: Dialect::OpenAiResponses, root: "/v1/responses", key_header: "authorization" },
+    Voice { dialect: Dialect::Anthropic, root: "/v1/messages", key_header: "x-api-key" },
+    Voice { dialect: Dialect::Ollama, root: "/api/chat", key_header: "authorization" },
+    Voice { dialect: Dialect::Gemini, root: "/v1beta/models", key_header: "x-goog-api-key" },
+];
+
+impl Voice {
+    /// Where that model is asked; only Gemini says it here.
+    fn path(&self, model: &str) -> String {
+        match self.dialect {
+            Dialect::Gemini => format!("{}/{model}:generateContent", self.root),
+            _ => self.root.to_owned(),
+        }
+    }
+
+    fn body(&self, model: &str) -> Value {
+        let turns = json!([{"role": "user", "content": "hello"}]);
+        match self.dialect {
+            Dialect::OpenAiResponses => json!({"model": model, "input": turns}),
+            Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}),
+            Dialect::Anthropic => json!({"model": model, "max_tokens": 9, "messages": turns}),
+            Dialect::OpenAiChat | Dialect::Ollama => {
+                json!({"model": model, "stream": false, "messages": turns})
+            }
+        }
+    }
+
+    /// A path of this dialect that does not exist.
+    fn nowhere(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Anthropic => "/anthropic/v1/nothing",
+            Dialect::Ollama => "/ollama/api/nothing",
+            Dialect::Gemini => "/v1beta/nothing",
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => "/v1/nothing/here",
+        }
+    }
+
+    fn assert(&self, case: &str, reply: &Reply, status: u16, words: &[&str]) {
+        let (text, body) = (reply.text(), reply.json());
+        assert_eq!(reply.status, status, "{}: {case}: {text}", self.dialect);
+        let content_type = reply.header("content-type").unwrap_or_default();
+        assert!(content_type.starts_with("application/json"), "{}: {case}: {content_type}", self.dialect);
+        let message = match self.dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                assert!(body["error"]["type"].is_string(), "{case}: {text}");
+                &body["error"]["message"]
+            }
+            Dialect::Anthropic => {
+                assert_eq!(body["type"], "error", "{case}: {text}");
+                assert_eq!(body["error"]["type"], anthropic_type(status), "{case}: {text}");
+                &body["error"]["message"]
+            }
+            Dialect::Ollama => &body["error"],
+            Dialect::Gemini => {
+                assert_eq!(body["error"]["code"], status, "{case}: {text}");
+                assert_eq!(body["error"]["status"], google_status(status), "{case}: {text}");
+                &body["error"]["message"]
+            }
+        };
+        let message = message.as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "{}: {case}: {text}", self.dialect);
+        assert!(words.iter().all(|w| message.contains(w)), "{}: {case}: {words:?} in {text}", self.dialect);
+    }
+}
+
+fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        _ => "invalid_request_error",
+    }
+}
+
+fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        404 => "NOT_FOUND",
+        _ => "INVALID_ARGUMENT",
+    }
+}
+
+async fn send(
+    client: &Client,
+    method: Method,
+    path: &str,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<Reply> {
+    let mut request = client.request(method, path, body)?;
+    request.headers_mut().insert("content-type", content_type.parse()?);
+    client.send(request).await.with_context(|| path.to_owned())
+}
+
+async fn every_mistake(voice: &Voice, client: &Client) -> Result<()> {
+    let (json, post) = ("application/json", Method::POST);
+    let (path, good) = (voice.path("a/m1"), voice.body("a/m1").to_string().into_bytes());
+    let table: [(&str, Method, String, &str, Vec<u8>, u16, &[&str]); 7] = [
+        ("not JSON", post.clone(), path.clone(), json, b"not json".to_vec(), 400, &["JSON"]),
+        ("cut JSON", post.clone(), path.clone(), json, b"{\"model\":\"a/m1\",".to_vec(), 400, &[]),
+        ("empty body", post.clone(), path.clone(), json, Vec::new(), 400, &[]),
+        ("wrong type", post.clone(), path.clone(), "text/plain", good.clone(), 415, &["application/json"]),
+        ("wrong method", Method::DELETE, path.clone(), json, good.clone(), 405, &[]),
+        ("unknown path", post.clone(), voice.nowhere().to_owned(), json, good.clone(), 404, &["nothing"]),
+        (
+            "unknown model",
+            post.clone(),
+            voice.path("none-such"),
+            json,
+            voice.body("none-such").to_string().into_bytes(),
+            404,
+            &["none-such"],
+        ),
+    ];
+    for (case, method, path, content_type, body, status, words) in table {
+        // Ollama reads JSON whatever it is called, and people's scripts rely on it.
+        if case == "wrong type" && voice.dialect == Dialect::Ollama {
+            continue;
+        }
+        let reply = send(client, method, &path, content_type, body).await?;
+        voice.assert(case, &reply, status, words);
+    }
+    if voice.dialect != Dialect::Gemini {
+        let mut body = voice.body("x");
+        body.as_object_mut().context("an object")?.remove("model");
+        let reply = send(client, post, &path, json, body.to_string().into_bytes()).await?;
+        voice.assert("no model", &reply, 400, &["model"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_mistake_is_told_in_the_dialect_it_was_made_in() -> Result<()> {
+    let scene = Scene::one().await?;
+    for voice in &VOICES {
+        every_mistake(voice, &scene.client()).await?;
+        let answered = scene.client().post(&voice.path("a/m1"), voice.body("a/m1").to_string()).await?;
+        assert_eq!(answered.status, 200, "{}: {}", voice.dialect, answered.text());
+    }
+    assert_eq!(
+        scene.upstream("a")?.request_count(),
+        VOICES.len(),
+        "only what was right reached the provider"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_large_body_are_told_in_every_dialect() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let cast = cast.configure(|c, place| {
+        Ok(c.server("body_limit", "1MiB").app("web", &place.key("web", "right-key")?))
+    })?;
+    let scene = cast.start().await?;
+    for voice in &VOICES {
+        let scheme = if voice.key_header == "authorization" { "Bearer " } else { "" };
+        let with = |key: &str| scene.client().with_header(voice.key_header, &format!("{scheme}{key}"));
+        let (path, mut body) = (voice.path("a/m1"), voice.body("a/m1"));
+        let wrong = with("wrong-key").post(&path, body.to_string()).await?;
+        voice.assert("wrong key", &wrong, 401, &[]);
+        assert!(
+            !wrong.text().contains("wrong-key") && !wrong.text().contains("right-key"),
+            "{}",
+            wrong.text()
+        );
+        assert_eq!(with("right-key").post(&path, body.to_string()).await?.status, 200, "{}", voice.dialect);
+        body["filler"] = "x".repeat(1 << 20).into();
+        let large = with("right-key").post(&path, body.to_string()).await?;
+        voice.assert("too large", &large, 413, &[]);
+    }
+    Ok(())
+}
