@@ -52,8 +52,11 @@ const INBOUND: [Inbound; 4] = [
     },
 ];
 
+/// Its name, what the provider does before the first content, and what after it.
+type Fault = (&'static str, Option<Script>, Option<Vec<Step>>);
+
 /// What an upstream does, before its first content and after the second chunk of it.
-fn faults() -> Vec<(&'static str, Option<Script>, Option<Vec<Step>>)> {
+fn faults() -> Vec<Fault> {
     let status = |s| Some(Script::error(s, "no"));
     let error = script::event(&json!({"error": {"message": "overloaded", "type": "server_error"}}));
     let in_band = vec![Step::Chunk(error), Step::End];
