@@ -179,6 +179,8 @@ pub struct Listener {
     pub address: String,
     /// Serve the `default` app to callers without a key.
     pub open: bool,
+    /// Serve the admin API and the console.
+    pub admin: bool,
 }
 
 /// A provider as the router sees it.

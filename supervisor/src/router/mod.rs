@@ -15,6 +15,7 @@
 //! limits   how much apps may do: rates, calls at once, budgets
 //! memory   what the next router must know
 //! lane     one multiplexed connection per worker
+//! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
 //! ```
 //!
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
@@ -35,9 +36,11 @@ mod pulse;
 mod question;
 mod reception;
 mod routing;
+mod settled;
 mod shard;
 mod shared;
 mod snapshot;
+mod spool;
 mod trace;
 mod web;
 

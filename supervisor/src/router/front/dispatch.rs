@@ -7,10 +7,11 @@ use super::course::{Course, Price, Replay, Setback, Step};
 use super::gate::{Gate, Permit};
 use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
+use super::respond;
 use super::trial::Trial;
 use crate::router::routing::{Candidate, Standing};
 use crate::router::shard::Shard;
-use crate::router::trace::{AttemptResult, End, Exclusion, Record};
+use crate::router::trace::{AttemptResult, Begun, Exclusion, Record};
 use protocol::ipc::call::ReplyHead;
 use protocol::model::{Failure, FailureKind};
 use std::future::Future;
@@ -184,8 +185,8 @@ impl Run {
         match entered {
             Ok(Ok(place)) => Some(place),
             Ok(Err(_)) | Err(_) => {
-                let began = self.record.elapsed();
-                self.failed(at, began, crowded(&candidate.provider), None, Setback::Crowded);
+                let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
+                self.failed(begun, crowded(&candidate.provider), None, Setback::Crowded);
                 None
             }
         }
@@ -207,21 +208,20 @@ impl Run {
 
     pub(super) fn failed(
         &mut self,
-        at: usize,
-        began: Duration,
+        begun: Begun,
         failure: Failure,
         upstream: Option<super::refusal::Upstream>,
         setback: Setback,
     ) {
         let result = AttemptResult::Failed(failure.kind, failure.message.clone());
-        self.record.tried(at, began, result);
-        self.course.failed(at, setback, super::random());
-        self.shown.offer(failure, upstream, at);
+        self.record.tried(begun, result);
+        self.course.failed(begun.candidate, setback, super::random());
+        self.shown.offer(failure, upstream, begun.candidate);
     }
 
     fn answered(mut self, served: Box<Served>) -> Outcome {
-        self.record.commit();
         let Served { at, answer, trial } = *served;
+        self.record.commit(answer.head());
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
         let dialect = self.call.dialect;
@@ -238,8 +238,9 @@ impl Run {
             failure.message.push_str("; a request body of more than 32 MiB is sent only once");
         }
         let candidate = self.course.route().get(at).cloned();
-        self.record.finish(End::Failed(failure.kind), None);
-        Outcome::Failed(Refusal { failure, upstream, candidate, attempts })
+        let refusal = Refusal { failure, upstream, candidate, attempts };
+        self.record.refuse(refusal.failure.kind, respond::status_of(self.call.dialect, &refusal));
+        Outcome::Failed(refusal)
     }
 
     /// The failure of a call that nobody was fit to take.

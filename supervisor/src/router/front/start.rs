@@ -15,7 +15,7 @@ use crate::router::notices::now_ms;
 use crate::router::routing::{self, Moment, Plan, Traits, Wanted};
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
-use crate::router::trace::{Beginning, End, Record};
+use crate::router::trace::{Beginning, Record};
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::configure::ModelEntry;
 use protocol::model::{Failure, FailureKind};
@@ -80,8 +80,8 @@ fn begin(shard: &Arc<Shard>, call: &Call) -> Record {
 }
 
 fn refuse(record: Record, dialect: Dialect, id: uuid::Uuid, failure: &Failure) -> Reply {
-    record.finish(End::Failed(failure.kind), None);
     let mut reply = respond::failure(dialect, failure);
+    record.refuse(failure.kind, reply.status().as_u16());
     respond::identify(&mut reply, id);
     reply
 }

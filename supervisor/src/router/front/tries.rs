@@ -11,7 +11,7 @@ use super::random;
 use super::traits;
 use super::trial::Trial;
 use crate::router::notices::{Severity, now_ms};
-use crate::router::trace::AttemptResult;
+use crate::router::trace::{AttemptResult, Begun};
 use protocol::model::{Failure, FailureKind};
 use std::future::Future;
 use std::pin::Pin;
@@ -22,8 +22,7 @@ use tokio::time::{Instant, timeout};
 
 /// A call that a worker has.
 struct Try {
-    at: usize,
-    began: Duration,
+    begun: Begun,
     /// Of the worker.
     generation: u64,
     trial: Trial,
@@ -62,8 +61,10 @@ impl Run {
     /// Hands the call to a candidate. The outcome is what to do next if that was not possible.
     async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
         let candidate = self.course.candidate(at).clone();
-        let began = self.record.elapsed();
+        let at_queue = self.record.elapsed();
         let Some(place) = self.place(at, &candidate).await else { return Err(self.after_queue()) };
+        let queued = self.record.elapsed().saturating_sub(at_queue);
+        let begun = Begun { candidate: at, at: at_queue, queued };
         let shared = &self.shard.shared;
         let tokens = traits::input_tokens(&self.call.body);
         let Some(trial) = Trial::enter(&candidate, place, force, tokens, &shared.notices) else {
@@ -81,7 +82,7 @@ impl Run {
             Ok(stream) => stream,
             Err(why) => {
                 let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
-                self.failed(at, began, failure, None, Setback::Refused);
+                self.failed(begun, failure, None, Setback::Refused);
                 return Err(Next::GoOn);
             }
         };
@@ -91,7 +92,7 @@ impl Run {
         let generation = lane.map_or(0, |lane| lane.generation);
         let hold = Hold::new(snapshot.limits.hold_bytes as usize, self.call.caller.policy.hold);
         let running = Box::pin(attempt::run(stream, hold, self.call.deadline));
-        Ok(Try { at, began, generation, trial, running })
+        Ok(Try { begun, generation, trial, running })
     }
 
     /// A second candidate for a call whose first one is late, if there is one and hedges are left.
@@ -122,10 +123,10 @@ impl Run {
             return self.ended(other, tried);
         }
         let (won, lost) =
-            (self.course.candidate(done.at).address(), self.course.candidate(other.at).address());
+            (self.course.candidate(done.begun.candidate).address(), self.course.candidate(other.begun.candidate).address());
         self.record.note(|t| t.notes.push(format!("hedged: {won} was first, {lost} was cancelled")));
         let late = AttemptResult::Failed(FailureKind::Cancelled, "another candidate was faster".to_owned());
-        self.record.tried(other.at, other.began, late);
+        self.record.tried(other.begun, late);
         // Dropped, its stream is reset and its place is free.
         drop(other);
         self.ended(done, tried)
@@ -133,11 +134,12 @@ impl Run {
 
     /// What follows from a try that ended.
     fn ended(&mut self, of: Pin<Box<Try>>, tried: Tried) -> Next {
-        let Try { at, began, generation, trial, .. } = *Pin::into_inner(of);
+        let Try { begun, generation, trial, .. } = *Pin::into_inner(of);
+        let at = begun.candidate;
         let shared = Arc::clone(&self.shard.shared);
         match tried {
             Tried::Answered(answer) => {
-                self.record.tried(at, began, AttemptResult::Answered);
+                self.record.tried(begun, AttemptResult::Answered);
                 if !shared.poison.is_empty() {
                     shared.poison.cleared(self.call.fingerprint());
                 }
@@ -157,7 +159,7 @@ impl Run {
                 if trailer.is_some() {
                     self.record.note(|t| t.trailer = trailer);
                 }
-                self.failed(at, began, failure, upstream, setback);
+                self.failed(begun, failure, upstream, setback);
                 Next::GoOn
             }
         }
