@@ -29,6 +29,7 @@ fi
 
 say "SDKs"
 tests/sdk/install.sh
+tests/schema/install.sh
 
 say "console: translations, types, lints, tests, bundle"
 tests/console.sh

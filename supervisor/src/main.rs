@@ -7,7 +7,6 @@ mod fleet;
 mod import;
 mod install;
 mod journal;
-#[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod ledger;
 mod lifecycle;
 mod logging;
@@ -20,6 +19,7 @@ mod serve;
 mod settings;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod store;
+mod telemetry;
 #[cfg_attr(not(test), expect(dead_code, reason = "called by the control plane, which is its own change"))]
 mod vault;
 

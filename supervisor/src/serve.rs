@@ -1,10 +1,12 @@
 //! The supervisor role, put together: settings and what is stored become sockets, directories and a fleet;
 //! signals, file changes and operators become orders to it. Holds no state of its own.
 
+mod care;
 mod directory;
 mod ground;
 mod image;
 mod keeper;
+mod kept;
 mod notices;
 mod open;
 mod plan;
@@ -14,16 +16,20 @@ mod sockets;
 mod succession;
 
 use crate::cli::{Source, out};
-use crate::control::{Desk, Force, Probes, Processes, SOCKET, Staff, Upgrade, now, socket};
+use crate::control::{
+    Changes, Desk, Force, Keyring, Means, Probes, Processes, SOCKET, Staff, Upgrade, now, socket,
+};
 use crate::fleet::{Fleet, Outcome, Owner, StopMode, Upward};
 use crate::lifecycle::{self, Signal, Signals, Watchdog, notify};
 use crate::logging;
 use crate::people::People;
 use crate::record::Record;
-use crate::settings::{Account, Host, Secrets, Settings, load};
+use crate::settings::{Account, Base, Host, Secrets, Settings, load};
+use crate::telemetry::LogRing;
 use ground::Ground;
 use image::Image;
-use keeper::Keeper;
+use keeper::{Keeper, Shelf};
+use kept::Kept;
 use open::Opened;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
@@ -46,15 +52,15 @@ const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Runs the whole system until it is told to stop. On the main thread.
 pub(crate) fn run(source: Source, account: Account) -> ExitCode {
     let loaded = load(&source.origin, &source.overrides, &Host, account);
-    let settings = match loaded.outcome {
-        Ok(settings) => settings,
+    let (base, settings) = match loaded.outcome {
+        Ok(loaded) => loaded,
         Err(mistakes) => {
             drop(write!(out::stderr(), "{mistakes}"));
             return ExitCode::from(crate::cli::EXIT_CONFIGURATION);
         }
     };
-    logging::start(&settings.log.filter, settings.log.format);
-    match live(source, account, settings, loaded.watch) {
+    let ring = logging::start(&settings.log.filter, settings.log.format);
+    match live((source, account), base, settings, ring) {
         Ok(Outcome::Stopped) => ExitCode::SUCCESS,
         Ok(Outcome::Escalated(_)) => ExitCode::FAILURE,
         Err(error) => {
@@ -64,12 +70,7 @@ pub(crate) fn run(source: Source, account: Account) -> ExitCode {
     }
 }
 
-fn live(
-    source: Source,
-    account: Account,
-    settings: Settings,
-    watch: Vec<std::path::PathBuf>,
-) -> anyhow::Result<Outcome> {
+fn live(origin: (Source, Account), base: Base, settings: Settings, ring: LogRing) -> anyhow::Result<Outcome> {
     // First of all: what the service manager passed on has numbers that anything else could be given.
     let former = Image::find(Host.env(image::MARK).as_deref())?;
     let sockets = match &former {
@@ -78,24 +79,33 @@ fn live(
     };
     ground::harden();
     ground::widen();
-    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ground = Ground::lay(&settings, sockets, former.is_some())?;
         let opened = open::open(&settings).await?;
-        let reload = Reload::new(source, account, settings, watch, ground)?;
-        serve(reload, opened, former).await
+        let keyring = Keyring::default();
+        let mut shelf = Shelf { store: opened.config.clone(), vault: opened.vault.clone(), keyring };
+        let (snapshot, stored) = shelf.read().await?;
+        let reload = Reload::new(origin, base, ground, (snapshot, &stored))?;
+        serve(reload, shelf, opened, former, ring).await
     })
 }
 
-async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow::Result<Outcome> {
+async fn serve(
+    reload: Reload,
+    shelf: Shelf,
+    opened: Opened,
+    former: Option<Image>,
+    ring: LogRing,
+) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let control = LocalListener::bind(&reload.ground.runtime_dir.join(SOCKET))?;
     let started_ms = former.as_ref().map_or_else(|| now().0.unsigned_abs(), |image| image.started_ms);
     let (upward, mut said) = mpsc::channel(UPWARD);
     let state_dir = reload.settings.server.directories.state.clone();
+    let kept = Kept::begin(&opened, &reload.ground.spools);
     let (owner, fleet) = Owner::new(
-        reload.ground.grounds(&reload.settings, upward),
+        reload.ground.grounds(&reload.settings, kept.teller(), upward),
         reload.spec(),
         former.map(|image| image.fleet),
     );
@@ -108,12 +118,15 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     let (turn, mut turns) = mpsc::channel(1);
     let upgrade = Arc::new(Upgrade::new(fleet.clone(), std::env::current_exe()?, turn));
     let processes = Processes::new(fleet.clone(), force.clone(), Arc::clone(&upgrade), started_ms);
-    let desk = Desk::new(staff(&fleet, &opened, processes, people.clone()), tasks.clone());
+    let record = kept.record(&opened, ring);
+    let desk = Desk::new(staff(&fleet, &force, &opened, people.clone(), processes, record), tasks.clone());
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
-    let keeper = Keeper { reload, fleet: fleet.clone(), orders: ordered, picture };
+    tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone())));
+    let (journal, told) = (kept.journal(), kept.journal());
+    let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture, journal };
     tasks.spawn(until(stop.clone(), keeper.run()));
     let (memory, remembered) = watch::channel(Vec::new());
     tasks.spawn(recollection::keep(state_dir, remembered));
@@ -130,8 +143,9 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
             }
             Some(upward) = said.recv() => match upward {
                 Upward::Ask { child, seq, body } => desk.take(&fleet, child, seq, &body),
+                Upward::Key { provider, news } => force.key_news(provider, news),
                 Upward::Notices { body } => {
-                    tasks.spawn(notices::record(opened.config.clone(), body.to_vec()));
+                    notices::record(&told, &body);
                 }
                 Upward::Memory { body } => drop(memory.send_replace(body.to_vec())),
             },
@@ -142,20 +156,31 @@ async fn serve(reload: Reload, opened: Opened, former: Option<Image>) -> anyhow:
     drop(memory);
     tasks.close();
     let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
+    // Every router has ended: what they left is committed before the store is closed.
+    kept.end().await;
     opened.config.close().await;
     opened.usage.close().await;
     Ok(outcome)
 }
 
 /// Those who answer operators.
-fn staff(fleet: &Fleet, opened: &Opened, processes: Processes, people: People) -> Staff {
-    let Opened { config, usage, .. } = opened;
-    Staff {
-        people,
-        record: Record::new(config.clone(), usage.clone()),
-        processes,
+fn staff(
+    fleet: &Fleet,
+    force: &Force,
+    opened: &Opened,
+    people: People,
+    processes: Processes,
+    record: Record,
+) -> Staff {
+    let Opened { config, vault, .. } = opened;
+    let means = Means {
+        store: config.clone(),
+        vault: vault.clone(),
+        force: force.clone(),
+        changes: Changes::new(config.clone(), force.clone(), fleet.clone()),
         probes: Probes::new(fleet.clone()),
-    }
+    };
+    Staff::new(people, record, processes, &means, fleet)
 }
 
 /// Ends a task that would go on for ever.

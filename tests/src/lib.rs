@@ -5,13 +5,14 @@
 //! * [`stack`]: the executable, running, with the configuration of [`config`]; [`scene`]: the usual cast.
 //! * [`upstream`]: a provider that does what its [`script`] says, or that a [`player`] plays from fixtures; [`chaos`]:
 //!   a bad network in front of it.
+//! * [`control`]: what an operator asks at the socket; [`operator`]: a person or script at the admin API.
 //! * [`client`], [`stream`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
-//! * [`operator`]: a person or script at the admin API.
 //! * [`proc`], [`memory`]: what the kernel says about processes; [`wait`]: conditions with a deadline.
 
 pub mod chaos;
 pub mod client;
 pub mod config;
+pub mod control;
 pub mod crowd;
 pub mod memory;
 pub mod operator;

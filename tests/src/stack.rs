@@ -127,6 +127,8 @@ pub struct Stack {
     log: Lines,
     /// Shown when it goes down.
     quiet: bool,
+    /// Beside the base environment.
+    environment: Vec<(String, String)>,
 }
 
 impl Stack {
@@ -141,31 +143,53 @@ impl Stack {
     pub async fn launch(place: Place, config: Config, environment: &[(&str, &str)]) -> Result<Self> {
         let providers = config.provider_count();
         fs::write(place.config(), config.server("listen", "127.0.0.1:0").text()?)?;
-        let own = place.program();
-        let mut command = Command::new(if own.exists() { own } else { executable()? });
-        command.arg("serve").arg("--config").arg(place.config());
-        command.arg("--state-dir").arg(place.state());
-        command.env_clear().envs(base_environment(&place)).envs(environment.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("start of llm-link")?;
-        let log = Lines::default();
-        for output in [
-            child.stdout.take().map(|o| Box::new(o) as Box<dyn Read + Send>),
-            child.stderr.take().map(|o| Box::new(o) as Box<dyn Read + Send>),
-        ] {
-            collect(output.context("its output")?, log.clone())?;
-        }
+        Self::begin(place, providers, environment).await
+    }
+
+    /// Ends what runs, if it still does, and starts again at the same place; waits until calls are served.
+    pub async fn restart(mut self) -> Result<Self> {
+        let (place, providers) = (std::mem::replace(&mut self.place, Place::new()?), self.providers);
+        self.quiet = true;
+        drop(self);
+        let stack = Self::begin(place, providers, &[]).await?;
+        wait::until("readiness", START, async || {
+            (stack.client().get("/ready").await.ok()?.status == 200).then_some(())
+        })
+        .await?;
+        Ok(stack)
+    }
+
+    async fn begin(place: Place, providers: usize, environment: &[(&str, &str)]) -> Result<Self> {
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (child, log) = begin(&place, &environment)?;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut stack = Self { place, child, status: None, address, providers, log, quiet: false };
+        let mut stack =
+            Self { place, child, status: None, address, providers, log, quiet: false, environment };
+        stack.find_address().await?;
+        Ok(stack)
+    }
+
+    async fn find_address(&mut self) -> Result<()> {
         let found = wait::until("the line `listening on`", START, async || {
-            stack.status = stack.child.try_wait().ok().flatten();
-            stack.status.map(Err).or_else(|| listening(&stack.log()).map(Ok))
+            self.status = self.child.try_wait().ok().flatten();
+            self.status.map(Err).or_else(|| listening(&self.log()).map(Ok))
         });
         match found.await? {
-            Ok(address) => stack.address = address,
+            Ok(address) => self.address = address,
             Err(status) => bail!("llm-link ended at once with {status}"),
         }
-        Ok(stack)
+        Ok(())
+    }
+
+    /// Kills the supervisor (everything of it ends with it) and starts it again in its place, at another address.
+    pub async fn revive(&mut self) -> Result<()> {
+        let before = self.processes();
+        self.child.kill().context("the supervisor's end")?;
+        self.child.wait()?;
+        Self::all_gone(&before, ORPHANS).await?;
+        (self.child, self.log) = begin(&self.place, &self.environment)?;
+        self.find_address().await
     }
 
     /// Waits until `/ready` says so of every provider it was started with: one alone is ready before all
@@ -362,6 +386,25 @@ impl Drop for Stack {
         }
         assert!(left.is_empty() || std::thread::panicking(), "left over: {left:?}");
     }
+}
+
+/// Starts the executable; its output is collected from then on.
+fn begin(place: &Place, environment: &[(String, String)]) -> Result<(Child, Lines)> {
+    let own = place.program();
+    let mut command = Command::new(if own.exists() { own } else { executable()? });
+    command.arg("serve").arg("--config").arg(place.config());
+    command.arg("--state-dir").arg(place.state());
+    command.env_clear().envs(base_environment(place)).envs(environment.iter().cloned());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("start of llm-link")?;
+    let log = Lines::default();
+    for output in [
+        child.stdout.take().map(|o| Box::new(o) as Box<dyn Read + Send>),
+        child.stderr.take().map(|o| Box::new(o) as Box<dyn Read + Send>),
+    ] {
+        collect(output.context("its output")?, log.clone())?;
+    }
+    Ok((child, log))
 }
 
 /// Sends a signal to one process.

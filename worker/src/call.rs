@@ -180,8 +180,13 @@ async fn send(
     let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
         let status = parts.status.as_u16();
-        return Err(refusal(endpoint.dialect, status, headers, body).await);
+        let broken = refusal(endpoint.dialect, status, headers, body).await;
+        if let Broken::Failed(failed) = &broken {
+            account.heard(Some(&failed.failure));
+        }
+        return Err(broken);
     }
+    account.heard(None);
     let framing = framing(&parts.headers);
     let reply = ReplyHead {
         status: parts.status.as_u16(),

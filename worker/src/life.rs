@@ -188,11 +188,19 @@ impl Life<'_> {
     async fn obey(&mut self, mut epoch: u64, desk: &Arc<Desk>) -> Result<(), LifeError> {
         let mut heart = Heart::start();
         let (replies, mut replied) = mpsc::channel(8);
+        let mut key_news = desk.provider.key_news();
         let mut drained: Option<tokio::task::JoinHandle<()>> = None;
         loop {
             let received = tokio::select! {
                 received = self.receiver.receive() => received?,
                 () = heart.beat() => continue,
+                Ok(()) = key_news.changed() => {
+                    let news = *key_news.borrow_and_update();
+                    if let Some(news) = news {
+                        self.tell(FromChild::Key(news)).await?;
+                    }
+                    continue;
+                }
                 Some((seq, reply)) = replied.recv() => {
                     self.reply(seq, &reply).await?;
                     continue;

@@ -7,7 +7,9 @@ use crate::probe;
 use crate::upstream::{Client, Credential};
 use protocol::dialect::{Dialect, Quirks, QuirksError};
 use protocol::ipc::configure::{Endpoint, HttpUpstream, ModelFacts, Timeouts, WorkerConfig};
+use protocol::ipc::control::KeyNews;
 use protocol::ipc::question::Reply;
+use protocol::model::{Failure, FailureKind};
 use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, welcome};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +42,8 @@ pub(crate) struct Account {
     pub(crate) credential: Credential,
     pub(crate) upstream: HttpUpstream,
     quirks: Arc<Quirks>,
+    /// What the provider thinks of the key; nothing was heard yet.
+    key_news: watch::Sender<Option<KeyNews>>,
 }
 
 impl Account {
@@ -51,11 +55,37 @@ impl Account {
         upstream: HttpUpstream,
     ) -> Result<Self, QuirksError> {
         let quirks = Arc::new(Quirks::from_config(&upstream.quirks)?);
-        Ok(Self { client, credential, upstream, quirks })
+        let key_news = watch::Sender::new(None);
+        Ok(Self { client, credential, upstream, quirks, key_news })
+    }
+}
+
+impl Account {
+    /// Takes note of what an answer says about the key. `failure`: what an error answer means.
+    pub(crate) fn heard(&self, failure: Option<&Failure>) {
+        let news = match failure.map(|failure| (failure.kind, failure.retry_after_ms)) {
+            None => KeyNews::Worked,
+            Some((FailureKind::UpstreamAuth, _)) => KeyNews::Refused,
+            Some((FailureKind::RateLimited | FailureKind::QuotaExhausted, retry_after_ms)) => {
+                KeyNews::Exhausted { retry_after_ms }
+            }
+            Some(_) => return,
+        };
+        if self.upstream.needs_key {
+            self.key_news.send_if_modified(|last| last.replace(news) != Some(news));
+        }
     }
 }
 
 impl Provider {
+    /// Changes of what the provider thinks of the key.
+    pub(crate) fn key_news(&self) -> watch::Receiver<Option<KeyNews>> {
+        match self {
+            Provider::Demo(_) => watch::Sender::new(None).subscribe(),
+            Provider::Http(account) => account.key_news.subscribe(),
+        }
+    }
+
     /// The demo provider, which speaks OpenAI's dialect and nothing else.
     pub(crate) fn demo() -> Self {
         let endpoint = Endpoint { dialect: Dialect::OpenAiChat, base_url: String::new() };

@@ -3,10 +3,12 @@
 
 mod app;
 mod catalogue;
+mod cost;
 mod limits;
 
 pub use app::{App, AppKey, AppRoute, Conditions, Hedge, Hold, Retry, RouteStep, Rule};
 pub use catalogue::{Alias, Candidate, ModelEntry, Price};
+pub use cost::price_at;
 pub use limits::{Budget, Budgets, Limits, Money, Rates};
 
 use crate::dialect::Dialect;
@@ -177,6 +179,8 @@ pub struct Listener {
     pub address: String,
     /// Serve the `default` app to callers without a key.
     pub open: bool,
+    /// Serve the admin API and the console.
+    pub admin: bool,
 }
 
 /// A provider as the router sees it.

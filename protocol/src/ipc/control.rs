@@ -81,6 +81,19 @@ pub enum FromChild {
     Notices,
     /// From the router: what the next one must know. Body: JSON of [`super::notice::Memory`].
     Memory,
+    /// From a worker: what the provider thinks of its key, when that changes.
+    Key(KeyNews),
+}
+
+/// What a provider thinks of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyNews {
+    /// A call with it was answered.
+    Worked,
+    /// Too much was asked with it, or its credit is used up; it is of use again after that time, if that is known.
+    Exhausted { retry_after_ms: Option<u64> },
+    /// It is not accepted.
+    Refused,
 }
 
 /// How a child is doing, once a second.

@@ -27,6 +27,8 @@
 //!    ◀─▶ Credit, Ping, Pong, GoAway
 //! ```
 //!
+//! Calls that are over cross in a file ([`spool`]), because it survives both of its ends.
+//!
 //! A struct never changes its shape inside one protocol version: a change is a new message type.
 
 pub mod call;
@@ -37,6 +39,7 @@ pub mod frame;
 pub mod mux;
 pub mod notice;
 pub mod question;
+pub mod spool;
 
 /// Protocol versions this build speaks.
 pub const PROTOCOL_MIN: u16 = 1;

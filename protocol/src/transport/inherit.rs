@@ -14,8 +14,8 @@
 //! A supervisor that replaces its own program ([`keep`], [`resume`]) hands descriptors to itself: copies with
 //! numbers from [`FIRST_KEPT`] on survive its exec, and the program that comes takes them over by number.
 //!
-//! Child: [`adopt_control`], [`adopt_tcp_listener`], [`adopt_unix_listener`], first thing in `main`, before
-//! anything else opens a descriptor.
+//! Child: [`adopt_control`], [`adopt_tcp_listener`], [`adopt_unix_listener`], [`adopt_spool`], first thing in `main`,
+//! before anything else opens a descriptor.
 
 #![expect(unsafe_code, reason = "descriptors cross an exec as bare numbers; this is the one audited place")]
 
@@ -26,8 +26,10 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::socket::{
     AddressFamily, SockType, SockaddrLike, SockaddrStorage, getsockname, getsockopt, sockopt,
 };
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, getpid, getppid, setsid};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -43,6 +45,8 @@ pub const CONTROL: RawFd = 3;
 pub const FIRST_LISTENER: RawFd = 4;
 /// Most descriptors a child can be given, the control socket included.
 pub const MAX_PASSED: usize = 64;
+/// Number of the router's spool: the last one, so that no number of listeners moves it.
+pub const SPOOL: RawFd = CONTROL + MAX_PASSED as RawFd - 1;
 
 /// What every process of the tree is called in `ps -o comm` and `/proc/PID/comm`.
 const PROCESS_NAME: &std::ffi::CStr = c"llm-link";
@@ -170,6 +174,14 @@ pub fn adopt_unix_listener(index: u32) -> Result<UnixListener, InheritError> {
     adopt(listener_number(index)?, Wanted::LocalListener).map(UnixListener::from)
 }
 
+/// Takes over the spool: close-on-exec.
+///
+/// # Errors
+/// When that descriptor is missing, is no file to append to, or was taken over before.
+pub fn adopt_spool() -> Result<File, InheritError> {
+    adopt(SPOOL, Wanted::Appendable).map(File::from)
+}
+
 /// Takes over a listening TCP socket that the service manager left at this number: close-on-exec, nonblocking.
 ///
 /// # Errors
@@ -182,7 +194,7 @@ fn listener_number(index: u32) -> Result<RawFd, InheritError> {
     RawFd::try_from(index)
         .ok()
         .and_then(|i| i.checked_add(FIRST_LISTENER))
-        .filter(|number| in_range(*number))
+        .filter(|number| in_range(*number) && *number < SPOOL)
         .ok_or(InheritError::Number { number: RawFd::MAX })
 }
 
@@ -261,6 +273,7 @@ enum Wanted {
     LocalStream,
     LocalListener,
     TcpListener,
+    Appendable,
 }
 
 impl Wanted {
@@ -269,10 +282,16 @@ impl Wanted {
             Self::LocalStream => "a connected local socket",
             Self::LocalListener => "a listening local socket",
             Self::TcpListener => "a listening TCP socket",
+            Self::Appendable => "a file to append to",
         }
     }
 
     fn fits(self, fd: &OwnedFd) -> Result<bool, Errno> {
+        if matches!(self, Self::Appendable) {
+            let kind = SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT;
+            let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+            return Ok(kind == SFlag::S_IFREG && flags.contains(OFlag::O_APPEND));
+        }
         if getsockopt(fd, sockopt::SockType)? != SockType::Stream {
             return Ok(false);
         }
@@ -284,6 +303,7 @@ impl Wanted {
             Self::LocalStream => local && !listens,
             Self::LocalListener => local && listens,
             Self::TcpListener => inet && listens,
+            Self::Appendable => false,
         })
     }
 }
@@ -326,13 +346,16 @@ fn claim(number: RawFd, wanted: Wanted) -> Result<OwnedFd, InheritError> {
             return Err(InheritError::System { number, source });
         }
     }
-    settle(&fd).map_err(|source| InheritError::System { number, source })?;
+    settle(&fd, wanted).map_err(|source| InheritError::System { number, source })?;
     Ok(fd)
 }
 
-/// Close-on-exec and nonblocking: a blocking inherited socket would block a whole runtime.
-fn settle(fd: &OwnedFd) -> Result<(), Errno> {
+/// Close-on-exec and nonblocking: a blocking inherited socket would block a whole runtime. Files know no such thing.
+fn settle(fd: &OwnedFd, wanted: Wanted) -> Result<(), Errno> {
     fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    if matches!(wanted, Wanted::Appendable) {
+        return Ok(());
+    }
     let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
     fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())

@@ -14,7 +14,7 @@ pub(super) fn check(
 ) -> io::Result<ExitCode> {
     let Loaded { outcome, .. } = load(&source.origin, &source.overrides, secrets, account);
     let code = match outcome {
-        Ok(settings) => {
+        Ok((_, settings)) => {
             writeln!(to, "{}: no mistakes\n", source.origin.name())?;
             summarise(&settings, to)?;
             ExitCode::SUCCESS

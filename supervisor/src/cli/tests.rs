@@ -150,8 +150,7 @@ fn check_tells_mistakes_or_meaning() {
     let bad = Pretend::default().with_file("a.toml", "[server]\nlistne = 1\n");
     assert_eq!(
         printed("check -c a.toml", &bad),
-        "a.toml: no provider is configured\n    example: providers = [{ name = \"deepseek\", preset = \"deepseek\" }]\n\
-         a.toml:2:1: unknown key `listne` in [server]; did you mean `listen`?\n    example: listen = [\"127.0.0.1:8080\"]\n\n2 mistakes\n"
+        "a.toml:2:1: unknown key `listne` in [server]; did you mean `listen`?\n    example: listen = [\"127.0.0.1:8080\"]\n\n1 mistake\n"
     );
     let text = "[[providers]]\nname = \"a\"\nbase_url = \"http://h:1\"\nkey = { env = \"K\" }\nmodels = [\"m\"]\n\
         [[providers]]\nname = \"b\"\npreset = \"demo\"\nenabled = false\n[[aliases]]\nname = \"f\"\ncandidates = [\"a/m\", \"b/demo\"]\n\

@@ -1,10 +1,11 @@
 //! The desk where every question arrives: who asks and may they, then whose business it is. Questions are
 //! answered side by side, a bounded number at once, so that one that waits delays nobody. Executes nothing.
 
-use super::{Probes, Processes};
+use super::repeat::{Repeats, Turn};
+use super::{Apps, Configuration, Means, Models, Probes, Processes, Providers};
 use crate::fleet::{ChildId, Fleet};
-use crate::people::People;
-use crate::record::Record;
+use crate::people::{Actor, People};
+use crate::record::{Record, deeds};
 use protocol::control::{Ask, ControlReply, ControlRequest, RefusalKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +26,38 @@ pub(crate) enum Via {
 
 /// Those who execute.
 pub(crate) struct Staff {
-    pub(crate) people: People,
-    pub(crate) record: Record,
-    pub(crate) processes: Processes,
-    pub(crate) probes: Probes,
+    people: People,
+    record: Record,
+    processes: Processes,
+    probes: Probes,
+    providers: Providers,
+    models: Models,
+    apps: Apps,
+    configuration: Configuration,
+    repeats: Repeats,
+}
+
+impl Staff {
+    /// Those named, and those who work with the store by the same means.
+    pub(crate) fn new(
+        people: People,
+        record: Record,
+        processes: Processes,
+        means: &Means,
+        fleet: &Fleet,
+    ) -> Staff {
+        Staff {
+            people,
+            record,
+            processes,
+            probes: means.probes.clone(),
+            providers: Providers::new(means.clone(), fleet.clone()),
+            models: Models::new(means.clone()),
+            apps: Apps::new(means.clone()),
+            configuration: Configuration::new(means.clone()),
+            repeats: Repeats::new(means.store.clone()),
+        }
+    }
 }
 
 /// See the module. Clones share it.
@@ -112,39 +141,88 @@ impl Staff {
             Ok(actor) => actor,
             Err(refusal) => return ControlReply::Refused(refusal),
         };
-        use ControlRequest as R;
-        match ask.request {
-            request @ (R::Status
-            | R::Why { .. }
-            | R::Restart { .. }
-            | R::Drain { .. }
-            | R::Resume { .. }
-            | R::Reload
-            | R::Upgrade
-            | R::Shutdown) => self.processes.answer(request).await,
-            request @ (R::SetupState
-            | R::Setup { .. }
-            | R::SetupLink
-            | R::Login { .. }
-            | R::Refresh { .. }
-            | R::Logout
-            | R::Whoami
-            | R::Users
-            | R::CreateUser { .. }
-            | R::UpdateUser { .. }
-            | R::DeleteUser { .. }
-            | R::SetPassword { .. }
-            | R::Sessions { .. }
-            | R::RevokeSession { .. }) => self.people.answer(&actor, request).await,
-            request @ (R::Calls { .. }
-            | R::Call { .. }
-            | R::Meter { .. }
-            | R::Events { .. }
-            | R::Logs { .. }
-            | R::Audit { .. }) => self.record.answer(request).await,
-            R::TestProvider { provider, model } => self.probes.test(&provider, model).await,
-            R::DryRun { call } => self.probes.dry_run(call).await,
-            _other => ControlReply::refused(RefusalKind::Unavailable, "this cannot be changed here yet"),
+        let Some(key) = ask.idempotency_key else { return self.execute(&actor, ask.request).await };
+        match self.repeats.begin(&actor, key, &ask.request).await {
+            Ok(Turn::Again(reply)) => *reply,
+            Ok(Turn::First(ticket)) => {
+                let reply = self.execute(&actor, ask.request).await;
+                self.repeats.finish(ticket, &reply).await;
+                reply
+            }
+            Err(refusal) => ControlReply::Refused(refusal),
+        }
+    }
+
+    async fn execute(&self, actor: &Actor, request: ControlRequest) -> ControlReply {
+        let deed = deeds::of(&request);
+        let reply = self.entrust(actor, request).await;
+        self.record.note(deed, actor, &reply);
+        reply
+    }
+
+    async fn entrust(&self, actor: &Actor, request: ControlRequest) -> ControlReply {
+        let answered = match business(&request) {
+            Business::Processes => return self.processes.answer(request).await,
+            Business::People => return self.people.answer(actor, request).await,
+            Business::Record => return self.record.answer(request).await,
+            Business::Probes => return self.probe(request).await,
+            Business::Providers => self.providers.answer(actor, request).await,
+            Business::Models => self.models.answer(actor, request).await,
+            Business::Apps => self.apps.answer(actor, request).await,
+            Business::Configuration => self.configuration.answer(actor, request).await,
+        };
+        answered.unwrap_or_else(ControlReply::Refused)
+    }
+
+    async fn probe(&self, request: ControlRequest) -> ControlReply {
+        match request {
+            ControlRequest::TestProvider { provider, model } => self.probes.test(&provider, model).await,
+            ControlRequest::DryRun { call } => self.probes.dry_run(call).await,
+            _other => ControlReply::refused(RefusalKind::Internal, "this is no question to a process"),
+        }
+    }
+}
+
+/// Whose business a question is.
+enum Business {
+    Processes,
+    People,
+    Record,
+    Probes,
+    Providers,
+    Models,
+    Apps,
+    Configuration,
+}
+
+fn business(request: &ControlRequest) -> Business {
+    use ControlRequest as R;
+    match request {
+        R::Status | R::Why { .. } | R::Restart { .. } | R::Drain { .. } | R::Resume { .. } => {
+            Business::Processes
+        }
+        R::Reload | R::Upgrade | R::Shutdown => Business::Processes,
+        R::SetupState | R::Setup { .. } | R::SetupLink => Business::People,
+        R::Login { .. } | R::Refresh { .. } | R::Logout | R::Whoami => Business::People,
+        R::Users | R::CreateUser { .. } | R::UpdateUser { .. } | R::DeleteUser { .. } => Business::People,
+        R::SetPassword { .. } | R::Sessions { .. } | R::RevokeSession { .. } => Business::People,
+        R::Calls { .. } | R::Call { .. } | R::Meter { .. } | R::Events { .. } | R::Logs { .. } => {
+            Business::Record
+        }
+        R::Audit { .. } => Business::Record,
+        R::TestProvider { .. } | R::DryRun { .. } => Business::Probes,
+        R::Presets | R::Providers | R::Provider { .. } | R::DiscoverModels { .. } => Business::Providers,
+        R::CreateProvider { .. } | R::UpdateProvider { .. } | R::DeleteProvider { .. } => Business::Providers,
+        R::Enable { .. } | R::AddProviderKey { .. } => Business::Providers,
+        R::UpdateProviderKey { .. } | R::DeleteProviderKey { .. } => Business::Providers,
+        R::Models { .. } | R::SaveModel { .. } | R::DeleteModel { .. } => Business::Models,
+        R::AddPrice { .. } | R::DeletePrice { .. } => Business::Models,
+        R::Aliases | R::SaveAlias { .. } | R::DeleteAlias { .. } => Business::Models,
+        R::Apps | R::App { .. } | R::CreateApp { .. } | R::UpdateApp { .. } => Business::Apps,
+        R::DeleteApp { .. } | R::SetRoute { .. } => Business::Apps,
+        R::CreateAppKey { .. } | R::RotateAppKey { .. } | R::RevokeAppKey { .. } => Business::Apps,
+        R::Config | R::Export | R::Apply { .. } | R::SetSetting { .. } | R::RotateMasterKey => {
+            Business::Configuration
         }
     }
 }

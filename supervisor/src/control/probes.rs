@@ -1,6 +1,7 @@
 //! Questions to running processes on an operator's behalf: tests of providers, calls that are not made.
 
 use crate::fleet::Fleet;
+use protocol::control::app::LimitLevel;
 use protocol::control::provider::{TestReport, TestStep};
 use protocol::control::route::DryRun;
 use protocol::control::{ControlReply, RefusalKind};
@@ -12,7 +13,8 @@ const TEST: Duration = Duration::from_secs(30);
 /// The router answers from memory.
 const ROUTER: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// See the module. Clones share it.
+#[derive(Clone)]
 pub(crate) struct Probes {
     fleet: Fleet,
 }
@@ -36,6 +38,15 @@ impl Probes {
                 }))
             }
             Ok(Reply::DryRun(_) | Reply::Levels(_)) => unexpected(),
+        }
+    }
+
+    /// How full the limits of an app are; nothing when the router does not say.
+    pub(crate) async fn levels(&self, app: &str) -> Vec<LimitLevel> {
+        let question = Question::Levels { app: app.to_owned() };
+        match self.fleet.question("router", question, ROUTER).await {
+            Ok(Reply::Levels(levels)) => levels,
+            Ok(Reply::Probed(_) | Reply::DryRun(_) | Reply::Unable(_)) | Err(_) => Vec::new(),
         }
     }
 

@@ -19,6 +19,7 @@ impl Owner {
     /// Puts a configuration in force: starts what is new, replaces what differs, drains what is gone.
     pub(super) fn adopt(&mut self, spec: FleetSpec) {
         self.shell.epoch = spec.epoch;
+        self.unmarked = Some(spec.epoch);
         self.drain = spec.drain;
         self.routing.replace(spec.routing);
         self.dirty = true;
@@ -42,6 +43,7 @@ impl Owner {
         let member = Member::new(self.shell.next_member(), Work::Worker(Box::new(spec)), Instant::now());
         let id = member.id;
         let mut slot = Slot::new(name.clone(), member);
+        slot.awaits = Some(self.shell.epoch);
         if switch == Switch::Off {
             slot.hold = Hold::Disabled;
         }
@@ -56,6 +58,7 @@ impl Owner {
         if spec.switch == Switch::Off {
             self.hold(&name, Hold::Disabled, self.drain);
         }
+        let epoch = self.shell.epoch;
         let Some(slot) = self.tree.providers.get_mut(&name) else { return };
         let (before, same) = match &slot.active.work {
             Work::Worker(old) => (Some(old.config.clone()), old.fingerprint == spec.fingerprint),
@@ -67,10 +70,23 @@ impl Owner {
             slot.hold = Hold::Free;
         }
         if !same {
-            return self.replace(&name, work);
+            slot.wanted = Some(work.clone());
+            return match &mut slot.successor {
+                // It is on its way already.
+                Some(next) if next.fingerprint() == work.fingerprint() => next.retool(work),
+                // It has failed already, which whoever wanted it was told.
+                _ if slot.spurned.as_deref() == work.fingerprint() => {}
+                _ => {
+                    slot.awaits = Some(epoch);
+                    self.replace(&name, work);
+                }
+            };
         }
         slot.active.retool(work);
-        slot.change = None;
+        (slot.change, slot.wanted, slot.spurned) = (None, None, None);
+        if told_new {
+            slot.awaits = Some(epoch);
+        }
         let (id, hold, serving) = (slot.active.id, slot.hold, slot.active.machine.is_serving());
         self.discard_successor(&name);
         if hold == Hold::Free {
@@ -100,12 +116,14 @@ impl Owner {
     pub(super) fn replace(&mut self, name: &str, work: Work) {
         self.discard_successor(name);
         let Some(slot) = self.tree.find(name) else { return };
-        slot.change = None;
+        (slot.change, slot.spurned) = (None, None);
         let id = slot.active.id;
         if slot.hold != Hold::Free {
+            slot.wanted = None;
             return slot.active.retool(work);
         }
         if !slot.active.machine.is_serving() {
+            slot.wanted = None;
             slot.active.retool(work);
             slot.active.leaving = None;
             return self.put(id, Input::Restart);
@@ -222,7 +240,7 @@ fn judge(slot: &Slot) -> Option<Verdict> {
 /// worker leaves when the router knows.
 fn take_over(slot: &mut Slot, drain: Duration) -> Option<(MemberId, Option<Input>)> {
     let mut old = std::mem::replace(&mut slot.active, slot.successor.take()?);
-    slot.change = None;
+    (slot.change, slot.wanted, slot.spurned) = (None, None, None);
     slot.active.last_exit = slot.active.last_exit.take().or_else(|| old.last_exit.clone());
     let (from, to) = (old.generation, slot.active.generation);
     tracing::info!(name = %slot.name, "generation {to} takes over from {from}");
@@ -246,6 +264,7 @@ fn fail(slot: &mut Slot, why: &str) -> Option<(MemberId, Option<Input>)> {
     tracing::error!(name = %slot.name, "{change}");
     slot.active.last_exit = next.last_exit.clone().or_else(|| slot.active.last_exit.take());
     slot.change = Some(change);
+    slot.spurned = next.fingerprint().map(str::to_owned);
     slot.retiring.push(next);
     Some((id, Some(Input::Stop)))
 }

@@ -15,7 +15,7 @@ use super::spec::{Invocation, Key};
 use nix::sys::signal::{Signal, kill};
 use protocol::ipc::control::{FromChild, ToChild};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
-use protocol::transport::inherit::{self, CONTROL, FIRST_LISTENER};
+use protocol::transport::inherit::{self, CONTROL, FIRST_LISTENER, SPOOL};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -61,6 +61,8 @@ pub(crate) struct Start {
     pub(crate) invocation: Invocation,
     /// Inherited from fd 4 on.
     pub(crate) listeners: Vec<OwnedFd>,
+    /// A router's.
+    pub(crate) spool: Option<OwnedFd>,
     pub(crate) tag: Tag,
     /// Never to appear in what is logged of it.
     pub(crate) secret: Option<Key>,
@@ -135,9 +137,12 @@ pub(crate) fn spawn(
     tasks: &TaskTracker,
     events: mpsc::Sender<(ChildId, ChildEvent)>,
 ) -> io::Result<Child> {
-    let Start { id, invocation, listeners, tag, secret } = start;
+    let Start { id, invocation, listeners, spool, tag, secret } = start;
     let (ours, theirs) = UnixStream::pair()?;
-    let mut process = fork(invocation, theirs.into(), listeners)?;
+    let passed = std::iter::once((theirs.into(), CONTROL))
+        .chain(listeners.into_iter().zip(FIRST_LISTENER..))
+        .chain(spool.map(|file| (file, SPOOL)));
+    let mut process = fork(invocation, passed.collect())?;
     let pid = process.id().unwrap_or_default();
     let stderr = process.stderr.take().ok_or_else(|| io::Error::other("no pipe for its stderr"))?;
     let held = Held {
@@ -212,17 +217,12 @@ fn converse(
     Ok(Child { id, pid, tail, control: control_copy, stderr: stderr_copy, outgoing, signals, pause })
 }
 
-fn fork(
-    invocation: Invocation,
-    control: OwnedFd,
-    listeners: Vec<OwnedFd>,
-) -> io::Result<tokio::process::Child> {
+fn fork(invocation: Invocation, passed: Vec<(OwnedFd, RawFd)>) -> io::Result<tokio::process::Child> {
     let mut command = std::process::Command::new(&invocation.program);
     command.arg0(ARGV0).args(&invocation.arguments);
     command.env_clear().envs(invocation.environment);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let passed = std::iter::once((control, CONTROL)).chain(listeners.into_iter().zip(FIRST_LISTENER..));
-    inherit::prepare(&mut command, passed.collect())?;
+    inherit::prepare(&mut command, passed)?;
     let mut command = Command::from(command);
     command.kill_on_drop(true).spawn()
 }

@@ -34,6 +34,14 @@ impl Work {
         }
     }
 
+    /// None for a router.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Self::Worker(spec) => Some(&spec.fingerprint),
+            Self::Router(_) => None,
+        }
+    }
+
     fn traits(&self) -> Traits {
         match self {
             Self::Worker(spec) => spec.traits(),
@@ -83,9 +91,12 @@ pub(crate) struct Member {
     /// What the process that ended last wrote last.
     pub(crate) last_words: Vec<String>,
     pub(crate) leaving: Option<Leaving>,
-    /// Router: the newest routing revision sent to it, and acknowledged by it.
+    /// The newest configuration sent to it, and acknowledged by it: a routing revision for a router, an epoch for
+    /// a worker.
     pub(crate) sent: u64,
     pub(crate) acked: u64,
+    /// Why it refused the newest one.
+    pub(crate) refused: Option<String>,
 }
 
 impl Member {
@@ -104,6 +115,7 @@ impl Member {
             leaving: None,
             sent: 0,
             acked: 0,
+            refused: None,
         }
     }
 
@@ -113,6 +125,11 @@ impl Member {
             Work::Worker(spec) => &spec.name,
             Work::Router(_) => ROUTER,
         }
+    }
+
+    /// What tells a worker's generations apart.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.work.fingerprint()
     }
 
     /// From its next start on it is another one.

@@ -1,11 +1,12 @@
 //! The process tree: which children run, and what happens when they don't.
 //!
 //! * [`machine`]: the life of one child, pure; [`policy`]: when to restart; [`exit`]: how a child ended.
-//! * [`tree`], [`member`]: who exists. [`routing`], [`status`]: that as the router and as people see it.
+//! * [`tree`], [`member`]: who exists. [`routing`], [`status`]: that as the router and as people see it;
+//!   [`progress`]: who has taken over a configuration.
 //! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
 //!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
-//! * [`spec`]: what is wanted.
+//! * [`spec`]: what is wanted. [`happening`]: what is worth keeping of what happens.
 //!
 //! It never sees a client's byte, never opens the store, and knows neither HTTP nor the settings.
 
@@ -14,6 +15,7 @@ mod change;
 mod child;
 mod exit;
 mod handover;
+mod happening;
 mod machine;
 mod member;
 mod orders;
@@ -22,6 +24,7 @@ mod owner;
 mod pause;
 mod policy;
 mod process;
+mod progress;
 mod questions;
 mod routing;
 mod shell;
@@ -34,6 +37,7 @@ mod tree;
 
 pub(crate) use child::{ChildId, become_program};
 pub(crate) use handover::{FleetHandover, FleetImage};
+pub(crate) use happening::{Happening, Weight};
 pub(crate) use owner::Owner;
 pub(crate) use spec::{
     Bound, FleetSpec, Grounds, Identity, Invocation, Key, ProviderSpec, RouterSpec, Switch, Upward,
@@ -41,6 +45,8 @@ pub(crate) use spec::{
 pub(crate) use status::FleetStatus;
 
 use futures_util::future::BoxFuture;
+use progress::Progress;
+use protocol::control::Pending;
 use protocol::ipc::question;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -124,6 +130,7 @@ pub(crate) struct Question {
 pub(crate) struct Fleet {
     orders: mpsc::Sender<Order>,
     announced: watch::Receiver<Announcement>,
+    progressed: watch::Receiver<Progress>,
 }
 
 /// The refusal of a fleet that has ended.
@@ -140,6 +147,16 @@ impl Fleet {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::Adopt(Box::new(spec), reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Waits until everybody concerned has taken over that configuration, at most so long; says who has not.
+    pub(crate) async fn settled(&self, epoch: u64, within: Duration) -> Vec<Pending> {
+        let mut progressed = self.progressed.clone();
+        let settled = progressed.wait_for(|progress| progress.is_settled(epoch));
+        if let Ok(Ok(progress)) = tokio::time::timeout(within, settled).await {
+            return progress.pending(epoch);
+        }
+        self.progressed.borrow().pending(epoch)
     }
 
     /// Asks for something; the answer and the refusal are for people.

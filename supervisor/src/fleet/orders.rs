@@ -78,7 +78,7 @@ impl Owner {
         if slot.successor.is_some() {
             return Err(format!("{target} is being replaced already"));
         }
-        let (work, serving) = (slot.active.work.clone(), slot.active.machine.is_serving());
+        let (work, serving) = (slot.newest(), slot.active.machine.is_serving());
         self.replace(target, work);
         Ok(match serving {
             true => format!("{target}: a new generation is starting and takes over when it is ready"),

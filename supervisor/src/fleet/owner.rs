@@ -7,8 +7,10 @@
 use super::alarm::{Alarms, Due};
 use super::child::{ChildEvent, ChildId};
 use super::handover::FleetImage;
+use super::happening::Happening;
 use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
+use super::progress::Progress;
 use super::questions::Questions;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
@@ -45,6 +47,11 @@ pub(crate) struct Owner {
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
     announce: watch::Sender<Announcement>,
+    pub(super) progress: watch::Sender<Progress>,
+    /// A configuration that is in no routing revision yet.
+    pub(super) unmarked: Option<u64>,
+    /// The newest configuration and the routing revision that has it.
+    pub(super) mark: (u64, u64),
 }
 
 impl Owner {
@@ -54,6 +61,7 @@ impl Owner {
         let (events, heard) = mpsc::channel(256);
         let (orders, ordered) = mpsc::channel(64);
         let (announce, announced) = watch::channel(Announcement::Starting);
+        let (progress, progressed) = watch::channel(Progress::default());
         let mut shell = Shell {
             grounds,
             alarms: Alarms::default(),
@@ -79,12 +87,15 @@ impl Owner {
             events: heard,
             orders: ordered,
             announce,
+            progress,
+            unmarked: None,
+            mark: (0, 0),
         };
         if let Some(image) = inherited {
             owner.inherit(image, &spec);
         }
         owner.adopt(spec);
-        (owner, Fleet { orders, announced })
+        (owner, Fleet { orders, announced, progressed })
     }
 
     /// Runs the fleet until it has stopped and every process is reaped. On the main thread only.
@@ -150,8 +161,14 @@ impl Owner {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
             ChildEvent::Said(FromChild::Notices, body) => return self.told(child, Upward::Notices { body }),
+            ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
             ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
-            ChildEvent::Said(message, _) => said(member, message),
+            ChildEvent::Said(message, _) => {
+                if matches!(message, FromChild::Ready { .. }) {
+                    (self.shell.grounds.tell)(Happening::ready(member));
+                }
+                said(member, message)
+            }
             ChildEvent::Eof => Some(Input::Eof),
             ChildEvent::Garbled(what) => Some(Input::Garbled(what)),
             ChildEvent::Exited(exit) => {
@@ -172,9 +189,14 @@ impl Owner {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(member) = self.tree.member(id) else { return };
-            for effect in member.machine.step(input, Instant::now(), chance()) {
+            let before = member.machine.state();
+            let effects = member.machine.step(input, Instant::now(), chance());
+            let changed = Happening::changed(member, before);
+            for effect in effects {
                 inputs.extend(self.perform(id, effect));
             }
+            // After the death that it may come of.
+            changed.into_iter().for_each(&self.shell.grounds.tell);
         }
     }
 
@@ -211,6 +233,7 @@ impl Owner {
                 break;
             }
         }
+        self.report();
         if self.tree.router.active.machine.is_serving() {
             self.announce.send_if_modified(|now| {
                 std::mem::replace(now, Announcement::Serving) == Announcement::Starting
@@ -224,6 +247,9 @@ impl Owner {
         if std::mem::take(&mut self.dirty) {
             self.routing.rebuild(&self.tree);
             let revision = self.routing.revision();
+            if let Some(epoch) = self.unmarked.take() {
+                self.mark = (epoch, revision);
+            }
             for leaving in
                 self.tree.slots_mut().flat_map(Slot::members_mut).filter_map(|m| m.leaving.as_mut())
             {
@@ -263,18 +289,18 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
             Some(Input::Sandboxed(report))
         }
         FromChild::Ready { epoch: _ } => {
-            member.acked = member.sent;
+            (member.acked, member.refused) = (member.sent, None);
             tracing::info!(name = %member.name(), generation = member.generation, "ready");
             Some(Input::Ready)
         }
         FromChild::Acked { epoch } => {
-            member.acked = member.acked.max(epoch);
+            (member.acked, member.refused) = (member.acked.max(epoch), None);
             None
         }
         FromChild::Rejected { epoch, reason } => {
             let (name, generation) = (member.name(), member.generation);
             tracing::error!(%name, generation, epoch, "configuration refused: {reason}");
-            member.acked = member.acked.max(epoch);
+            (member.acked, member.refused) = (member.acked.max(epoch), Some(reason.clone()));
             Some(Input::Rejected(reason))
         }
         FromChild::Pong(pulse) => {
@@ -283,6 +309,10 @@ fn said(member: &mut Member, message: FromChild) -> Option<Input> {
         }
         FromChild::Drained => Some(Input::Drained),
         // Taken before.
-        FromChild::Ask { .. } | FromChild::Answer { .. } | FromChild::Notices | FromChild::Memory => None,
+        FromChild::Ask { .. }
+        | FromChild::Answer { .. }
+        | FromChild::Notices
+        | FromChild::Memory
+        | FromChild::Key(_) => None,
     }
 }

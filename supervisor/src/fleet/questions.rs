@@ -5,8 +5,9 @@ use super::Question;
 use super::child::ChildId;
 use super::owner::Owner;
 use super::spec::Upward;
+use super::tree::Slot;
 use protocol::control::{ControlReply, RefusalKind};
-use protocol::ipc::control::{Role, ToChild};
+use protocol::ipc::control::{KeyNews, Role, ToChild};
 use protocol::ipc::question::{self, Reply};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -65,6 +66,18 @@ impl Owner {
         if self.is_router(child) {
             self.shell.grounds.memory = body.to_vec();
             self.told(child, Upward::Memory { body });
+        }
+    }
+
+    /// A worker in service tells what its provider thinks of its key; what one that leaves says is about a key that
+    /// is no longer in use.
+    pub(super) fn key_news(&mut self, child: ChildId, news: KeyNews) {
+        let is_it = |slot: &&Slot| slot.active.live.as_ref().is_some_and(|live| live.child.id == child);
+        let Some(provider) = self.tree.providers.values().find(is_it).map(|slot| slot.name.clone()) else {
+            return;
+        };
+        if self.shell.grounds.upward.try_send(Upward::Key { provider, news }).is_err() {
+            tracing::warn!("what a worker told of its key was dropped: too much waits already");
         }
     }
 

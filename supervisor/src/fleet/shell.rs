@@ -3,6 +3,7 @@
 use super::alarm::{Alarms, Due};
 use super::child::{self, ChildEvent, ChildId, Start};
 use super::exit::Cause;
+use super::happening::Happening;
 use super::machine::{Blow, Effect, Input, Message};
 use super::member::{Live, Member, MemberId, Work};
 use super::output::Tag;
@@ -56,6 +57,7 @@ impl Shell {
                 tracing::info!(%name, generation, pid, "{} started", role_name(member.work.role()));
                 self.recall(&live, member.work.role());
                 member.live = Some(live);
+                (self.grounds.tell)(Happening::started(member, pid));
                 Input::Spawned { generation }
             }
             Err(error) => Input::SpawnFailed(error.to_string()),
@@ -82,18 +84,24 @@ impl Shell {
         }
         let mut token = Zeroizing::new(vec![0; TOKEN]);
         getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
-        let (socket, listeners, secret) = match &member.work {
+        let (socket, listeners, spool, secret) = match &member.work {
             Work::Worker(spec) => {
                 let socket = LocalListener::bind(&self.socket_path(name, generation))?;
                 let listeners = vec![socket.descriptor()?];
-                (Some(socket), listeners, spec.key.clone())
+                (Some(socket), listeners, None, spec.key.clone())
             }
-            Work::Router(spec) => (None, copies(spec)?, None),
+            Work::Router(spec) => (None, copies(spec)?, self.spool(generation), None),
         };
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
-        let start = Start { id, invocation, listeners, tag, secret };
+        let start = Start { id, invocation, listeners, spool, tag, secret };
         let child = child::spawn(start, &self.tasks, self.events.clone())?;
         Ok(Live { child, socket, token })
+    }
+
+    /// Without one the router serves all the same, and counts what it cannot record.
+    fn spool(&self, generation: u64) -> Option<OwnedFd> {
+        let made = (self.grounds.spool)(generation);
+        made.inspect_err(|error| tracing::error!("calls will not be recorded: {error}")).ok()
     }
 
     /// `w-NAME-gN.sock`; a name too long for a socket's path is cut and told apart by its hash.
@@ -128,7 +136,8 @@ impl Shell {
                 None
             }
             Effect::Crashed(cause) => {
-                crashed(member, &cause);
+                let last_words = crashed(member, &cause);
+                (self.grounds.tell)(Happening::died(member, &cause, last_words));
                 None
             }
             // The owner's own.
@@ -171,6 +180,7 @@ impl Shell {
             Work::Worker(spec) => {
                 let token = member.live.as_ref().map(|live| live.token.to_vec()).unwrap_or_default();
                 let body = worker_body(spec, member.generation, token)?;
+                member.sent = self.epoch;
                 Ok((ToChild::Configure { epoch: self.epoch }, body))
             }
             Work::Router(spec) => {
@@ -236,9 +246,12 @@ fn worker_body(
     serde_json::to_vec(&config).map(Zeroizing::new)
 }
 
-fn crashed(member: &mut Member, cause: &Cause) {
+/// Notes how it ended; gives its last words.
+fn crashed(member: &mut Member, cause: &Cause) -> Vec<String> {
     let (role, generation) = (role_name(member.work.role()), member.generation);
     tracing::warn!(name = %member.name(), generation, "{role} died: {cause}");
     let stderr = std::mem::take(&mut member.last_words);
+    let last_words = stderr.clone();
     member.last_exit = Some(ExitReport { at_ms: wall_ms(), cause: cause.to_string(), stderr });
+    last_words
 }

@@ -2,9 +2,11 @@
 //! Made by the composition root from the settings; the fleet never reads a configuration itself.
 
 use protocol::ipc::configure::{Listener, RouterConfig, RouterRuntime, SandboxMode, Upstream, WorkerConfig};
-use protocol::ipc::control::Role;
+use protocol::ipc::control::{KeyNews, Role};
 use std::ffi::OsString;
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::child::ChildId;
+use super::happening::Happening;
 use super::machine::Traits;
 use crate::sealed::Sealed;
 
@@ -141,6 +144,10 @@ pub(crate) struct Grounds {
     pub(crate) runtime_dir: PathBuf,
     /// The command line for a child.
     pub(crate) invoke: Box<dyn Fn(&Identity) -> Invocation + Send>,
+    /// A new file for the calls of the router of a generation, to be appended to.
+    pub(crate) spool: Box<dyn Fn(u64) -> io::Result<OwnedFd> + Send>,
+    /// Told what happens to children; never waits.
+    pub(crate) tell: Box<dyn Fn(Happening) + Send>,
     /// Where what children say goes that is not the fleet's business.
     pub(crate) upward: mpsc::Sender<Upward>,
     /// What the last router of the last supervisor knew; empty = nothing.
@@ -149,6 +156,8 @@ pub(crate) struct Grounds {
 
 /// Something a child says that the fleet only passes on.
 pub(crate) enum Upward {
+    /// What a provider thinks of the key its worker has.
+    Key { provider: String, news: KeyNews },
     /// A router passes on what an operator asks: JSON of [`protocol::control::Ask`]. Answered by
     /// [`super::Fleet::answer`].
     Ask { child: ChildId, seq: u64, body: Zeroizing<Vec<u8>> },

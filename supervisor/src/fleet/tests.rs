@@ -4,6 +4,7 @@ mod end;
 mod fake;
 mod handover;
 mod life;
+mod progress;
 mod questions;
 mod replacement;
 mod rig;

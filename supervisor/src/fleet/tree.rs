@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::child::ChildId;
-use super::member::{Member, MemberId};
+use super::member::{Member, MemberId, Work};
 use protocol::ipc::control::Role;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,12 @@ pub(crate) struct Slot {
     pub(crate) hold: Hold,
     /// The replacement under way, or why the last one failed; for people.
     pub(crate) change: Option<String>,
+    /// The configuration it still has to take over.
+    pub(crate) awaits: Option<u64>,
+    /// What it is to be by the newest configuration, when the one in service is not that.
+    pub(crate) wanted: Option<Work>,
+    /// The fingerprint of a wanted generation that did not become ready; not tried again by itself.
+    pub(crate) spurned: Option<String>,
     /// Generations started so far.
     pub(crate) generations: u64,
     /// Unplanned restarts of members that are gone.
@@ -38,8 +44,19 @@ pub(crate) enum Hold {
 
 impl Slot {
     pub(crate) fn new(name: String, active: Member) -> Self {
-        let (successor, retiring, hold, change) = (None, Vec::new(), Hold::Free, None);
-        Self { name, active, successor, retiring, hold, change, generations: 0, former_restarts: 0 }
+        Self {
+            name,
+            active,
+            successor: None,
+            retiring: Vec::new(),
+            hold: Hold::Free,
+            change: None,
+            awaits: None,
+            wanted: None,
+            spurned: None,
+            generations: 0,
+            former_restarts: 0,
+        }
     }
 
     pub(crate) fn role(&self) -> Role {

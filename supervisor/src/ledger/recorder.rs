@@ -1,6 +1,6 @@
-//! The recorder: takes finished calls at once, writes them in batches. When the disk does not keep up the queue
-//! fills and calls are dropped and counted; a batch the store refuses is kept and tried again, as long as there
-//! is room. A call is acknowledged only after its batch is committed.
+//! The recorder: takes finished calls, writes them in batches. When the disk does not keep up whoever brings them
+//! waits; a batch the store refuses is kept and tried again. A call is acknowledged only after its batch is
+//! committed.
 
 use crate::store::calls::CallRow;
 use crate::store::usage::Added;
@@ -8,7 +8,7 @@ use crate::store::{StoreError, UsageStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// Calls that may wait to be written.
@@ -25,6 +25,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Ledger {
     queue: mpsc::Sender<Entry>,
     counters: Arc<Counters>,
+    committed: watch::Receiver<u64>,
 }
 
 /// The one task that writes. Its owner spawns [`Recorder::run`] and awaits it at shutdown.
@@ -32,6 +33,7 @@ pub(crate) struct Recorder {
     store: UsageStore,
     inbox: mpsc::Receiver<Entry>,
     counters: Arc<Counters>,
+    committed: watch::Sender<u64>,
     linger: Duration,
     retry: Duration,
 }
@@ -42,7 +44,7 @@ pub(crate) struct Tally {
     pub(crate) recorded: u64,
     /// Sent again after they had been recorded.
     pub(crate) repeated: u64,
-    /// Lost: the queue was full, or the store refused them until the end.
+    /// Lost: the store refused them until the end.
     pub(crate) dropped: u64,
     /// Batches the store refused at first.
     pub(crate) retried: u64,
@@ -51,8 +53,6 @@ pub(crate) struct Tally {
 /// Why a call is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unrecorded {
-    #[error("the ledger's queue is full")]
-    Full,
     #[error("the ledger is closed")]
     Closed,
 }
@@ -75,24 +75,19 @@ enum Entry {
 pub(crate) fn new(store: UsageStore) -> (Ledger, Recorder) {
     let (queue, inbox) = mpsc::channel(QUEUE);
     let counters = Arc::new(Counters::default());
-    let recorder = Recorder { store, inbox, counters: Arc::clone(&counters), linger: LINGER, retry: RETRY };
-    (Ledger { queue, counters }, recorder)
+    let (sender, committed) = watch::channel(0);
+    let recorder = Recorder {
+        store,
+        inbox,
+        counters: Arc::clone(&counters),
+        committed: sender,
+        linger: LINGER,
+        retry: RETRY,
+    };
+    (Ledger { queue, counters, committed }, recorder)
 }
 
 impl Ledger {
-    /// Takes a call without waiting. It is written within a second or so; what cannot be taken is counted as
-    /// dropped.
-    pub(crate) fn record(&self, call: CallRow) -> Result<(), Unrecorded> {
-        use mpsc::error::TrySendError;
-        self.queue.try_send(Entry::Call(Box::new(call))).map_err(|refused| {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            match refused {
-                TrySendError::Full(_) => Unrecorded::Full,
-                TrySendError::Closed(_) => Unrecorded::Closed,
-            }
-        })
-    }
-
     /// Takes calls, waiting for room, and answers when they and everything before them are committed: the
     /// acknowledgement for a sender that keeps its calls until then and may send them again.
     pub(crate) async fn commit(&self, calls: Vec<CallRow>) -> Result<(), Unrecorded> {
@@ -102,6 +97,11 @@ impl Ledger {
         let (done, committed) = oneshot::channel();
         self.queue.send(Entry::Flush(done)).await.map_err(|_| Unrecorded::Closed)?;
         committed.await.map_err(|_| Unrecorded::Closed)
+    }
+
+    /// Counts the batches that were committed.
+    pub(crate) fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -145,6 +145,7 @@ impl Recorder {
             Ok(added) => {
                 self.counters.recorded.fetch_add(added.added as u64, Ordering::Relaxed);
                 self.counters.repeated.fetch_add(added.repeated as u64, Ordering::Relaxed);
+                self.committed.send_modify(|n| *n += 1);
                 for done in waiting {
                     let _gone = done.send(());
                 }

@@ -11,6 +11,8 @@ use protocol::model::Usage;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+mod collecting;
+
 const NOW: UnixMs = UnixMs(1_767_225_600_000);
 
 fn call(n: u64) -> CallRow {
@@ -65,10 +67,7 @@ async fn what_was_recorded_is_written_when_the_ledger_ends() {
     let (ledger, recorder) = new(store.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(recorder.run());
-    for n in 0..1234 {
-        ledger.record(call(n)).unwrap();
-        ledger.record(call(n)).unwrap();
-    }
+    ledger.commit((0..1234).flat_map(|n| [call(n), call(n)]).collect()).await.unwrap();
     let counters = ledger.clone();
     drop(ledger);
     counters.commit(vec![call(1234)]).await.unwrap();
@@ -76,38 +75,6 @@ async fn what_was_recorded_is_written_when_the_ledger_ends() {
     drop(counters);
     tasks.join_next().await.unwrap().unwrap();
     assert_eq!(rows(&store).await, 1235);
-}
-
-#[tokio::test]
-async fn a_call_waits_a_second_for_others_at_most() {
-    let (_temp, store) = usage().await;
-    let (ledger, recorder) = new(store.clone());
-    let mut tasks = JoinSet::new();
-    tasks.spawn(recorder.run());
-    ledger.record(call(1)).unwrap();
-    let started = tokio::time::Instant::now();
-    let deadline = started + Duration::from_secs(30);
-    while ledger.tally().recorded == 0 {
-        assert!(tokio::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(started.elapsed() >= Duration::from_millis(980), "{:?}", started.elapsed());
-}
-
-#[tokio::test]
-async fn a_full_queue_drops_and_counts() {
-    let (_temp, store) = usage().await;
-    let (ledger, recorder) = new(store.clone());
-    let refused = (0..10_000).filter(|n| ledger.record(call(*n)) == Err(Unrecorded::Full)).count();
-    assert_eq!((refused, ledger.tally().dropped), (10_000 - 8192, 10_000 - 8192));
-    let mut tasks = JoinSet::new();
-    tasks.spawn(recorder.run());
-    ledger.commit(Vec::new()).await.unwrap();
-    assert_eq!((rows(&store).await, ledger.tally().recorded), (8192, 8192));
-    tasks.abort_all();
-    while tasks.join_next().await.is_some() {}
-    assert_eq!(ledger.record(call(1)), Err(Unrecorded::Closed));
-    assert_eq!(ledger.commit(vec![call(1)]).await, Err(Unrecorded::Closed));
 }
 
 #[tokio::test]
@@ -121,9 +88,8 @@ async fn a_store_that_is_held_by_another_is_tried_again() {
     outside
         .execute_batch("CREATE TRIGGER refuse BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, 'no'); END")
         .unwrap();
-    for n in 0..10 {
-        ledger.record(call(n)).unwrap();
-    }
+    let committing = ledger.clone();
+    tasks.spawn(async move { committing.commit((0..10).map(call).collect()).await.unwrap() });
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while ledger.tally().retried < 2 {
         assert!(std::time::Instant::now() < deadline);

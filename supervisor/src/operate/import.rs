@@ -49,17 +49,14 @@ pub(super) fn run(wish: Wish, line: &Line, printer: &Printer) -> Outcome {
     if printer.format == Format::Text {
         printer.text(&show::import(&report.findings, &counts.join(", "), printer.view()))?;
     }
-    let exit = finish(document, &wish, line, printer, &report.findings)?;
-    Ok(exit)
+    finish(document, &wish, line, printer, &report.findings)
 }
 
 fn finish(document: Document, wish: &Wish, line: &Line, printer: &Printer, findings: &[Finding]) -> Outcome {
     let json = |reply: Option<&ControlReply>| json!({ "findings": findings, "reply": reply });
     if let Some(output) = &wish.output {
-        let text = document::write(&document);
-        write::file(output, text.as_bytes())?;
-        let sealed = document.providers.iter().flat_map(|entry| &entry.keys);
-        let left = sealed.filter(|key| matches!(key.value, Some(KeyValue::Text(_)))).count();
+        let (document, left) = without_keys(document);
+        write::file(output, document::write(&document).as_bytes())?;
         let more = format!("written to {}; {left} provider keys are not in it\n", output.display());
         printer.own(&more, &json(None))?;
         return Ok(Exit::Done);
@@ -76,6 +73,17 @@ fn finish(document: Document, wish: &Wish, line: &Line, printer: &Printer, findi
         Format::Json => printer.own("", &json(Some(&reply))).map(|()| printer.exit(&reply)),
         Format::Text => printer.reply(&reply),
     }
+}
+
+/// A secret is never written, and a key without one could not be applied. Also how many there were.
+fn without_keys(mut document: Document) -> (Document, usize) {
+    let mut left = 0;
+    for entry in &mut document.providers {
+        let before = entry.keys.len();
+        entry.keys.retain(|key| !matches!(key.value, Some(KeyValue::Text(_))));
+        left += before - entry.keys.len();
+    }
+    (document, left)
 }
 
 /// What is stored already is only replaced by somebody who says so.

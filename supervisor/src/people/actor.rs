@@ -61,6 +61,11 @@ impl Actor {
         }
     }
 
+    /// A configuration file.
+    pub(crate) fn file(origin: &str) -> Actor {
+        Actor { kind: ActorKind::File, name: origin.to_owned(), ..Actor::system() }
+    }
+
     /// What is written beside a change it makes.
     pub(crate) fn stamp(&self, at: UnixMs) -> Stamp {
         let Origin { address, request_id, .. } = &self.origin;

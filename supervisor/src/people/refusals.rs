@@ -1,38 +1,8 @@
 //! Why something about people was not done, in the words of the control vocabulary.
 
 use super::hashing::HashingError;
-use crate::store::StoreError;
-use crate::vault::error::VaultError;
+pub(super) use crate::control::{refused, vault_refused as unsealed};
 use protocol::control::{ControlRequest, FieldError, Refusal, RefusalKind};
-
-/// A store that did not do it.
-pub(super) fn refused(error: StoreError) -> Refusal {
-    let kind = match &error {
-        StoreError::NotFound { .. } => RefusalKind::NotFound,
-        StoreError::Exists { .. } | StoreError::InUse { .. } => RefusalKind::Conflict,
-        StoreError::Stale { .. } => RefusalKind::Stale,
-        StoreError::Invalid { .. } => RefusalKind::Invalid,
-        StoreError::DiskFull(_) => RefusalKind::StorageFull,
-        StoreError::Io(_) | StoreError::File { .. } | StoreError::Busy(_) | StoreError::Closed => {
-            RefusalKind::Unavailable
-        }
-        _ => RefusalKind::Internal,
-    };
-    let mut refusal = Refusal::new(kind, error.to_string());
-    if let StoreError::Invalid { mistakes, .. } = error {
-        let field = |m: crate::store::error::Mistake| FieldError { field: m.field, message: m.problem };
-        refusal.fields = mistakes.into_iter().map(field).collect();
-    }
-    refusal
-}
-
-/// A vault that did not do it.
-pub(super) fn unsealed(error: VaultError) -> Refusal {
-    match error {
-        VaultError::Store(error) => refused(error),
-        error => Refusal::new(RefusalKind::Internal, error.to_string()),
-    }
-}
 
 /// A password that was not looked at.
 pub(super) fn unhashed(error: HashingError) -> Refusal {

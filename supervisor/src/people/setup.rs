@@ -6,7 +6,6 @@ use super::actor::Actor;
 use super::refusals::{refused, throttled, unhashed, unsealed};
 use super::users::stored;
 use crate::control::now;
-use crate::store::StoreError;
 use crate::store::config::Reserve;
 use crate::store::sessions::{Purpose, TokenHash};
 use crate::vault::token::{Token, TokenKind, hash_token};
@@ -93,7 +92,7 @@ impl People {
 
     async fn nobody_yet(&self) -> Result<bool, Refusal> {
         let users = self.store.read(|view| view.users()).await;
-        users.map(|users| users.is_empty()).map_err(|error: StoreError| refused(error))
+        users.map(|users| users.is_empty()).map_err(refused)
     }
 }
 

@@ -9,6 +9,7 @@ use super::pulse;
 use super::question;
 use super::shared::{Shared, Stage};
 use super::snapshot::Snapshot;
+use super::spool::Spool;
 use nix::sys::prctl;
 use protocol::ipc::configure::RouterConfig;
 use protocol::ipc::control::{FromChild, Role, ToChild};
@@ -91,15 +92,28 @@ fn live(args: &Args) -> Result<(), LifeError> {
     prctl::set_no_new_privs()?;
     prctl::set_dumpable(false)?;
     let control = inherit::adopt_control()?;
+    let spool = spool();
     let adopt = |index| inherit::adopt_tcp_listener(index).map_err(LifeError::from);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(converse(args, control, adopt))
+    runtime.block_on(converse(args, control, spool, adopt))
+}
+
+/// Without one, calls are served and not recorded.
+fn spool() -> Spool {
+    match inherit::adopt_spool() {
+        Ok(file) => Spool::new(Some(file)),
+        Err(error) => {
+            tracing::error!("calls will not be recorded: {error}");
+            Spool::new(None)
+        }
+    }
 }
 
 /// Talks with the supervisor until one of them ends. `adopt` takes over the listener of an index.
 async fn converse<E>(
     args: &Args,
     control: UnixStream,
+    spool: Spool,
     adopt: impl Fn(u32) -> Result<std::net::TcpListener, E>,
 ) -> Result<(), LifeError>
 where
@@ -121,7 +135,7 @@ where
     let snapshot = life.snapshot(&config, None)?;
     let listeners = config.listeners.iter().map(|l| Ok((l.index, adopt(l.index)?)));
     let listeners: Vec<_> = listeners.collect::<Result<_, LifeError>>()?;
-    let shared = Arc::new(Shared::new(snapshot, asker));
+    let shared = Arc::new(Shared::new(snapshot, asker, spool));
     if let Some(body) = life.recalled.take() {
         memory::recall(&shared, &body);
     }
@@ -130,6 +144,9 @@ where
     let ended = life.obey(epoch, &shared, &crew).await;
     shared.cut();
     crew.join().await;
+    if let lost @ 1.. = shared.spool.lost() {
+        tracing::error!(calls = lost, "calls could not be written to the spool");
+    }
     ended
 }
 
@@ -273,5 +290,5 @@ pub(super) async fn converse_for_test(
     control: UnixStream,
     adopt: impl Fn(u32) -> io::Result<std::net::TcpListener>,
 ) -> bool {
-    converse(args, control, adopt).await.is_ok()
+    converse(args, control, Spool::new(None), adopt).await.is_ok()
 }

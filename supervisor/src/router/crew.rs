@@ -119,13 +119,14 @@ mod tests {
     use super::*;
     use crate::router::asker;
     use crate::router::snapshot::Snapshot;
+    use crate::router::spool::Spool;
     use crate::router::tests::empty_config;
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
     fn start(layout: Layout) -> (Arc<Shared>, Crew, TcpListener) {
-        let shared =
-            Arc::new(Shared::new(Snapshot::new(&empty_config(), None, 1).unwrap(), asker::asker().0));
+        let snapshot = Snapshot::new(&empty_config(), None, 1).unwrap();
+        let shared = Arc::new(Shared::new(snapshot, asker::asker().0, Spool::new(None)));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let own = listener.try_clone().unwrap();

@@ -14,6 +14,7 @@
 //! notices  what the supervisor is told unasked: events, changes of memory
 //! memory   what the next router must know
 //! lane     one multiplexed connection per worker
+//! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
 //! ```
 //!
 //! It parses what clients send and nothing that providers send; it holds no provider key, opens no database
@@ -33,9 +34,11 @@ mod pulse;
 mod question;
 mod reception;
 mod routing;
+mod settled;
 mod shard;
 mod shared;
 mod snapshot;
+mod spool;
 mod trace;
 mod web;
 

@@ -25,10 +25,15 @@ pub(crate) async fn receive<B>(shard: &Arc<Shard>, entrance: Entrance, request: 
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    let path = request.uri().path();
+    let admin = path.starts_with(admin::BASE) && admin::owns(path);
+    if admin && !shard.shared.snapshot().serves_admin(entrance.listener) {
+        return serve(shard, entrance.listener, request).await;
+    }
     let (parts, body) = request.into_parts();
     let mut reply = match console::serve(&parts) {
         Some(reply) => foreign(reply),
-        None if admin::owns(parts.uri.path()) => administer(shard, entrance, parts, body).await,
+        None if admin => administer(shard, entrance, parts, body).await,
         None => return serve(shard, entrance.listener, Request::from_parts(parts, body)).await,
     };
     if shard.shared.is_draining() {

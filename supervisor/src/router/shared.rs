@@ -6,10 +6,13 @@ use super::front::{Places, RetryBudget};
 use super::lane::News;
 use super::notices::{Notices, Severity};
 use super::routing::Turnstile;
+use super::settled;
 use super::snapshot::Snapshot;
+use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
 use protocol::ipc::configure::ModelEntry;
+use protocol::ipc::spool::Entry;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -58,10 +61,12 @@ pub(crate) struct Shared {
     in_flight: AtomicU32,
     calls: AtomicU64,
     started: Instant,
+    /// Where calls that are over are recorded.
+    pub(crate) spool: Spool,
 }
 
 impl Shared {
-    pub(crate) fn new(snapshot: Snapshot, asker: Asker) -> Self {
+    pub(crate) fn new(snapshot: Snapshot, asker: Asker, spool: Spool) -> Self {
         let connections = Places::new(snapshot.limits.connections);
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -80,6 +85,7 @@ impl Shared {
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             started: Instant::now(),
+            spool,
         }
     }
 
@@ -151,9 +157,10 @@ impl Shared {
         self.notices.tell(Severity::Warning, "model.deprecated", app, message, detail);
     }
 
-    /// A call is over: keeps its trace.
+    /// A call is over: it is recorded when this returns, and its trace is kept for a while.
     pub(crate) fn ended(&self, trace: Trace) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.spool.append(&mut Entry::Call(Box::new(settled::detail(&trace))));
         let trace = Arc::new(trace);
         let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if traces.len() == TRACES { traces.pop_front() } else { None };

@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     gates: HashMap<String, Arc<Gate>>,
     /// By listener; one that is not configured any more asks for keys.
     doors: Vec<(u32, Door)>,
+    /// Listeners that serve the admin API.
+    admin: Vec<u32>,
 }
 
 impl Snapshot {
@@ -55,12 +57,18 @@ impl Snapshot {
             limits: config.limits,
             gates,
             doors: config.listeners.iter().map(|l| (l.index, door(l))).collect(),
+            admin: config.listeners.iter().filter(|l| l.admin).map(|l| l.index).collect(),
         })
     }
 
     /// The gate of a provider, while it is configured.
     pub(crate) fn gate(&self, provider: &str) -> Option<&Arc<Gate>> {
         self.gates.get(provider)
+    }
+
+    /// Whether a listener serves the admin API.
+    pub(crate) fn serves_admin(&self, listener: u32) -> bool {
+        self.admin.contains(&listener)
     }
 
     /// Whom a listener lets in.
@@ -86,7 +94,8 @@ mod tests {
 
     #[test]
     fn doors_of_listeners() {
-        let door = |address: &str, open| door(&Listener { index: 0, address: address.into(), open });
+        let door =
+            |address: &str, open| door(&Listener { index: 0, address: address.into(), open, admin: true });
         assert_eq!(door("127.0.0.1:80", false), Door::Nobody);
         assert_eq!((door("127.0.0.1:80", true), door("[::1]:80", true)), (Door::Local, Door::Local));
         assert_eq!((door("0.0.0.0:80", true), door("10.0.0.1:80", true)), (Door::Everybody, Door::Everybody));

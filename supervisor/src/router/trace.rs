@@ -4,9 +4,9 @@
 use super::routing::{LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::call::Trailer;
+use protocol::ipc::call::{ReplyHead, Trailer};
 use protocol::ipc::configure::Rule;
-use protocol::model::FailureKind;
+use protocol::model::{FailureKind, Loss};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -33,6 +33,10 @@ pub(crate) struct Trace {
     pub(crate) attempts: Vec<Attempt>,
     /// When the client was sent the first byte of the answer that stood.
     pub(crate) committed: Option<Duration>,
+    /// What the client was answered, if it was.
+    pub(crate) status: Option<u16>,
+    /// What could not be said to the provider of the answer that stood.
+    pub(crate) losses: Vec<Loss>,
     pub(crate) end: End,
     pub(crate) total: Duration,
     /// What the worker reported about the attempt that stood, or broke off.
@@ -55,9 +59,20 @@ pub(crate) struct Attempt {
     /// Index in the route.
     pub(crate) candidate: usize,
     pub(crate) began: Duration,
+    /// The part of it that was waiting for a place at the provider.
+    pub(crate) queued: Duration,
     /// Until its first content, or its failure.
     pub(crate) took: Duration,
     pub(crate) result: AttemptResult,
+}
+
+/// A try in the making.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// Index in the route.
+    pub(crate) candidate: usize,
+    pub(crate) at: Duration,
+    pub(crate) queued: Duration,
 }
 
 /// How a try went, up to the commit point.
@@ -119,6 +134,8 @@ impl Record {
             excluded: Vec::new(),
             attempts: Vec::new(),
             committed: None,
+            status: None,
+            losses: Vec::new(),
             end: End::Cancelled,
             total: Duration::ZERO,
             trailer: None,
@@ -152,16 +169,27 @@ impl Record {
         });
     }
 
-    /// Notes one try that began at `began`.
-    pub(crate) fn tried(&mut self, candidate: usize, began: Duration, result: AttemptResult) {
+    /// Notes one try and how it went.
+    pub(crate) fn tried(&mut self, begun: Begun, result: AttemptResult) {
+        let Begun { candidate, at: began, queued } = begun;
         let took = self.elapsed().saturating_sub(began);
-        self.note(|t| t.attempts.push(Attempt { candidate, began, took, result }));
+        self.note(|t| t.attempts.push(Attempt { candidate, began, queued, took, result }));
     }
 
     /// The answer is the client's from here on.
-    pub(crate) fn commit(&mut self) {
+    pub(crate) fn commit(&mut self, head: &ReplyHead) {
         let now = self.elapsed();
-        self.note(|t| t.committed = Some(now));
+        self.note(|t| {
+            t.committed = Some(now);
+            t.status = Some(head.status);
+            t.losses.clone_from(&head.losses);
+        });
+    }
+
+    /// The client gets an error answer of this status.
+    pub(crate) fn refuse(mut self, kind: FailureKind, status: u16) {
+        self.note(|t| t.status = Some(status));
+        self.close(End::Failed(kind), None);
     }
 
     /// The call is over.

@@ -4,12 +4,14 @@
 use super::directory::{Claim, make_private};
 use super::recollection;
 use super::sockets::Sockets;
-use crate::fleet::{Grounds, Identity, Invocation, Upward};
+use crate::fleet::{Grounds, Happening, Identity, Invocation, Upward};
+use crate::ledger::spools::Spools;
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use protocol::ipc::control::Role;
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
@@ -20,6 +22,8 @@ const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
 pub(super) struct Ground {
     pub(super) runtime_dir: PathBuf,
     pub(super) sockets: Sockets,
+    /// Where routers leave the calls that are over.
+    pub(super) spools: Spools,
     _claim: Claim,
 }
 
@@ -38,14 +42,21 @@ impl Ground {
         for address in sockets.unused() {
             tracing::warn!("the service manager's socket {address} is not among the configured listeners");
         }
-        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, _claim: claim })
+        let spools = Spools::new(&directories.state);
+        Ok(Self { runtime_dir: directories.runtime.clone(), sockets, spools, _claim: claim })
     }
 
     /// What children are started from.
-    pub(super) fn grounds(&self, settings: &Settings, upward: mpsc::Sender<Upward>) -> Grounds {
+    pub(super) fn grounds(
+        &self,
+        settings: &Settings,
+        tell: Box<dyn Fn(Happening) + Send>,
+        upward: mpsc::Sender<Upward>,
+    ) -> Grounds {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
+        let spools = self.spools.clone();
         Grounds {
             runtime_dir: self.runtime_dir.clone(),
             invoke: Box::new(move |identity| Invocation {
@@ -53,6 +64,8 @@ impl Ground {
                 arguments: arguments(identity, &filter),
                 environment: environment.clone(),
             }),
+            spool: Box::new(move |generation| spools.open(generation).map(OwnedFd::from)),
+            tell,
             upward,
             memory: recollection::read(&settings.server.directories.state),
         }

@@ -1,23 +1,16 @@
 //! Events that the router tells of, put on record.
 
-use crate::store::config::Reserve;
+use crate::record::journal::{Happened, Journal};
+use crate::store::UnixMs;
 use crate::store::events::{NewEvent, Severity};
-use crate::store::{ConfigStore, UnixMs};
 use protocol::ipc::notice::Notice;
 use serde_json::Value;
 
-/// Writes them down; what cannot be written is in the log only.
-pub(super) async fn record(store: ConfigStore, body: Vec<u8>) {
-    let notices: Vec<Notice> = match serde_json::from_slice(&body) {
-        Ok(notices) => notices,
-        Err(error) => return tracing::warn!(%error, "what the router told cannot be read"),
-    };
-    let events: Vec<NewEvent> = notices.into_iter().map(event).collect();
-    // Events are not worth the last space on the disk.
-    let written = store
-        .note(Reserve::Keep, move |note| events.iter().try_for_each(|event| note.add_event(event).map(drop)));
-    if let Err(error) = written.await {
-        tracing::warn!(%error, "events of the router are not on record");
+/// Has them written down.
+pub(super) fn record(journal: &Journal, body: &[u8]) {
+    match serde_json::from_slice::<Vec<Notice>>(body) {
+        Ok(notices) => notices.into_iter().for_each(|notice| journal.tell(Happened::from(event(notice)))),
+        Err(error) => tracing::warn!(%error, "what the router told cannot be read"),
     }
 }
 

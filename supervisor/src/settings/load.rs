@@ -4,10 +4,11 @@ use super::directories;
 use super::host::Account;
 use super::mistake::{Findings, Mistakes};
 use super::place::{Place, Typed};
-use super::raw::{Raw, RawServer};
+use super::raw::{Raw, RawProvider, RawServer};
 use super::resolve::{self, Context};
 use super::resolved::{Directories, Settings};
 use super::secret::Secrets;
+use super::stored::Stored;
 use std::path::{Path, PathBuf};
 
 /// Where a configuration comes from.
@@ -34,8 +35,18 @@ pub(crate) struct Overrides {
 /// A configuration, and the files to watch for the next one. The files are known even when it has mistakes,
 /// so that mending any of them is noticed.
 pub(crate) struct Loaded {
-    pub(crate) outcome: Result<Settings, Mistakes>,
+    pub(crate) outcome: Result<(Base, Settings), Mistakes>,
     pub(crate) watch: Vec<PathBuf>,
+}
+
+/// The file's side of a configuration, with what the command line puts in its place: read, not yet resolved.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(super) origin: Origin,
+    pub(super) text: String,
+    pub(super) raw: Raw,
+    /// Providers where nobody has configured any.
+    pub(super) fallback: Vec<RawProvider>,
 }
 
 const EMBEDDED: &str = include_str!("default.toml");
@@ -79,22 +90,48 @@ pub(crate) fn load(
     secrets: &dyn Secrets,
     account: Account,
 ) -> Loaded {
-    let mut watch: Vec<PathBuf> = origin.path().map(Path::to_path_buf).into_iter().collect();
     let mut findings = Findings::default();
+    let watch = || origin.path().map(Path::to_path_buf).into_iter().collect();
     let (text, raw) = match read(origin, &mut findings, secrets) {
         Ok(read) => read,
-        Err(mistakes) => return Loaded { outcome: Err(mistakes), watch },
+        Err(mistakes) => return Loaded { outcome: Err(mistakes), watch: watch() },
     };
     let raw = overridden(raw, overrides, secrets, &mut findings);
-    let context = Context { secrets, account, base: base(origin) };
-    let resolution = resolve::resolve(raw, context, &mut findings);
-    watch.extend(resolution.key_files);
+    let base = Base::of(origin.clone(), text, raw);
+    let context = Context { secrets, account, base: base.folder() };
+    let resolution = resolve::resolve(base.merged(&Stored::default(), secrets), context, &mut findings);
+    let watch = base.watch(resolution.key_files);
     let mut settings = resolution.settings;
-    let outcome = findings.into_warnings(&origin.name(), &text).map(|warnings| {
+    let outcome = findings.into_warnings(&origin.name(), &base.text).map(|warnings| {
         settings.warnings = warnings;
-        settings
+        (base, settings)
     });
     Loaded { outcome, watch }
+}
+
+impl Base {
+    /// Who configures nothing gets something that answers at once; it goes as soon as anything is configured.
+    fn of(origin: Origin, text: String, mut raw: Raw) -> Base {
+        let fallback = match origin {
+            Origin::Embedded => std::mem::take(&mut raw.providers),
+            Origin::File(_) | Origin::Flags { .. } => {
+                Raw::read("built-in configuration", EMBEDDED, &mut Findings::default())
+                    .map(|embedded| embedded.providers)
+                    .unwrap_or_default()
+            }
+        };
+        Base { origin, text, raw, fallback }
+    }
+
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        base(&self.origin)
+    }
+
+    /// The files this side is made from, with those its keys came from.
+    pub(super) fn watch(&self, key_files: Vec<PathBuf>) -> Vec<PathBuf> {
+        self.origin.path().map(Path::to_path_buf).into_iter().chain(key_files).collect()
+    }
 }
 
 /// Only where a configuration keeps its things; needs no key. For talking to a running instance.

@@ -2,8 +2,9 @@
 //!
 //! Owns collecting and rendering. A message never repeats the value of something that may be a key.
 
-use super::place::{Place, Position};
+use super::place::{Place, Position, Spot};
 use std::fmt;
+use std::sync::Arc;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,13 @@ pub(crate) struct Mistake {
     place: Place,
     what: String,
     example: String,
+}
+
+/// Something wrong with a stored thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredMistake {
+    pub(crate) spot: Arc<Spot>,
+    pub(crate) what: String,
 }
 
 /// Everything found while reading and resolving one configuration.
@@ -29,6 +37,17 @@ impl Findings {
     /// Records something that works, but that its author should know.
     pub(crate) fn warn(&mut self, what: impl Into<String>) {
         self.warnings.push(what.into());
+    }
+
+    /// Takes out what is wrong with stored things; the rest stays.
+    pub(crate) fn take_stored(&mut self) -> Vec<StoredMistake> {
+        let stored = |mistake: &mut Mistake| matches!(mistake.place, Place::Stored(_));
+        let taken = self.mistakes.extract_if(.., stored);
+        let read = |mistake: Mistake| match mistake.place {
+            Place::Stored(spot) => Some(StoredMistake { spot, what: mistake.what }),
+            Place::Byte(_) | Place::Named(_) | Place::Whole => None,
+        };
+        taken.filter_map(read).collect()
     }
 
     /// The warnings, if nothing is wrong.
@@ -70,6 +89,9 @@ impl Mistakes {
         let line = |(position, mistake): (Option<Position>, &Mistake)| Line {
             at: match (&mistake.place, position) {
                 (Place::Named(name), _) => (*name).to_owned(),
+                (Place::Stored(spot), _) => {
+                    format!("stored {} `{}`, {}", spot.kind.name(), spot.name, spot.field)
+                }
                 (Place::Byte(_), Some(p)) => format!("{source}:{}:{}", p.line, p.column),
                 (Place::Byte(_) | Place::Whole, _) => source.to_owned(),
             },
@@ -83,7 +105,7 @@ impl Mistakes {
 fn position(text: &str, place: &Place) -> Option<Position> {
     match place {
         Place::Byte(byte) => Some(Position::of(text, *byte)),
-        Place::Named(_) | Place::Whole => None,
+        Place::Named(_) | Place::Whole | Place::Stored(_) => None,
     }
 }
 

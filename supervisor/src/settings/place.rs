@@ -1,6 +1,8 @@
-//! Where something was typed: a byte of the configuration file, a flag, or a variable.
+//! Where something was typed: a byte of the configuration file, a flag, a variable, or a field of a stored thing.
 //!
 //! Owns positions and their rendering. Never says what is wrong: that is a [`Mistake`](super::mistake::Mistake).
+
+use std::sync::Arc;
 
 /// The origin of a value, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,38 @@ pub(crate) enum Place {
     Named(&'static str),
     /// The configuration as a whole.
     Whole,
+    /// A stored thing.
+    Stored(Arc<Spot>),
+}
+
+/// A field of a stored thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) kind: SpotKind,
+    /// Of the thing.
+    pub(crate) name: String,
+    /// As operators spell it: `limits.files`.
+    pub(crate) field: String,
+}
+
+/// What kind of thing is stored there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SpotKind {
+    Provider,
+    Alias,
+    App,
+    Setting,
+}
+
+impl SpotKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SpotKind::Provider => "provider",
+            SpotKind::Alias => "alias",
+            SpotKind::App => "app",
+            SpotKind::Setting => "setting",
+        }
+    }
 }
 
 /// A value and where it was typed.

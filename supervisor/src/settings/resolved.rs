@@ -46,6 +46,8 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// Serve callers without a key as the app `default`.
     pub(crate) open: bool,
+    /// Serve the admin API and the console.
+    pub(crate) admin: bool,
 }
 
 /// Where things are kept.

@@ -20,7 +20,7 @@ fn load_file(text: &str, pretend: &Pretend) -> Loaded {
 
 fn settings_with(text: &str, pretend: &Pretend) -> Settings {
     match load_file(text, pretend).outcome {
-        Ok(settings) => settings,
+        Ok((_, settings)) => settings,
         Err(mistakes) => panic!("refused:\n{mistakes}"),
     }
 }

@@ -106,6 +106,23 @@ impl Edit<'_> {
         Ok(after)
     }
 
+    /// Gives a key an end; one that comes sooner stays.
+    pub(crate) fn end_app_key(&mut self, id: AppKeyId, ends: UnixMs) -> Result<AppKey, StoreError> {
+        let before = self.app_key(id)?;
+        let sooner = before.expires_at.is_some_and(|at| at <= ends) || before.revoked_at.is_some();
+        if sooner {
+            return Ok(before);
+        }
+        self.execute(
+            "UPDATE app_keys SET expires_at = ?2, version = version + 1, updated_at = ?3 WHERE id = ?1",
+            (id, ends, self.now()),
+        )?;
+        let after = self.app_key(id)?;
+        let app = self.app(after.app_id)?.spec.name;
+        self.updated(Object::AppKey, id, &app, (&before, &after))?;
+        Ok(after)
+    }
+
     /// Removes a key from the list too.
     pub(crate) fn delete_app_key(&mut self, id: AppKeyId) -> Result<(), StoreError> {
         let before = self.app_key(id)?;

@@ -4,29 +4,9 @@ use super::check::Check;
 use super::edit::{Edit, Expect, View};
 use super::error::{Object, StoreError, unique};
 use super::words::{AppId, Json, UnixMs};
+use protocol::control::app::AppSpec;
 use rusqlite::{Row, params};
-use serde::{Deserialize, Serialize};
-
-/// What an operator says about an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AppSpec {
-    pub(crate) name: String,
-    pub(crate) enabled: bool,
-    /// Refuse what cannot be translated without loss.
-    pub(crate) strict: bool,
-    /// For people.
-    pub(crate) note: String,
-    pub(crate) limits: AppLimits,
-}
-
-/// Bounds of an app's traffic; `None` = none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct AppLimits {
-    pub(crate) requests_per_second: Option<u32>,
-    pub(crate) tokens_per_minute: Option<u64>,
-    pub(crate) concurrent: Option<u32>,
-}
+use serde::Serialize;
 
 /// A stored app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,27 +20,27 @@ pub(crate) struct App {
 }
 
 const SELECT: &str =
-    "SELECT id, name, enabled, strict, note, limits, version, created_at, updated_at FROM apps";
+    "SELECT id, name, enabled, strict, note, limits, models, version, created_at, updated_at FROM apps";
 
-impl AppSpec {
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let mut check = Check::new(Object::App);
-        check.name("name", &self.name);
-        check.text("note", &self.note, 500);
-        let limits = &self.limits;
-        check.require(
-            limits.requests_per_second != Some(0),
-            "limits.requests_per_second",
-            "must be greater than 0",
-        );
-        check.require(
-            limits.tokens_per_minute != Some(0),
-            "limits.tokens_per_minute",
-            "must be greater than 0",
-        );
-        check.require(limits.concurrent != Some(0), "limits.concurrent", "must be greater than 0");
-        check.finish()
+/// Everything that is wrong with what is said about an app, as far as one can see from that alone.
+fn check(spec: &AppSpec) -> Result<(), StoreError> {
+    let mut check = Check::new(Object::App);
+    check.name("name", &spec.name);
+    check.text("note", &spec.note, 500);
+    let limits = &spec.limits;
+    let more_than_none = [
+        ("limits.requests_per_second", limits.requests_per_second != Some(0)),
+        ("limits.requests_per_minute", limits.requests_per_minute != Some(0)),
+        ("limits.tokens_per_minute", limits.tokens_per_minute != Some(0)),
+        ("limits.concurrent", limits.concurrent != Some(0)),
+    ];
+    for (field, holds) in more_than_none {
+        check.require(holds, field, "must be greater than 0");
     }
+    for (n, pattern) in spec.models.iter().enumerate() {
+        check.model_name(&format!("models[{n}]"), pattern);
+    }
+    check.finish()
 }
 
 impl View<'_> {
@@ -81,11 +61,19 @@ impl View<'_> {
 
 impl Edit<'_> {
     pub(crate) fn create_app(&mut self, spec: &AppSpec) -> Result<App, StoreError> {
-        spec.check()?;
+        check(spec)?;
         self.execute(
-            "INSERT INTO apps (name, enabled, strict, note, limits, version, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)",
-            params![spec.name, spec.enabled, spec.strict, spec.note, Json(&spec.limits), self.now()],
+            "INSERT INTO apps (name, enabled, strict, note, limits, models, version, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)",
+            params![
+                spec.name,
+                spec.enabled,
+                spec.strict,
+                spec.note,
+                Json(&spec.limits),
+                Json(&spec.models),
+                self.now()
+            ],
         )
         .map_err(unique(Object::App, &spec.name))?;
         let made = self.app(AppId(self.conn.last_insert_rowid()))?;
@@ -99,16 +87,25 @@ impl Edit<'_> {
         expect: Expect,
         spec: &AppSpec,
     ) -> Result<App, StoreError> {
-        spec.check()?;
+        check(spec)?;
         let before = self.app(id)?;
         expect.check(Object::App, &before.spec.name, before.version)?;
         if before.spec == *spec {
             return Ok(before);
         }
         self.execute(
-            "UPDATE apps SET name = ?2, enabled = ?3, strict = ?4, note = ?5, limits = ?6, version = version + 1,
-             updated_at = ?7 WHERE id = ?1",
-            params![id, spec.name, spec.enabled, spec.strict, spec.note, Json(&spec.limits), self.now()],
+            "UPDATE apps SET name = ?2, enabled = ?3, strict = ?4, note = ?5, limits = ?6, models = ?7,
+             version = version + 1, updated_at = ?8 WHERE id = ?1",
+            params![
+                id,
+                spec.name,
+                spec.enabled,
+                spec.strict,
+                spec.note,
+                Json(&spec.limits),
+                Json(&spec.models),
+                self.now()
+            ],
         )
         .map_err(unique(Object::App, &spec.name))?;
         let after = self.app(id)?;
@@ -134,9 +131,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<App> {
             strict: row.get(3)?,
             note: row.get(4)?,
             limits: row.get::<_, Json<_>>(5)?.0,
+            models: row.get::<_, Json<_>>(6)?.0,
         },
-        version: row.get(6)?,
-        created_at: row.get(7)?,
-        updated_at: row.get(8)?,
+        version: row.get(7)?,
+        created_at: row.get(8)?,
+        updated_at: row.get(9)?,
     })
 }

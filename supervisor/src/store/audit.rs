@@ -51,7 +51,7 @@ const COLUMNS: &str =
     "id, at, epoch, actor_kind, actor, origin, verb, object, object_id, name, before, after";
 
 impl View<'_> {
-    /// Rows of the audit log, newest first.
+    /// Rows of the audit log in the order of the page.
     pub(crate) fn audit(
         &self,
         filter: &AuditFilter,
@@ -63,8 +63,9 @@ impl View<'_> {
         clause.equal("actor", filter.actor.clone());
         clause.at_least("at", filter.since);
         clause.below("id", page.before);
-        let sql =
-            format!("SELECT {COLUMNS} FROM audit {} ORDER BY id DESC LIMIT {}", clause.sql(), page.limit());
+        clause.above("id", page.after);
+        let (terms, order, limit) = (clause.sql(), page.order(), page.limit());
+        let sql = format!("SELECT {COLUMNS} FROM audit {terms} ORDER BY id {order} LIMIT {limit}");
         self.all(&sql, clause.params(), from_row)
     }
 }

@@ -5,6 +5,7 @@ use super::page::{Clause, Page};
 use super::providers::{always_named, named};
 use super::usage::UsageView;
 use super::words::{Json, UnixMs, count, uncount};
+pub(crate) use protocol::control::record::CallTimings;
 use protocol::dialect::{Dialect, Operation};
 use protocol::model::{FailureKind, Usage, UsageSource};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -57,24 +58,10 @@ pub(crate) struct Cost {
     pub(crate) currency: String,
 }
 
-/// Microseconds; `None` = did not happen or is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CallTimings {
-    /// Waiting for a free place.
-    pub(crate) queue_us: Option<u64>,
-    /// Between router and worker, both ways.
-    pub(crate) ipc_us: Option<u64>,
-    pub(crate) connect_us: Option<u64>,
-    pub(crate) first_byte_us: Option<u64>,
-    pub(crate) first_token_us: Option<u64>,
-    /// All of it that was the upstream's; the rest of `total_us` was ours.
-    pub(crate) upstream_us: Option<u64>,
-    pub(crate) total_us: u64,
-}
-
 /// Which calls to show by how they ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    Served,
     Failed,
     FailedWith(FailureKind),
 }
@@ -103,7 +90,7 @@ impl CallId {
 }
 
 impl UsageView<'_> {
-    /// Calls, newest first, without their traces.
+    /// Calls in the order of the page, without their traces.
     pub(crate) fn calls(&self, filter: &CallFilter, page: Page<CallId>) -> Result<Vec<CallRow>, StoreError> {
         let mut clause = Clause::new();
         clause.equal("app", filter.app.clone());
@@ -111,14 +98,16 @@ impl UsageView<'_> {
         clause.equal("model", filter.model.clone());
         match filter.outcome {
             None => {}
+            Some(Outcome::Served) => clause.plain("failure IS NULL"),
             Some(Outcome::Failed) => clause.plain("failure IS NOT NULL"),
             Some(Outcome::FailedWith(kind)) => clause.equal("failure", Some(failure_name(kind))),
         }
         clause.at_least("id", filter.since.map(CallId::first_at));
         clause.below("id", filter.until.map(CallId::first_at));
         clause.below("id", page.before);
-        let sql =
-            format!("SELECT {COLUMNS} FROM calls {} ORDER BY id DESC LIMIT {}", clause.sql(), page.limit());
+        clause.above("id", page.after);
+        let (terms, order, limit) = (clause.sql(), page.order(), page.limit());
+        let sql = format!("SELECT {COLUMNS} FROM calls {terms} ORDER BY id {order} LIMIT {limit}");
         self.view.all(&sql, clause.params(), from_row)
     }
 

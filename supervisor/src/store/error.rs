@@ -24,6 +24,7 @@ words! {
         AlertChannel = "alert_channel",
         AlertRule = "alert_rule",
         Alert = "alert",
+        Configuration = "configuration",
     }
 }
 

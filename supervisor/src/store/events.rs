@@ -51,7 +51,7 @@ pub(crate) struct EventFilter {
 }
 
 impl View<'_> {
-    /// Events, newest first.
+    /// Events in the order of the page.
     pub(crate) fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError> {
         let mut clause = Clause::new();
         clause.equal("subject", filter.subject.clone());
@@ -59,10 +59,12 @@ impl View<'_> {
         clause.equal("severity", filter.severity);
         clause.at_least("at", filter.since);
         clause.below("id", page.before);
+        clause.above("id", page.after);
         let sql = format!(
             "SELECT id, at, severity, kind, subject, generation, message, detail FROM events {}
-             ORDER BY id DESC LIMIT {}",
+             ORDER BY id {} LIMIT {}",
             clause.sql(),
+            page.order(),
             page.limit()
         );
         self.all(&sql, clause.params(), from_row)

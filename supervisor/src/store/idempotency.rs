@@ -82,6 +82,12 @@ impl Note<'_> {
         Ok(())
     }
 
+    /// Lets go of every key whose request a stop or a crash has cut off: nobody answers it any more. To be called
+    /// before the first question.
+    pub(crate) fn abandon_all_once(&mut self) -> Result<usize, StoreError> {
+        Ok(self.execute("DELETE FROM idempotency_keys WHERE status IS NULL", [])?)
+    }
+
     /// Forgets old keys, at most `limit`; those left underway by a crash too. Returns how many.
     pub(crate) fn prune_once(&mut self, at: UnixMs, limit: u32) -> Result<usize, StoreError> {
         Ok(self.execute(

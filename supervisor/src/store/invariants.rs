@@ -5,24 +5,10 @@ use super::check::Check;
 use super::edit::View;
 use super::error::{Object, StoreError};
 
-/// Refuses a configuration that points at what is not there.
+/// Refuses a configuration with a key that is none. Whether what is named exists is not the store's to say: it may
+/// stand in the configuration file.
 pub(super) fn check(view: &View<'_>) -> Result<(), StoreError> {
-    fallbacks_exist(view)?;
     keys_have_values(view)
-}
-
-fn fallbacks_exist(view: &View<'_>) -> Result<(), StoreError> {
-    let dangling: Vec<(String, String)> = view.all(
-        "SELECT p.name, f.value FROM providers p, json_each(p.fallback) f
-         WHERE NOT EXISTS (SELECT 1 FROM providers q WHERE q.name = f.value)",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let mut check = Check::new(Object::Provider);
-    for (provider, missing) in dangling {
-        check.mistake("fallback", format!("of `{provider}` names `{missing}`, which does not exist"));
-    }
-    check.finish()
 }
 
 fn keys_have_values(view: &View<'_>) -> Result<(), StoreError> {

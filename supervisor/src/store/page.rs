@@ -1,4 +1,5 @@
-//! Keyset pages: newest first, continued from the last row seen. A page costs the same at any depth.
+//! Keyset pages: newest first, continued from the last row seen, or oldest first after a row, for following. A page
+//! costs the same at any depth.
 
 use rusqlite::{ParamsFromIter, ToSql, params_from_iter};
 
@@ -11,6 +12,8 @@ const MOST: u32 = 500;
 pub(crate) struct Page<K> {
     /// Only rows older than this one; `None` = from the newest.
     pub(crate) before: Option<K>,
+    /// Only rows newer than this one, and the oldest of them first.
+    pub(crate) after: Option<K>,
     /// Rows wanted; 0 = the usual number. Never more than 500 are given.
     pub(crate) limit: u32,
 }
@@ -18,12 +21,17 @@ pub(crate) struct Page<K> {
 impl<K> Page<K> {
     /// The newest rows.
     pub(crate) fn first(limit: u32) -> Page<K> {
-        Page { before: None, limit }
+        Page { before: None, after: None, limit }
     }
 
     /// The rows older than that one.
     pub(crate) fn before(key: K, limit: u32) -> Page<K> {
-        Page { before: Some(key), limit }
+        Page { before: Some(key), after: None, limit }
+    }
+
+    /// The direction of the key.
+    pub(super) fn order(&self) -> &'static str {
+        if self.after.is_some() { "ASC" } else { "DESC" }
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -51,6 +59,10 @@ impl Clause {
 
     pub(super) fn at_least<T: ToSql + 'static>(&mut self, column: &'static str, value: Option<T>) {
         self.compare(column, ">=", value);
+    }
+
+    pub(super) fn above<T: ToSql + 'static>(&mut self, column: &'static str, value: Option<T>) {
+        self.compare(column, ">", value);
     }
 
     pub(super) fn below<T: ToSql + 'static>(&mut self, column: &'static str, value: Option<T>) {

@@ -160,6 +160,16 @@ impl Edit<'_> {
         Ok(after)
     }
 
+    /// The key has another value: its health begins anew.
+    pub(crate) fn renew_provider_key(&mut self, id: ProviderKeyId) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE provider_keys SET state = 'unproven', cooldown_until = NULL, failures = 0,
+             version = version + 1, updated_at = ?2 WHERE id = ?1",
+            (id, self.now()),
+        )?;
+        Ok(())
+    }
+
     /// Removes a key and its secret.
     pub(crate) fn delete_provider_key(
         &mut self,

@@ -5,84 +5,12 @@ use super::check::Check;
 use super::edit::{Edit, Expect, View};
 use super::error::{Object, StoreError, unique};
 use super::words::{Json, ProviderId, UnixMs};
+use protocol::control::provider::{ProviderSpec, ProxyRule};
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::SandboxMode;
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// What an operator says about a provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProviderSpec {
-    pub(crate) name: String,
-    pub(crate) preset: String,
-    #[serde(default)]
-    pub(crate) dialect: Option<Dialect>,
-    /// One address for every dialect it speaks.
-    #[serde(default)]
-    pub(crate) base_url: Option<String>,
-    /// Addresses of single dialects, before `base_url`.
-    #[serde(default)]
-    pub(crate) endpoints: BTreeMap<Dialect, String>,
-    pub(crate) enabled: bool,
-    /// Lower serves first.
-    #[serde(default)]
-    pub(crate) priority: i32,
-    /// Names of the providers that take over, in order.
-    #[serde(default)]
-    pub(crate) fallback: Vec<String>,
-    #[serde(default)]
-    pub(crate) limits: ProviderLimits,
-    #[serde(default)]
-    pub(crate) timeouts: ProviderTimeouts,
-    #[serde(default)]
-    pub(crate) sandbox: Option<SandboxMode>,
-    #[serde(default)]
-    pub(crate) proxy: Option<ProxyRule>,
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
-    /// Deviations from the dialect, by dialect.
-    #[serde(default)]
-    pub(crate) quirks: BTreeMap<String, Value>,
-}
-
-/// Bounds of a provider's worker and of its traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ProviderLimits {
-    pub(crate) memory_bytes: Option<u64>,
-    pub(crate) files: Option<u64>,
-    pub(crate) max_concurrent: Option<u32>,
-    pub(crate) max_queue: Option<u32>,
-    pub(crate) pool_idle: Option<u32>,
-    pub(crate) requests_per_minute: Option<u64>,
-    pub(crate) tokens_per_minute: Option<u64>,
-}
-
-/// Milliseconds; 0 = none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ProviderTimeouts {
-    pub(crate) connect_ms: Option<u64>,
-    pub(crate) first_token_ms: Option<u64>,
-    pub(crate) idle_ms: Option<u64>,
-    pub(crate) total_ms: Option<u64>,
-    pub(crate) total_stream_ms: Option<u64>,
-}
-
-/// The way out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ProxyRule {
-    Direct,
-    /// The supervisor's own proxy variables.
-    Environment,
-    /// Without user name and password; those are the secret `proxy` of the provider.
-    Url(String),
-}
+use serde::Serialize;
 
 /// A stored provider.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -99,33 +27,31 @@ const SELECT: &str =
     "SELECT id, name, preset, dialect, base_url, endpoints, enabled, priority, fallback, limits,
     timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at FROM providers";
 
-impl ProviderSpec {
-    /// Everything that is wrong with it.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let mut check = Check::new(Object::Provider);
-        check.name("name", &self.name);
-        let lower = !self.name.bytes().any(|b| b.is_ascii_uppercase());
-        check.require(lower, "name", "must be lower-case");
-        check.name("preset", &self.preset);
-        if let Some(url) = &self.base_url {
-            check.base_url("base_url", url);
-        }
-        for (dialect, url) in &self.endpoints {
-            check.base_url(&format!("endpoints.{dialect}"), url);
-        }
-        if let Some(ProxyRule::Url(url)) = &self.proxy {
-            check.proxy_url("proxy", url);
-        }
-        check.headers("headers", &self.headers);
-        for name in &self.fallback {
-            check.require(
-                !name.eq_ignore_ascii_case(&self.name),
-                "fallback",
-                "must not name the provider itself",
-            );
-        }
-        check.finish()
+/// Everything that is wrong with what is said about a provider, as far as one can see from that alone.
+fn check(spec: &ProviderSpec) -> Result<(), StoreError> {
+    let mut check = Check::new(Object::Provider);
+    check.name("name", &spec.name);
+    let lower = !spec.name.bytes().any(|b| b.is_ascii_uppercase());
+    check.require(lower, "name", "must be lower-case");
+    check.name("preset", &spec.preset);
+    if let Some(url) = &spec.base_url {
+        check.base_url("base_url", url);
     }
+    for (dialect, url) in &spec.endpoints {
+        check.base_url(&format!("endpoints.{dialect}"), url);
+    }
+    if let Some(ProxyRule::Url(url)) = &spec.proxy {
+        check.proxy_url("proxy", url);
+    }
+    check.headers("headers", &spec.headers);
+    for name in &spec.fallback {
+        check.require(
+            !name.eq_ignore_ascii_case(&spec.name),
+            "fallback",
+            "must not name the provider itself",
+        );
+    }
+    check.finish()
 }
 
 impl View<'_> {
@@ -147,7 +73,7 @@ impl View<'_> {
 
 impl Edit<'_> {
     pub(crate) fn create_provider(&mut self, spec: &ProviderSpec) -> Result<Provider, StoreError> {
-        spec.check()?;
+        check(spec)?;
         self.write_provider(
             "INSERT INTO providers (id, name, preset, dialect, base_url, endpoints, enabled, priority, fallback,
              limits, timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at)
@@ -160,15 +86,14 @@ impl Edit<'_> {
         Ok(made)
     }
 
-    /// Replaces what is said about a provider. Names in aliases and routes are ids underneath: a rename keeps
-    /// them; fallback lists of other providers are renamed with it.
+    /// Replaces what is said about a provider. A rename is one in every fallback list, alias and route too.
     pub(crate) fn update_provider(
         &mut self,
         id: ProviderId,
         expect: Expect,
         spec: &ProviderSpec,
     ) -> Result<Provider, StoreError> {
-        spec.check()?;
+        check(spec)?;
         let before = self.provider(id)?;
         expect.check(Object::Provider, &before.spec.name, before.version)?;
         if before.spec == *spec {
@@ -185,6 +110,8 @@ impl Edit<'_> {
         self.updated(Object::Provider, id, &spec.name, (&before, &after))?;
         if before.spec.name != spec.name {
             self.rename_in_fallbacks(&before.spec.name, &spec.name)?;
+            self.rename_in_aliases(&before.spec.name, &spec.name)?;
+            self.rename_in_routes(&before.spec.name, &spec.name)?;
         }
         Ok(after)
     }
@@ -195,7 +122,7 @@ impl Edit<'_> {
         let before = self.provider(id)?;
         let name = before.spec.name.clone();
         expect.check(Object::Provider, &name, before.version)?;
-        let users = self.users_of_provider(&before)?;
+        let users = self.users_of_provider(&name)?;
         if !users.is_empty() {
             return Err(StoreError::InUse { object: Object::Provider, name, by: users.join(", ") });
         }
@@ -247,17 +174,21 @@ impl Edit<'_> {
 }
 
 impl View<'_> {
-    fn users_of_provider(&self, provider: &Provider) -> Result<Vec<String>, StoreError> {
-        let mut users: Vec<String> = self.all(
-            "SELECT DISTINCT 'alias ' || a.name FROM alias_candidates c JOIN aliases a ON a.id = c.alias_id
-             WHERE c.provider_id = ?1
-             UNION SELECT DISTINCT 'app ' || a.name FROM app_route_steps s JOIN apps a ON a.id = s.app_id
-             WHERE s.provider_id = ?1 ORDER BY 1",
-            [provider.id],
-            |row| row.get(0),
-        )?;
+    /// What names the provider, in words.
+    fn users_of_provider(&self, provider: &str) -> Result<Vec<String>, StoreError> {
+        let mut users = Vec::new();
+        for alias in self.aliases()? {
+            if alias.spec.candidates.iter().any(|candidate| candidate.provider == provider) {
+                users.push(format!("alias {}", alias.spec.name));
+            }
+        }
+        for route in self.routes()? {
+            if super::routes::steps(&route.spec).any(|step| step.provider == provider) {
+                users.push(format!("app {}", self.app(route.app_id)?.spec.name));
+            }
+        }
         for other in self.providers()? {
-            if other.spec.fallback.contains(&provider.spec.name) {
+            if other.spec.fallback.iter().any(|name| name == provider) {
                 users.push(format!("provider {}", other.spec.name));
             }
         }

@@ -5,10 +5,22 @@ use super::migrate::{Migration, Schema};
 /// A migration, by its folder, number and name.
 macro_rules! migration {
     ($folder:literal, $number:literal, $name:literal) => {
+        migration!($folder, $number, $name, "000")
+    };
+    ($folder:literal, $number:literal, $name:literal, $zeros:literal) => {
         Migration {
             number: $number,
             name: $name,
-            sql: include_str!(concat!("../../../migrations/", $folder, "/000", $number, "_", $name, ".sql")),
+            sql: include_str!(concat!(
+                "../../../migrations/",
+                $folder,
+                "/",
+                $zeros,
+                $number,
+                "_",
+                $name,
+                ".sql"
+            )),
         }
     };
 }
@@ -26,6 +38,7 @@ pub(super) const CONFIG: Schema = Schema {
         migration!("config", 7, "audit"),
         migration!("config", 8, "alerts"),
         migration!("config", 9, "events"),
+        migration!("config", 10, "names", "00"),
     ],
 };
 

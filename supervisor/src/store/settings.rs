@@ -1,7 +1,7 @@
 //! Single values by name: what belongs to no other table. Their meaning is known to whoever reads them.
 
 use super::check::Check;
-use super::edit::{Edit, Expect, View};
+use super::edit::{Edit, Expect, Verb, View};
 use super::error::{Object, StoreError};
 use super::words::{Json, UnixMs};
 use rusqlite::Row;
@@ -61,6 +61,11 @@ impl Edit<'_> {
             None => self.created(Object::Setting, name, name, &after)?,
         }
         Ok(after)
+    }
+
+    /// The configuration file has changed: what it says is the next epoch too.
+    pub(crate) fn file_was_read(&mut self, origin: &str) -> Result<(), StoreError> {
+        self.changed(Verb::Update, (Object::Configuration, origin.to_owned(), origin), None, None)
     }
 
     /// Back to the program's default.

@@ -147,3 +147,14 @@ async fn the_paths_without_a_version_answer_the_same() -> Result<()> {
     assert!(ollama.json()["models"].is_array(), "{}", ollama.text());
     Ok(())
 }
+
+#[tokio::test]
+async fn an_address_serves_the_admin_api_only_if_it_is_to() -> Result<()> {
+    let config = Config::new().provider(Provider::demo("demo"));
+    let none: Vec<toml::Value> = Vec::new();
+    let stack = Stack::start(Place::new()?, config.server("admin", none)).await?;
+    let closed = stack.client().get("/api/v1/about").await?;
+    assert_eq!(closed.status, 404, "{}", closed.text());
+    assert_eq!(stack.client().get("/api/tags").await?.status, 200);
+    Ok(())
+}

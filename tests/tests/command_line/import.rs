@@ -48,7 +48,8 @@ fn a_document_is_written_without_keys() -> Result<()> {
     assert!(out(&done).contains("1 provider keys are not in it"), "{}", out(&done));
     let text = std::fs::read_to_string(&to)?;
     assert!(text.contains("name = \"zhipu\"") && text.contains("sha256 = "), "{text}");
-    assert!(!text.contains("secret"), "{text}");
+    assert!(!text.contains("sk-old-secret") && !text.contains("client-secret"), "{text}");
+    assert!(!text.contains("keys = [{ label"), "a key without a value could not be applied: {text}");
     let unknown = home.path().join("odd.yaml");
     std::fs::write(&unknown, "hello: 1\n")?;
     let refused = run(

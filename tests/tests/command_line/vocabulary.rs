@@ -57,7 +57,8 @@ async fn a_refusal_says_why_in_either_form() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
+// The upstream goes on while the command is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_is_waited_for_and_undone() -> Result<()> {
     let scene = Scene::one().await?;
     scene.upstream("a")?.on("m1", Script::paced(40, Duration::from_millis(25)));

@@ -36,6 +36,19 @@ fn child_part() {
             let text = format!("{}", tcp.local_addr().unwrap());
             (&control).write_all(text.as_bytes()).unwrap();
         }
+        Ok("append") => {
+            let control = adopt_control().unwrap();
+            assert!(adopt_tcp_listener((SPOOL - FIRST_LISTENER) as u32).is_err(), "the spool is no listener");
+            let mut spool = adopt_spool().unwrap();
+            assert!(matches!(adopt_spool(), Err(InheritError::Taken { number: SPOOL })));
+            spool.write_all(b" and the child").unwrap();
+            (&control).write_all(b"done").unwrap();
+        }
+        Ok("write anywhere") => {
+            let control = adopt_control().unwrap();
+            let error = adopt_spool().unwrap_err().to_string();
+            (&control).write_all(error.as_bytes()).unwrap();
+        }
         Ok("wrong kind") => {
             let error = adopt_control().unwrap_err();
             assert!(error.to_string().contains("not by hand"), "{error}");
@@ -61,6 +74,24 @@ fn run(mut command: Command, mut ours: UnixStream) -> (String, bool) {
     let mut said = String::new();
     ours.read_to_string(&mut said).unwrap();
     (said, child.wait().unwrap().success())
+}
+
+#[test]
+fn a_child_appends_to_its_spool_and_to_no_other_file() {
+    let path = std::env::temp_dir().join(format!("llm-link-spool-{}", std::process::id()));
+    std::fs::write(&path, "the parent").unwrap();
+    for (part, append, answer) in
+        [("append", true, "done"), ("write anywhere", false, "is not a file to append to")]
+    {
+        let file = std::fs::OpenOptions::new().write(true).append(append).open(&path).unwrap();
+        let (ours, theirs) = pair();
+        let mut command = child(part);
+        prepare(&mut command, vec![(theirs, 3), (file.into(), SPOOL)]).unwrap();
+        let (said, well) = run(command, ours);
+        assert!(well && said.contains(answer), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "the parent and the child");
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]
@@ -101,7 +132,7 @@ fn sources_may_lie_on_the_targets_of_others() {
 fn nothing_else_reaches_the_child() {
     // Without close-on-exec: exactly what a careless parent leaks.
     let (ours, theirs) = pair();
-    let null = std::fs::File::open("/dev/null").unwrap();
+    let null = File::open("/dev/null").unwrap();
     let leaked = fcntl(&null, FcntlArg::F_DUPFD(20)).unwrap();
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "for f in /proc/$$/fd/*; do echo ${f##*/}; done >&3"]);
@@ -140,7 +171,7 @@ fn a_child_dies_with_its_parent() {
 fn a_role_started_by_hand_is_told_so() {
     let (ours, theirs) = pair();
     let mut command = child("wrong kind");
-    let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let file = OwnedFd::from(File::open("/dev/null").unwrap());
     prepare(&mut command, vec![(file, 3), (theirs, 4)]).unwrap();
     assert_eq!(run(command, ours), (String::new(), true));
 }

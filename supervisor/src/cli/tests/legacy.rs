@@ -7,7 +7,8 @@ use protocol::ipc::configure::{HttpUpstream, Upstream};
 fn outcome(line: &str, pretend: &Pretend) -> Result<Settings, String> {
     match parsed(line, pretend) {
         Ok(Command::Serve(source)) => {
-            load(&source.origin, &source.overrides, pretend, Account::Root).outcome.map_err(|m| m.to_string())
+            let loaded = load(&source.origin, &source.overrides, pretend, Account::Root);
+            loaded.outcome.map(|(_, settings)| settings).map_err(|m| m.to_string())
         }
         Ok(other) => panic!("{line}: {}", described(&other)),
         Err(stop) => Err(stop.text),

@@ -93,7 +93,7 @@ fn entry(spec: &ProviderSpec) -> Provider {
 }
 
 fn told(address: SocketAddr) -> Listener {
-    Listener { index: 0, address: address.to_string(), open: true }
+    Listener { index: 0, address: address.to_string(), open: true, admin: true }
 }
 
 fn router_spec(socket: &Arc<TcpListener>) -> RouterSpec {
@@ -123,6 +123,12 @@ fn routing(address: SocketAddr, providers: &[ProviderSpec]) -> RouterConfig {
     }
 }
 
+/// One file for all routers: nobody reads it.
+fn spool(dir: &std::path::Path) -> Box<dyn Fn(u64) -> std::io::Result<std::os::fd::OwnedFd> + Send> {
+    let path = dir.join("spool");
+    Box::new(move |_| Ok(std::fs::File::options().create(true).append(true).open(&path)?.into()))
+}
+
 impl Rig {
     /// Starts a fleet of these providers; returns when the router serves.
     pub(super) async fn start(names: &[&str]) -> Self {
@@ -145,8 +151,16 @@ impl Rig {
             drain: DRAIN,
         };
         let invoke = { invocation(Arc::clone(&manners)) };
+        let spool = spool(dir.path());
         let (upward, asked) = tokio::sync::mpsc::channel(8);
-        let grounds = Grounds { runtime_dir: dir.path().to_owned(), invoke, upward, memory: Vec::new() };
+        let grounds = Grounds {
+            runtime_dir: dir.path().to_owned(),
+            invoke,
+            spool,
+            tell: Box::new(drop),
+            upward,
+            memory: Vec::new(),
+        };
         let (made, fleet) = Owner::new(grounds, spec, None);
         let mut owner = JoinSet::new();
         owner.spawn(made.run());
@@ -204,6 +218,8 @@ impl Rig {
         let grounds = Grounds {
             runtime_dir: self.dir.path().to_owned(),
             invoke: invocation(Arc::clone(&self.manners)),
+            spool: spool(self.dir.path()),
+            tell: Box::new(drop),
             upward,
             memory: Vec::new(),
         };

@@ -27,3 +27,4 @@ mod table;
 mod users;
 
 pub(crate) use serve::{Served, Visit, no_live, owns, serve};
+pub(crate) use table::UNVERSIONED as BASE;

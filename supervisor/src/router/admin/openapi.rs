@@ -117,7 +117,8 @@ impl Maker {
             parameters
                 .push(header("if-match", "The `etag` of the thing as it was seen; another one is refused"));
         }
-        if route.verb == Verb::Post && matches!(route.does, Does::Ask(_)) {
+        let open = route.access() == Ok(Access::Open);
+        if route.verb == Verb::Post && !open && matches!(route.does, Does::Ask(_)) {
             let about = "The same key and body again get the first answer and do nothing, for a day";
             parameters.push(header("idempotency-key", about));
         }

@@ -33,7 +33,7 @@ const LARGEST: u64 = 2 * 1024 * 1024;
 /// Longer names of clients and requests are cut.
 const LONGEST_NAME: usize = 200;
 /// Longest idempotency key.
-const LONGEST_KEY: usize = 255;
+const LONGEST_KEY: usize = 200;
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,7 @@ impl Request<'_> {
         };
         let request = make(&incoming)?;
         let caller = self.caller(if access == Access::Open { Shown::Nothing } else { shown });
-        let ask = Ask { caller, request, idempotency_key: self.idempotency_key()? };
+        let ask = Ask { caller, request, idempotency_key: self.idempotency_key(access)? };
         let reply = asker.ask(&ask).await;
         let context = Context {
             route,
@@ -234,15 +234,17 @@ impl Request<'_> {
         }
     }
 
-    fn idempotency_key(&self) -> Result<Option<String>, Problem> {
+    /// Of changes only. What makes a login is done each time: its answer must not be kept anywhere.
+    fn idempotency_key(&self, access: Access) -> Result<Option<String>, Problem> {
         let Some(value) = self.parts.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-        if self.parts.method != Method::POST {
+        if self.parts.method != Method::POST || access == Access::Open {
             return Ok(None);
         }
+        let visible = |key: &str| key.bytes().all(|b| b.is_ascii_graphic());
         match value.to_str() {
-            Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+            Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) && visible(key) => Ok(Some(key.to_owned())),
             _ => Err(Problem::malformed(format!(
-                "`idempotency-key` must be 1 to {LONGEST_KEY} printable characters"
+                "`idempotency-key` must be 1 to {LONGEST_KEY} visible ASCII characters"
             ))),
         }
     }

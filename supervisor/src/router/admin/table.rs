@@ -16,7 +16,8 @@ const NOUNS: [&[Route]; 8] = [
     monitoring::ROUTES,
 ];
 const VERSIONED: &str = "/api/v1";
-const UNVERSIONED: &str = "/api";
+/// Every path of the admin API begins so.
+pub(crate) const UNVERSIONED: &str = "/api";
 
 /// What a request's path comes to.
 pub(super) enum Found {
@@ -40,9 +41,11 @@ pub(super) fn below_base(path: &str) -> Option<&str> {
         return Some(rest);
     }
     let rest = path.strip_prefix(UNVERSIONED).filter(|rest| rest.starts_with('/'))?;
-    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
-    let noun = first(rest);
-    all().any(|route| first(route.path) == noun).then_some(rest)
+    all().any(|route| first_part(route.path) == first_part(rest)).then_some(rest)
+}
+
+fn first_part(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or_default()
 }
 
 /// Looks up a path below the base. Fixed parts win over names.

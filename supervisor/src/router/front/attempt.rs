@@ -40,6 +40,10 @@ enum Rest {
 }
 
 impl Answer {
+    pub(crate) fn head(&self) -> &ReplyHead {
+        &self.held.head
+    }
+
     /// The head and the body for the client; record and trial live as long as the answer.
     pub(crate) fn into_reply(
         self,

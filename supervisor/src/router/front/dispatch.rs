@@ -8,10 +8,11 @@ use super::gate::{Gate, Permit};
 use super::random;
 use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
+use super::respond;
 use super::trial::Trial;
 use crate::router::routing::{Candidate, Standing};
 use crate::router::shard::Shard;
-use crate::router::trace::{AttemptResult, End, Exclusion, Record};
+use crate::router::trace::{AttemptResult, Begun, Exclusion, Record};
 use protocol::ipc::call::ReplyHead;
 use protocol::model::{Failure, FailureKind};
 use std::future::Future;
@@ -171,6 +172,8 @@ impl Run {
         let candidate = self.course.candidate(at).clone();
         let began = self.record.elapsed();
         let Some(place) = self.place(at, &candidate).await else { return self.after_queue() };
+        let queued = self.record.elapsed().saturating_sub(began);
+        let begun = Begun { candidate: at, at: began, queued };
         let Some(trial) = Trial::enter(&candidate, place, force, &self.shard.shared.notices) else {
             self.course.failed(at, Setback::Shut, 0.0);
             return Next::GoOn;
@@ -186,7 +189,7 @@ impl Run {
             Ok(stream) => stream,
             Err(why) => {
                 let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
-                self.failed(at, began, failure, None, Setback::Refused);
+                self.failed(begun, failure, None, Setback::Refused);
                 return Next::GoOn;
             }
         };
@@ -194,7 +197,7 @@ impl Run {
         let hold = self.shard.shared.snapshot().limits.hold_bytes as usize;
         match attempt::run(stream, hold, self.call.deadline).await {
             Tried::Answered(answer) => {
-                self.record.tried(at, began, AttemptResult::Answered);
+                self.record.tried(begun, AttemptResult::Answered);
                 Next::Answered(Box::new(Served { answer, trial }))
             }
             Tried::Late => {
@@ -209,7 +212,7 @@ impl Run {
                 if trailer.is_some() {
                     self.record.note(|t| t.trailer = trailer);
                 }
-                self.failed(at, began, failure, upstream, setback);
+                self.failed(begun, failure, upstream, setback);
                 Next::GoOn
             }
         }
@@ -227,8 +230,8 @@ impl Run {
         match entered {
             Ok(place) => Some(place),
             Err(_) => {
-                let began = self.record.elapsed();
-                self.failed(at, began, crowded(&candidate.provider), None, Setback::Crowded);
+                let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
+                self.failed(begun, crowded(&candidate.provider), None, Setback::Crowded);
                 None
             }
         }
@@ -250,23 +253,22 @@ impl Run {
 
     fn failed(
         &mut self,
-        at: usize,
-        began: Duration,
+        begun: Begun,
         failure: Failure,
         upstream: Option<super::refusal::Upstream>,
         setback: Setback,
     ) {
         let result = AttemptResult::Failed(failure.kind, failure.message.clone());
-        self.record.tried(at, began, result);
-        self.course.failed(at, setback, random());
-        self.shown.offer(failure, upstream, at);
+        self.record.tried(begun, result);
+        self.course.failed(begun.candidate, setback, random());
+        self.shown.offer(failure, upstream, begun.candidate);
     }
 
     fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
-        self.record.commit();
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
         let Served { answer, trial } = *served;
+        self.record.commit(answer.head());
         let dialect = self.call.dialect;
         let (head, body) = answer.into_reply(dialect, self.record, trial);
         Outcome::Answered(Answered { head, candidate, attempts, body })
@@ -281,8 +283,9 @@ impl Run {
             failure.message.push_str("; a request body of more than 32 MiB is sent only once");
         }
         let candidate = self.course.route().get(at).cloned();
-        self.record.finish(End::Failed(failure.kind), None);
-        Outcome::Failed(Refusal { failure, upstream, candidate, attempts })
+        let refusal = Refusal { failure, upstream, candidate, attempts };
+        self.record.refuse(refusal.failure.kind, respond::status_of(self.call.dialect, &refusal));
+        Outcome::Failed(refusal)
     }
 
     /// The failure of a call that nobody was fit to take.

@@ -33,6 +33,14 @@ pub(crate) fn outcome(call: Uuid, dialect: Dialect, outcome: Outcome) -> Reply {
     reply
 }
 
+/// The status of the response to a call that failed.
+pub(crate) fn status_of(dialect: Dialect, refusal: &Refusal) -> u16 {
+    let why = &refusal.failure;
+    let passed_on = refusal.upstream.is_some() && why.kind != FailureKind::UpstreamAuth;
+    let theirs = why.status.filter(|_| passed_on);
+    theirs.unwrap_or_else(|| dialect.encode_failure(why).status)
+}
+
 /// The response that begins before there is an answer.
 pub(crate) fn begun(call: Uuid, body: ReplyBody) -> Reply {
     let mut reply = Reply::new(body);

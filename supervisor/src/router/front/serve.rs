@@ -317,7 +317,6 @@ fn aging(aged: Option<Arc<ModelEntry>>, mut reply: Reply) -> Reply {
 
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
-    let plan = plan(shard, snapshot, &call)?;
     let mut record = Record::begin(
         Arc::clone(&shard.shared),
         Beginning {
@@ -331,6 +330,13 @@ async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Re
         },
     );
     let (id, dialect) = (call.id, call.dialect);
+    let plan = match plan(shard, snapshot, &call) {
+        Ok(plan) => plan,
+        Err(failure) => {
+            record.refuse(failure.kind, dialect.encode_failure(&failure).status);
+            return Err(failure);
+        }
+    };
     let patient = !(call.asked.stream && has_comments(dialect));
     record.planned(&plan);
     let aged = plan.aged;

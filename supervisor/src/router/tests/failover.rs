@@ -130,12 +130,15 @@ async fn after_the_terminator_nothing_is_added_whatever_becomes_of_the_worker() 
         let mut rig = Rig::new();
         let go = Arc::new(Semaphore::new(0));
         let (first, done) = (Step::Data("data: 1\n\n"), Step::Last("data: [DONE]\n\n"));
-        let steps = [Step::Stream, first, Step::Await(Arc::clone(&go)), done, last, Step::Hang];
+        let wait = || Step::Await(Arc::clone(&go));
+        let steps = [Step::Stream, first, wait(), done, wait(), last, Step::Hang];
         let _worker = rig.worker("a", always(&steps));
         let mut response = rig.stream().await;
         assert_eq!(next_chunk(&mut response).await, "data: 1\n\n");
         go.add_permits(1);
-        assert_eq!(finish(response).await.text(), "data: [DONE]\n\n");
+        assert_eq!(next_chunk(&mut response).await, "data: [DONE]\n\n");
+        go.add_permits(1);
+        assert_eq!(finish(response).await.text(), "");
         assert!(matches!(rig.trace().await.end, End::Served));
     }
 }

@@ -5,6 +5,7 @@ use crate::router::asker;
 use crate::router::shard::Shard;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
+use crate::router::spool::Spool;
 use crate::router::trace::Trace;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -67,14 +68,16 @@ impl Rig {
     pub(super) fn with(change: impl FnOnce(&mut RouterConfig)) -> Self {
         let mut config = empty();
         change(&mut config);
-        let shared = Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0));
+        let dir = TempDir::new().unwrap();
+        let snapshot = Snapshot::new(&config, None, 1).unwrap();
+        let shared = Arc::new(Shared::new(snapshot, asker::asker().0, Spool::new(None)));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (shard, inbox) = Shard::new(Arc::clone(&shared), 1);
         let mut tasks = JoinSet::new();
         tasks.spawn(shard.run(vec![(0, listener)], inbox));
-        Self { shared, config, address, dir: TempDir::new().unwrap(), tasks }
+        Self { shared, config, address, dir, tasks }
     }
 
     /// Starts a worker and configures its provider, with the model `m`.
@@ -190,7 +193,7 @@ pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
 pub(in crate::router) fn shared(change: impl FnOnce(&mut RouterConfig)) -> Arc<Shared> {
     let mut config = empty();
     change(&mut config);
-    Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0))
+    Arc::new(Shared::new(Snapshot::new(&config, None, 1).unwrap(), asker::asker().0, Spool::new(None)))
 }
 
 pub(in crate::router) fn provider(name: &str) -> Provider {
@@ -214,7 +217,7 @@ pub(in crate::router) fn provider(name: &str) -> Provider {
 pub(in crate::router) fn empty() -> RouterConfig {
     RouterConfig {
         epoch: 1,
-        listeners: vec![Listener { index: 0, address: "127.0.0.1:0".into(), open: true }],
+        listeners: vec![Listener { index: 0, address: "127.0.0.1:0".into(), open: true, admin: true }],
         apps: vec![],
         providers: vec![],
         aliases: vec![],

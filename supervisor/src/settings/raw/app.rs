@@ -6,6 +6,7 @@ use super::provider::{KeySource, RawKey, read_key, read_key_with};
 use super::route::{RawStep, read_steps};
 use crate::settings::cursor::Cursor;
 use crate::settings::place::{Place, Typed};
+use protocol::ipc::configure::AppKey;
 
 /// A client of LLM Link.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct RawApp {
     pub(crate) keys: Vec<RawAppKey>,
     pub(crate) enabled: Option<Typed<bool>>,
     pub(crate) note: Option<Typed<String>>,
+    /// Keys of which only the hash is known.
+    pub(crate) known_keys: Vec<AppKey>,
     pub(crate) strict: Option<Typed<bool>>,
     pub(crate) models: Vec<Typed<String>>,
     pub(crate) rule: Option<Typed<String>>,
@@ -78,10 +81,17 @@ pub(crate) enum RawHedge {
 impl RawApp {
     /// An app of which nothing but its name and one key is known.
     pub(crate) fn with_key(place: Place, name: Typed<String>, key: RawKey) -> RawApp {
+        let key = RawAppKey::alone(key);
+        RawApp { keys: vec![key], ..RawApp::named(place, name) }
+    }
+
+    /// An app of which nothing but its name is known.
+    pub(crate) fn named(place: Place, name: Typed<String>) -> RawApp {
         RawApp {
             place,
             name: Some(name),
-            keys: vec![RawAppKey::alone(key)],
+            keys: Vec::new(),
+            known_keys: Vec::new(),
             enabled: None,
             note: None,
             strict: None,
@@ -108,6 +118,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawApp {
         keys: read_keys(table),
         enabled: table.flag(own::ENABLED),
         note: table.text(own::NOTE),
+        known_keys: Vec::new(),
         strict: table.flag(own::STRICT),
         models: table.texts(own::MODELS).unwrap_or_default(),
         rule: table.text(own::RULE),

@@ -16,6 +16,7 @@ pub(crate) mod server {
 
     pub(crate) const LISTEN: Key = Key::new("listen", r#"listen = ["127.0.0.1:8080"]"#);
     pub(crate) const OPEN: Key = Key::new("open", "open = true");
+    pub(crate) const ADMIN: Key = Key::new("admin", r#"admin = ["127.0.0.1:8080"]"#);
     pub(crate) const STATE_DIR: Key = Key::new("state_dir", r#"state_dir = "/var/lib/llm-link""#);
     pub(crate) const RUNTIME_DIR: Key = Key::new("runtime_dir", r#"runtime_dir = "/run/llm-link""#);
     pub(crate) const BODY_LIMIT: Key = Key::new("body_limit", r#"body_limit = "64MiB""#);

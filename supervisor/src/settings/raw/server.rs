@@ -9,6 +9,7 @@ use crate::settings::place::Typed;
 pub(crate) struct RawServer {
     pub(crate) listen: Option<Vec<Typed<String>>>,
     pub(crate) open: Option<Typed<bool>>,
+    pub(crate) admin: Option<Vec<Typed<String>>>,
     pub(crate) state_dir: Option<Typed<String>>,
     pub(crate) runtime_dir: Option<Typed<String>>,
     pub(crate) body_limit: Option<Typed<String>>,
@@ -40,6 +41,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawServer {
     RawServer {
         listen: table.texts(keys::LISTEN),
         open: table.flag(keys::OPEN),
+        admin: table.texts(keys::ADMIN),
         state_dir: table.text(keys::STATE_DIR),
         runtime_dir: table.text(keys::RUNTIME_DIR),
         body_limit: table.text(keys::BODY_LIMIT),

@@ -4,6 +4,7 @@ use super::model::is_id;
 use super::route::{self, RULES};
 use super::value::word;
 use crate::settings::mistake::Findings;
+use crate::settings::place::Place;
 use crate::settings::raw::keys::alias as alias_keys;
 use crate::settings::raw::{RawAlias, RawStep};
 use protocol::ipc::configure::{Alias, Candidate, Conditions, Rule};
@@ -20,7 +21,7 @@ pub(super) fn alias(
         return None;
     };
     // A nameless alias, for calls that name no model, exists only for the flags of llm-link 0.7.
-    let nameless = name.value.is_empty() && matches!(name.place, super::Place::Named(_));
+    let nameless = name.value.is_empty() && matches!(name.place, Place::Named(_));
     if !is_id(&name.value) && !nameless {
         let what = "an alias is 1 to 255 characters without spaces or control characters";
         findings.mistake(&name.place, what, alias_keys::NAME.example);

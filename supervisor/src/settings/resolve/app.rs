@@ -6,11 +6,12 @@ use super::route::{RULES, patterns, steps};
 use super::value::{bytes, count, milliseconds, word};
 use super::{or_default, value};
 use crate::settings::mistake::Findings;
-use crate::settings::place::Typed;
+use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::{self as all_keys, app as keys};
 use crate::settings::raw::{KeySource, RawApp, RawAppKey, RawHedge, RawHold, RawKey, RawRetry};
 use crate::settings::resolved::Listener;
 use protocol::ipc::configure::{App, AppKey, AppRoute, Hedge, Hold, Retry};
+use std::collections::{HashMap, HashSet};
 
 const DAY: u64 = 24 * 3_600_000;
 const LONGEST_LABEL: usize = 63;
@@ -35,7 +36,8 @@ pub(super) enum Guard {
 }
 
 pub(super) fn guard(raw: &[RawApp]) -> Guard {
-    if raw.iter().any(|app| !app.keys.is_empty()) { Guard::Keys } else { Guard::Nothing }
+    let has_keys = |app: &RawApp| !app.keys.is_empty() || !app.known_keys.is_empty();
+    if raw.iter().any(has_keys) { Guard::Keys } else { Guard::Nothing }
 }
 
 pub(super) fn apps(
@@ -45,19 +47,22 @@ pub(super) fn apps(
     findings: &mut Findings,
 ) -> Vec<App> {
     let mut apps: Vec<App> = Vec::with_capacity(raw.len());
+    let mut names = HashSet::with_capacity(raw.len());
+    let mut owners = Owners::new();
     for raw in raw {
         let Some(name) = value::name(&raw.name, &raw.place, "app", keys::NAME, findings) else { continue };
-        if apps.iter().any(|other| other.name == name.value) {
+        if !names.insert(name.value.clone()) {
             let what = format!("app `{}` is configured twice", name.value);
             findings.mistake(&name.place, what, r#"name = "a-name-of-its-own""#);
             continue;
         }
-        if raw.keys.is_empty() && name.value != DEFAULT {
+        // A stored app gets its keys later.
+        if raw.keys.is_empty() && name.value != DEFAULT && !matches!(raw.place, Place::Stored(_)) {
             let what = format!("app `{}` has no key, so nobody could be it", name.value);
             findings.mistake(&raw.place, what, keys::KEYS.example);
         }
         let name = name.value.clone();
-        apps.push(app(raw, name, &apps, resolving, secrets, findings));
+        apps.push(app(raw, name, &mut owners, resolving, secrets, findings));
     }
     apps
 }
@@ -65,7 +70,7 @@ pub(super) fn apps(
 fn app(
     raw: RawApp,
     name: String,
-    others: &[App],
+    owners: &mut Owners,
     resolving: &Resolving<'_>,
     secrets: &mut Keys<'_>,
     findings: &mut Findings,
@@ -78,7 +83,7 @@ fn app(
         sticky: raw.sticky.and_then(|typed| header_name(typed, findings)),
     };
     App {
-        keys: app_keys(raw.keys, &name, others, secrets, findings),
+        keys: app_keys(raw.keys, raw.known_keys, (&name, &raw.place), owners, secrets, findings),
         strict: or_default(raw.strict, false),
         models: patterns(raw.models, keys::MODELS, findings),
         route,
@@ -156,28 +161,31 @@ pub(super) fn with_default(mut apps: Vec<App>, listeners: &[Listener], usual: Re
     apps
 }
 
+/// Whose each key is, by its hash.
+type Owners = HashMap<String, String>;
+
 fn app_keys(
     raw: Vec<RawAppKey>,
-    app: &str,
-    others: &[App],
+    known: Vec<AppKey>,
+    (app, place): (&str, &Place),
+    owners: &mut Owners,
     secrets: &mut Keys<'_>,
     findings: &mut Findings,
 ) -> Vec<AppKey> {
-    let mut found: Vec<AppKey> = Vec::with_capacity(raw.len());
+    let mut found: Vec<AppKey> = Vec::with_capacity(raw.len() + known.len());
     for (at, raw) in raw.into_iter().enumerate() {
         let place = raw.key.place.clone();
         let label = label(raw.label, at, &found, findings);
         let limits = limits(raw.limits, findings);
         let expires_ms = raw.expires.map(|typed| typed.value);
         let Some(hash) = hash(raw.key, secrets, findings) else { continue };
-        let has = |keys: &[AppKey]| keys.iter().any(|key| key.hash == hash);
-        if let Some(other) = others.iter().find(|other| has(&other.keys)) {
-            let what = format!("apps `{}` and `{app}` have the same key", other.name);
-            findings.mistake(&place, what, keys::KEYS.example);
-        } else if has(&found) {
-            findings.mistake(&place, format!("app `{app}` has the same key twice"), keys::KEYS.example);
-        } else {
+        if is_new(&hash, (app, &place), owners, findings) {
             found.push(AppKey { label, hash, expires_ms, limits });
+        }
+    }
+    for key in known {
+        if is_new(&key.hash, (app, place), owners, findings) {
+            found.push(key);
         }
     }
     found
@@ -198,6 +206,20 @@ fn hash(raw: RawKey, secrets: &mut Keys<'_>, findings: &mut Findings) -> Option<
 
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A key tells apps apart, so it belongs to one of them, once.
+fn is_new(hash: &str, (app, place): (&str, &Place), owners: &mut Owners, findings: &mut Findings) -> bool {
+    let Some(owner) = owners.get(hash) else {
+        owners.insert(hash.to_owned(), app.to_owned());
+        return true;
+    };
+    let what = match owner == app {
+        true => format!("app `{app}` has the same key twice"),
+        false => format!("apps `{owner}` and `{app}` have the same key"),
+    };
+    findings.mistake(place, what, keys::KEYS.example);
+    false
 }
 
 /// How the key is called; by its place in the list if nothing is said.

@@ -21,7 +21,7 @@ pub(crate) use log::check_filter;
 
 use super::host::Account;
 use super::mistake::Findings;
-use super::place::{Place, Typed};
+use super::place::Typed;
 use super::raw::{Raw, RawAlias, RawProvider, RawServer, keys};
 use super::resolved::{Directories, Settings};
 use super::secret::Secrets;
@@ -94,10 +94,6 @@ fn aliases(raw: Vec<RawAlias>, providers: &[String], findings: &mut Findings) ->
 /// The usable names of all providers; missing, malformed and repeated ones are mistakes.
 fn provider_names(raw: &[RawProvider], findings: &mut Findings) -> Vec<String> {
     use keys::provider::NAME;
-    if raw.is_empty() {
-        let example = r#"providers = [{ name = "deepseek", preset = "deepseek" }]"#;
-        findings.mistake(&Place::Whole, "no provider is configured", example);
-    }
     let mut names: Vec<String> = Vec::with_capacity(raw.len());
     for provider in raw {
         let Some(name) = value::name(&provider.name, &provider.place, "provider", NAME, findings) else {

@@ -28,7 +28,8 @@ pub(super) fn server(
     findings: &mut Findings,
 ) -> Server {
     let directories = directories(&raw, context, findings);
-    let listeners = listeners(raw.listen.take(), raw.open.take(), guard, findings);
+    let mut listeners = listeners(raw.listen.take(), raw.open.take(), guard, findings);
+    choose_admin(&mut listeners, raw.admin.take(), findings);
     let threads = count(raw.threads.take(), 0, 0..=1024, keys::THREADS, findings);
     let runtimes = [("multi", Runtime::Multi), ("per-core", Runtime::PerCore)];
     let runtime = word(raw.runtime.take(), &runtimes, keys::RUNTIME, findings);
@@ -149,9 +150,25 @@ fn listeners(
             findings
                 .warn(format!("{address} serves everyone who can reach it, without a key (`open = true`)"));
         }
-        listeners.push(Listener { address, open: told_open || (loopback && !has_keys) });
+        listeners.push(Listener { address, open: told_open || (loopback && !has_keys), admin: true });
     }
     listeners
+}
+
+/// The admin API is served on every address, or on those that are named.
+fn choose_admin(listeners: &mut [Listener], typed: Option<Vec<Typed<String>>>, findings: &mut Findings) {
+    let Some(typed) = typed else { return };
+    listeners.iter_mut().for_each(|listener| listener.admin = false);
+    for typed in typed {
+        let Some(address) = address(&typed, findings) else { continue };
+        match listeners.iter_mut().find(|listener| listener.address == address) {
+            Some(listener) => listener.admin = true,
+            None => {
+                let what = format!("`{address}` is to serve the admin API, but is not listened on");
+                findings.mistake(&typed.place, what, keys::ADMIN.example);
+            }
+        }
+    }
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. Names are not looked up: an address must not depend on DNS.

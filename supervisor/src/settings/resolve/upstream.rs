@@ -157,7 +157,7 @@ fn check_endpoint(
         );
         let example = match place {
             Place::Named(_) => "--port 11435   # or another --base-url",
-            Place::Byte(_) | Place::Whole => {
+            Place::Byte(_) | Place::Whole | Place::Stored(_) => {
                 r#"base_url = "http://127.0.0.1:11435/v1"   # or another `listen`"#
             }
         };

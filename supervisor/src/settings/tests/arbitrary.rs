@@ -142,7 +142,7 @@ fn file() -> impl Strategy<Value = String> {
 fn survives(text: &str) {
     let pretend = Pretend::default().with_env("KEY", "secret-of-the-variable").with_file("key", "k");
     match load_file(text, &pretend).outcome {
-        Ok(settings) => assert!(!settings.providers.is_empty()),
+        Ok((_, settings)) => assert!(!settings.providers.is_empty()),
         Err(mistakes) => {
             let said = mistakes.to_string();
             assert!(mistakes.count() > 0 && !said.is_empty());

@@ -24,7 +24,7 @@ fn one(lines: &str, pretend: &Pretend) -> Provider {
 fn nothing_configured_is_an_open_demo_on_loopback() {
     let loaded = load(&Origin::Embedded, &Overrides::default(), &Pretend::default(), Account::Root);
     assert_eq!(loaded.watch, Vec::<PathBuf>::new());
-    let Ok(settings) = loaded.outcome else { panic!("refused") };
+    let Ok((_, settings)) = loaded.outcome else { panic!("refused") };
     assert_eq!(settings.server.listeners.len(), 1);
     assert_eq!(settings.server.listeners[0].address.to_string(), "127.0.0.1:8080");
     assert!(settings.server.listeners[0].open);
@@ -128,7 +128,7 @@ fn a_disabled_provider_needs_no_key_yet() {
         "[[providers]]\nname = \"a\"\npreset = \"openai\"\nenabled = false\nkey = { file = \"later.key\" }";
     let loaded = load_file(text, &Pretend::default());
     assert_eq!(loaded.watch, [PathBuf::from("a.toml"), PathBuf::from("later.key")]);
-    let Ok(settings) = loaded.outcome else { panic!("refused") };
+    let Ok((_, settings)) = loaded.outcome else { panic!("refused") };
     assert_eq!(settings.providers[0].enabled, Enabled::No);
 }
 
@@ -174,7 +174,7 @@ fn whoever_chooses_the_state_directory_gets_its_sockets_below_it() {
         let origin = Origin::File(PathBuf::from("/etc/a.toml"));
         let found = find_directories(&origin, overrides, &pretend, Account::Root);
         let loaded = load(&origin, overrides, &pretend, Account::Root).outcome;
-        assert_eq!(found.as_ref().ok(), loaded.ok().map(|s| s.server.directories).as_ref());
+        assert_eq!(found.as_ref().ok(), loaded.ok().map(|(_, s)| s.server.directories).as_ref());
         found.map(|d| format!("{} {}", d.state.display(), d.runtime.display())).unwrap_or_default()
     };
     let none = Overrides::default();
@@ -198,7 +198,9 @@ fn flags_win_over_the_file_and_rust_log_over_both() {
     };
     let load = |pretend: Pretend| {
         let pretend = pretend.with_file("a.toml", &text);
-        load(&Origin::File("a.toml".into()), &overrides, &pretend, Account::Root).outcome
+        load(&Origin::File("a.toml".into()), &overrides, &pretend, Account::Root)
+            .outcome
+            .map(|(_, settings)| settings)
     };
     let Ok(settings) = load(Pretend::default()) else { panic!("refused") };
     let addresses: Vec<_> = settings.server.listeners.iter().map(|l| l.address.to_string()).collect();

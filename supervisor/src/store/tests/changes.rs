@@ -11,9 +11,9 @@ use crate::store::events::Severity;
 use crate::store::page::Page;
 use crate::store::prices::PriceSpec;
 use crate::store::provider_keys::{KeyOutcome, KeyState};
-use crate::store::providers::ProxyRule;
-use crate::store::routes::{RetryRule, RouteSpec, Rule, Step};
 use crate::store::{ConfigStore, Sealed, SecretPlace, StoreError, UnixMs};
+use protocol::control::provider::ProxyRule;
+use protocol::control::route::{RetryRule, RouteSpec, Rule, Step};
 use serde_json::json;
 
 async fn refused<T: Send + 'static>(
@@ -116,35 +116,33 @@ async fn everything_wrong_with_a_provider_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn a_fallback_must_exist_when_the_change_ends() {
+async fn a_new_name_is_new_wherever_it_stands() {
     let (_temp, store) = config().await;
-    let with_fallback = |name: &str, other: &str| {
-        let mut spec = provider(name);
-        spec.fallback = vec![other.to_owned()];
-        spec
-    };
-    let (a, b) = (with_fallback("a", "b"), with_fallback("b", "a"));
-    let lone = a.clone();
-    let error = refused(&store, move |edit| edit.create_provider(&lone)).await;
-    assert_eq!(error.to_string(), "provider is not valid: fallback of `a` names `b`, which does not exist");
-    store
-        .change(stamp(), move |edit| {
-            edit.create_provider(&a)?;
-            edit.create_provider(&b)
-        })
-        .await
-        .unwrap();
     let renamed = store
         .change(stamp(), |edit| {
-            let b = edit.provider_named("b")?;
-            let mut spec = b.spec.clone();
-            spec.name = "c".to_owned();
-            edit.update_provider(b.id, Expect::Any, &spec)?;
-            edit.provider_named("a")
+            let mut spec = provider("a");
+            spec.fallback = vec!["b".to_owned()];
+            edit.create_provider(&spec)?;
+            edit.create_provider(&provider("b"))?;
+            edit.create_alias(&alias("fast", &["a", "b"]))?;
+            let web = edit.create_app(&app("web"))?;
+            edit.set_route(web.id, Expect::Any, &route("b"))
         })
         .await
         .unwrap();
-    assert_eq!((renamed.value.spec.fallback, renamed.effect.changes), (vec!["c".to_owned()], 2));
+    let app = renamed.value.app_id;
+    let renamed = store
+        .change(stamp(), move |edit| {
+            let b = edit.provider_named("b")?;
+            edit.update_provider(b.id, Expect::Any, &provider("c"))?;
+            Ok((edit.provider_named("a")?.spec.fallback, edit.alias_named("fast")?.spec, edit.route(app)?))
+        })
+        .await
+        .unwrap();
+    let (fallback, fast, routed) = renamed.value;
+    assert_eq!((fallback, renamed.effect.changes), (vec!["c".to_owned()], 4));
+    assert_eq!(fast, alias("fast", &["a", "c"]));
+    assert_eq!(routed.unwrap().spec, route("c"));
 }
 
 #[tokio::test]
@@ -156,9 +154,9 @@ async fn a_provider_in_use_stays_and_a_free_one_takes_its_things_along() {
             edit.add_provider_key(a.id, &env_key("main"))?;
             let made = edit.create_model(a.id, &model("m1"))?;
             edit.add_price(made.id, &price())?;
-            edit.create_alias(&alias("fast", &[a.id]))?;
+            edit.create_alias(&alias("fast", &["a"]))?;
             let web = edit.create_app(&app("web"))?;
-            edit.set_route(web.id, Expect::Version(0), &route(a.id))?;
+            edit.set_route(web.id, Expect::Version(0), &route("a"))?;
             Ok(a.id)
         })
         .await
@@ -193,14 +191,19 @@ fn price() -> PriceSpec {
     }
 }
 
-fn route(provider: crate::store::ProviderId) -> RouteSpec {
-    let step =
-        |model: Option<&str>| Step { provider_id: provider, model: model.map(str::to_owned), weight: 3 };
+fn route(provider: &str) -> RouteSpec {
+    let step = |model: Option<&str>| Step {
+        provider: provider.to_owned(),
+        model: model.map(str::to_owned),
+        weight: 3,
+        when: Default::default(),
+    };
     RouteSpec {
         rule: Rule::Weighted,
         candidates: vec![step(None), step(Some("m2"))],
         fallback: vec![step(Some("m3"))],
         retry: RetryRule { max_attempts: Some(2), ..RetryRule::default() },
+        ..RouteSpec::default()
     }
 }
 
@@ -222,12 +225,12 @@ async fn what_is_stored_is_what_was_said() {
     let route = store
         .change(stamp(), move |edit| {
             let web = edit.create_app(&app("web"))?;
-            edit.set_route(web.id, Expect::Any, &route(made.id))?;
+            edit.set_route(web.id, Expect::Any, &route("full"))?;
             edit.route(web.id)
         })
         .await
         .unwrap();
-    assert_eq!(route.value.unwrap().spec, self::route(made.id));
+    assert_eq!(route.value.unwrap().spec, self::route("full"));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! What the tests share: a store in a temporary directory and usual values.
 
-use crate::store::aliases::{AliasCandidate, AliasSpec};
-use crate::store::apps::{AppLimits, AppSpec};
 use crate::store::calls::{CallId, CallRow, CallTimings, Cost};
 use crate::store::edit::ActorKind;
 use crate::store::models::{ModelSource, ModelSpec};
 use crate::store::provider_keys::{KeyReference, ProviderKeySpec};
-use crate::store::providers::{ProviderLimits, ProviderSpec, ProviderTimeouts};
-use crate::store::{ConfigStore, ProviderId, Stamp, StateDir, UnixMs, UsageStore};
+use crate::store::{ConfigStore, Stamp, StateDir, UnixMs, UsageStore};
+use protocol::control::app::{AppLimits, AppSpec};
+use protocol::control::model::{AliasCandidate, AliasSpec};
+use protocol::control::provider::{ProviderLimits, ProviderSpec, ProviderTimeouts};
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::configure::ModelFacts;
 use protocol::model::{Usage, UsageSource};
@@ -84,8 +84,9 @@ pub(super) fn model(name: &str) -> ModelSpec {
     }
 }
 
-pub(super) fn alias(name: &str, providers: &[ProviderId]) -> AliasSpec {
-    let candidate = |id: &ProviderId| AliasCandidate { provider_id: *id, model: "m1".to_owned(), weight: 1 };
+pub(super) fn alias(name: &str, providers: &[&str]) -> AliasSpec {
+    let candidate =
+        |name: &&str| AliasCandidate { provider: (*name).to_owned(), model: "m1".to_owned(), weight: 1 };
     AliasSpec {
         name: name.to_owned(),
         enabled: true,
@@ -101,6 +102,7 @@ pub(super) fn app(name: &str) -> AppSpec {
         strict: false,
         note: String::new(),
         limits: AppLimits::default(),
+        models: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod changes;
 mod crash;
 mod fixture;
 mod full;
+mod large;
 mod migrations;
 mod people;
 mod properties;

@@ -96,10 +96,7 @@ fn apply(edit: &mut Edit<'_>, vault: &Vault, op: &Op) -> Result<(), StoreError> 
             let id = edit.provider_named(&named(n))?.id;
             edit.create_model(id, &model("m1")).map(drop)
         }
-        Op::Alias(n, p) => {
-            let id = edit.provider_named(&named(p))?.id;
-            edit.create_alias(&alias(&format!("alias{n}"), &[id])).map(drop)
-        }
+        Op::Alias(n, p) => edit.create_alias(&alias(&format!("alias{n}"), &[&named(p)])).map(drop),
         Op::App(n, strict) => {
             let mut spec = app(&format!("app{n}"));
             spec.strict = *strict;

@@ -1,0 +1,93 @@
+//! Rows of the store as the settings take them: by name, with nothing that only the store needs.
+
+use crate::settings::{KeySource, Stored, StoredApp, StoredProvider};
+use crate::store::app_keys::AppKey;
+use crate::store::models::Model;
+use crate::store::prices::Price;
+use crate::store::providers::Provider;
+use crate::store::snapshot::Snapshot;
+use crate::store::words::AppId;
+use protocol::control::model::{ModelSpec, PriceSpec};
+use protocol::ipc::configure as ipc;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything stored, with the key that each provider's worker is to use.
+pub(crate) fn stored(snapshot: &Snapshot, key: impl Fn(&Provider) -> Option<KeySource>) -> Stored {
+    let mut keys: BTreeMap<AppId, Vec<&AppKey>> = BTreeMap::new();
+    for app_key in &snapshot.app_keys {
+        keys.entry(app_key.app_id).or_default().push(app_key);
+    }
+    let provider = |provider: &Provider| StoredProvider {
+        spec: provider.spec.clone(),
+        key: key(provider),
+        models: models(snapshot, provider),
+    };
+    let app = |app: &crate::store::apps::App| StoredApp {
+        spec: app.spec.clone(),
+        route: snapshot.routes.iter().find(|route| route.app_id == app.id).map(|route| route.spec.clone()),
+        keys: app_keys(keys.get(&app.id).map(Vec::as_slice).unwrap_or_default()),
+    };
+    Stored {
+        settings: snapshot.settings.iter().map(|s| (s.name.clone(), s.value.clone())).collect(),
+        providers: snapshot.providers.iter().map(provider).collect(),
+        aliases: snapshot.aliases.iter().map(|alias| alias.spec.clone()).collect(),
+        apps: snapshot.apps.iter().map(app).collect(),
+    }
+}
+
+fn models(snapshot: &Snapshot, provider: &Provider) -> Vec<(ModelSpec, Vec<PriceSpec>)> {
+    let own = snapshot.models.iter().filter(|model| model.provider_id == provider.id);
+    let prices = |model: &Model| {
+        let of_model = snapshot.prices.iter().filter(|price| price.model_id == model.id);
+        of_model.map(price_spec).collect()
+    };
+    own.map(|model| (model_spec(model), prices(model))).collect()
+}
+
+/// Each with a label of its own: what a label is shared by is told apart by its number.
+fn app_keys(keys: &[&AppKey]) -> Vec<ipc::AppKey> {
+    let mut taken = BTreeSet::new();
+    let key = |key: &&AppKey| {
+        let plain = if key.label.is_empty() { format!("key-{}", key.id) } else { key.label.clone() };
+        let label = if taken.insert(plain.clone()) { plain } else { format!("{plain}-{}", key.id) };
+        ipc::AppKey {
+            label,
+            hash: hex(&key.hash),
+            expires_ms: key.expires_at.map(|at| at.0.unsigned_abs()),
+            limits: ipc::Limits::default(),
+        }
+    };
+    keys.iter().map(key).collect()
+}
+
+/// What is said about a model.
+pub(crate) fn model_spec(model: &Model) -> ModelSpec {
+    let spec = &model.spec;
+    ModelSpec {
+        name: spec.name.clone(),
+        model_version: spec.model_version.clone(),
+        enabled: spec.enabled,
+        facts: spec.facts.clone(),
+        deprecated: spec.deprecated,
+        sunset_ms: spec.sunset.map(|at| at.0),
+        alternatives: spec.alternatives.clone(),
+    }
+}
+
+/// What is said about a price.
+pub(crate) fn price_spec(price: &Price) -> PriceSpec {
+    let spec = &price.spec;
+    PriceSpec {
+        since_ms: spec.since.0,
+        currency: spec.currency.clone(),
+        input_fresh: spec.input_fresh,
+        cache_read: spec.cache_read,
+        cache_write: spec.cache_write,
+        output: spec.output,
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    crate::settings::hex(bytes)
+}

@@ -1,0 +1,52 @@
+//! How fast the admin API answers: 20 ms for nineteen of twenty, argon2 apart.
+
+use anyhow::{Result, ensure};
+use http::Method;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tests::config::{Config, Provider};
+use tests::operator::{Operator, PASSWORD};
+use tests::stack::{Place, Stack, count, say};
+
+/// What is promised, and what a debug build beside other tests is held to.
+const PROMISED: Duration = Duration::from_millis(20);
+const SLACK: u32 = 10;
+
+fn p95(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[(times.len() - 1) * 95 / 100]
+}
+
+#[tokio::test]
+async fn status_changes_and_refreshes_are_answered_at_once() -> Result<()> {
+    let stack = Stack::start(Place::new()?, Config::new().provider(Provider::demo("demo"))).await?;
+    let ada = Operator::first(&stack).await?;
+    let rounds = count(100, 1000);
+    let (mut status, mut change, mut refresh) = (Vec::new(), Vec::new(), Vec::new());
+    let mut person = ada.user(&stack, "bob", &[]).await?;
+    for round in 0..rounds {
+        let begin = Instant::now();
+        ensure!(ada.get("/status").await?.status == 200);
+        status.push(begin.elapsed());
+        let permissions = if round % 2 == 0 { json!(["ViewMetrics"]) } else { json!([]) };
+        let spec = json!({"spec": {"name": "bob", "permissions": permissions}});
+        let begin = Instant::now();
+        let changed = ada.send(Method::PUT, "/users/bob", Some(&spec), &[]).await?;
+        ensure!(changed.status == 200, "{}", changed.text());
+        change.push(begin.elapsed());
+        let begin = Instant::now();
+        let granted = person.post("/auth/refresh", &json!({"token": person.refresh_token()})).await?;
+        ensure!(granted.status == 200, "{}", granted.text());
+        refresh.push(begin.elapsed());
+        person = person.with_grant(&granted.json())?;
+    }
+    let begin = Instant::now();
+    ensure!(ada.post("/auth/login", &json!({"user": "ada", "password": PASSWORD})).await?.status == 200);
+    let login = begin.elapsed();
+    let figures = [("status", p95(status)), ("change", p95(change)), ("refresh", p95(refresh))];
+    say(&format!("p95 of {rounds}: {figures:?}; one login with its argon2: {login:?}"));
+    for (what, time) in figures {
+        ensure!(time < PROMISED * SLACK, "{what} took {time:?}");
+    }
+    Ok(())
+}
