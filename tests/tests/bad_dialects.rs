@@ -49,7 +49,7 @@ impl Voice {
         match self.dialect {
             Dialect::Anthropic => "/anthropic/v1/nothing",
             Dialect::Ollama => "/ollama/api/nothing",
-            Dialect::Gemini => "/v1beta/nothing",
+            Dialect::Gemini => "/gemini/v1beta/nothing",
             Dialect::OpenAiChat | Dialect::OpenAiResponses => "/v1/nothing/here",
         }
     }
@@ -111,10 +111,13 @@ async fn send(
     client.send(request).await.with_context(|| path.to_owned())
 }
 
+/// What is wrong; method, path, content type and body that say it; the status and words of the answer.
+type Mistake<'a> = (&'a str, Method, String, &'a str, Vec<u8>, u16, &'a [&'a str]);
+
 async fn every_mistake(voice: &Voice, client: &Client) -> Result<()> {
     let (json, post) = ("application/json", Method::POST);
     let (path, good) = (voice.path("a/m1"), voice.body("a/m1").to_string().into_bytes());
-    let table: [(&str, Method, String, &str, Vec<u8>, u16, &[&str]); 7] = [
+    let table: [Mistake<'_>; 7] = [
         ("not JSON", post.clone(), path.clone(), json, b"not json".to_vec(), 400, &["JSON"]),
         ("cut JSON", post.clone(), path.clone(), json, b"{\"model\":\"a/m1\",".to_vec(), 400, &[]),
         ("empty body", post.clone(), path.clone(), json, Vec::new(), 400, &[]),
