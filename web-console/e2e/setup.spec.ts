@@ -19,7 +19,7 @@ test('from nothing to a first answered call', async ({ page }) => {
     await page.getByLabel('Address').fill(stack.upstream.url);
     await page.getByLabel('API key').fill('sk-wrong');
     await page.getByRole('button', { name: 'Create and test' }).click();
-    await expect(page.getByText('Incorrect API key provided.')).toBeVisible();
+    await expect(page.getByText('Incorrect API key provided.').first()).toBeVisible();
     await expect(page.getByLabel('Address')).toHaveValue(stack.upstream.url);
     await page.getByLabel('API key').fill('sk-good');
     await page.getByRole('button', { name: 'Save and test again' }).click();
