@@ -206,6 +206,8 @@ impl Providers {
     /// Adds the models of the provider's own list that nothing else knows.
     async fn discover(&self, actor: &Actor, provider: String) -> Result<ControlReply, Refusal> {
         self.means.writable(SpotKind::Provider, &provider)?;
+        let name = provider.clone();
+        self.means.read(move |view| view.provider_named(&name).map(drop)).await?;
         let ControlReply::Tested(report) = self.means.probes.test(&provider, None).await else {
             return Err(Refusal::new(RefusalKind::Unavailable, "the provider cannot be asked now"));
         };
@@ -213,7 +215,7 @@ impl Providers {
             && report.models.is_empty()
         {
             let why = format!("provider `{provider}` does not list its models: {}", failed.detail);
-            return Err(Refusal::new(RefusalKind::Unavailable, why));
+            return Err(Refusal::new(RefusalKind::Conflict, why));
         }
         let picture = self.means.force.now();
         let used = picture.settings.providers.iter().find(|known| known.name == provider);

@@ -23,8 +23,8 @@ async fn a_refused_key_gives_way_to_the_next() -> Result<()> {
     };
     control.change(second).await?;
     upstream.once("m1", Script::error(401, "bad key"));
-    let status = stack.client().chat("a/m1").await?.status;
-    assert_ne!(status, 200, "nobody else could answer");
+    // Whether this very call is answered is a matter of who was faster: its second try, or the next key.
+    stack.client().chat("a/m1").await?;
     wait::until("the second key", Duration::from_secs(20), async || {
         let status = stack.client().chat("a/m1").await.ok()?.status;
         let requests = upstream.requests();
