@@ -206,6 +206,7 @@ impl Providers {
     /// Adds the models of the provider's own list that nothing else knows.
     async fn discover(&self, actor: &Actor, provider: String) -> Result<ControlReply, Refusal> {
         self.means.writable(SpotKind::Provider, &provider)?;
+        self.view(&provider).await?;
         let ControlReply::Tested(report) = self.means.probes.test(&provider, None).await else {
             return Err(Refusal::new(RefusalKind::Unavailable, "the provider cannot be asked now"));
         };
