@@ -23,6 +23,20 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(['/api', '/v1', '/health', '/ready'].map((p) => [p, { target: backend, ws: true }]))
   },
-  build: { target: 'es2022', sourcemap: false },
+  build: {
+    target: 'es2022',
+    sourcemap: false,
+    rolldownOptions: {
+      output: {
+        // Few files that many pages share, instead of one for each icon.
+        codeSplitting: {
+          groups: [
+            { name: 'icons', test: /@lucide\/svelte/ },
+            { name: 'shared', test: /node_modules|src\/lib/, minShareCount: 4 }
+          ]
+        }
+      }
+    }
+  },
   test: { include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'] }
 });

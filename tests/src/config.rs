@@ -58,6 +58,14 @@ impl Config {
         self
     }
 
+    /// The app of callers without a key, with these lines.
+    pub fn default_app(mut self, lines: &str) -> Result<Self> {
+        let mut app: Table = toml::from_str(lines)?;
+        app.insert("name".to_owned(), "default".into());
+        self.apps.push(app);
+        Ok(self)
+    }
+
     /// A public name for candidates `provider/model`.
     pub fn alias(mut self, name: &str, candidates: &[&str]) -> Self {
         let mut alias = Table::new();

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 const MODELS = ['quick', 'slow', 'broken'];
-const CHUNKS = 80;
+const CHUNKS = 150;
 const PAUSE_MS = 100;
 
 export class Upstream {

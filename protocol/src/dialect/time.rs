@@ -20,11 +20,16 @@ pub fn http_date(seconds: u64) -> String {
 }
 
 /// Days since 1970 of a Gregorian date from 1970 on (era arithmetic with March as the first month).
-pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
+pub fn days(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year / 400, year % 400);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year, month and day of a number of days since 1970.
+pub fn civil(days: u64) -> (u64, u64, u64) {
+    date(days)
 }
 
 /// The inverse of [`days`].

@@ -17,7 +17,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn save(shared: &Shared) -> Memory {
     let (now, now_ms) = (Instant::now(), now_ms());
     let snapshot = shared.snapshot();
-    Memory { at_ms: now_ms, breakers: snapshot.table.register().save(now, now_ms), ..Memory::default() }
+    let breakers = snapshot.table.register().save(now, now_ms);
+    let mut memory = Memory { at_ms: now_ms, breakers, ..Memory::default() };
+    snapshot.meters.save(&mut memory);
+    memory.poison = shared.poison.save();
+    memory
 }
 
 /// Goes on where another router was. A memory that cannot be read is none.
@@ -26,6 +30,8 @@ pub(super) fn recall(shared: &Shared, body: &[u8]) {
         Ok(memory) => {
             let snapshot = shared.snapshot();
             snapshot.table.register().recall(&memory.breakers, Instant::now(), now_ms());
+            snapshot.meters.recall(&memory, now_ms());
+            shared.poison.recall(&memory.poison, now_ms());
         }
         Err(error) => tracing::warn!(%error, "what the last router knew cannot be read"),
     }

@@ -12,6 +12,7 @@
 //! web      what both need of HTTP
 //! routing  which (provider, model) pairs, in which order (pure)
 //! notices  what the supervisor is told unasked: events, changes of memory
+//! limits   how much apps may do: rates, calls at once, budgets
 //! memory   what the next router must know
 //! lane     one multiplexed connection per worker
 //! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
@@ -28,6 +29,7 @@ mod crew;
 mod dry_run;
 mod front;
 mod lane;
+mod limits;
 mod memory;
 mod notices;
 mod pulse;

@@ -1,6 +1,7 @@
 //! What the supervisor asks the router, and the answers.
 
 use super::dry_run;
+use super::notices::now_ms;
 use super::shared::Shared;
 use protocol::ipc::question::{Question, Reply};
 
@@ -16,8 +17,7 @@ pub(super) fn answer(body: &[u8], shared: &Shared) -> Vec<u8> {
 fn reply(question: Question, shared: &Shared) -> Reply {
     match question {
         Question::DryRun { call } => Reply::DryRun(Box::new(dry_run::run(shared, &call))),
-        // Nothing here is limited.
-        Question::Levels { .. } => Reply::Levels(Vec::new()),
+        Question::Levels { app } => Reply::Levels(shared.snapshot().meters.levels(&app, now_ms())),
         Question::Probe { .. } => Reply::Unable("the router has no provider to contact".to_owned()),
     }
 }

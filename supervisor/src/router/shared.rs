@@ -2,7 +2,7 @@
 //! counters and recent traces. Every lock here is held for a few instructions.
 
 use super::asker::Asker;
-use super::front::{Places, RetryBudget};
+use super::front::{Places, Poison, RetryBudget};
 use super::lane::News;
 use super::notices::{Notices, Severity};
 use super::routing::Turnstile;
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Traces kept for people to look at.
 const TRACES: usize = 256;
+
+/// At most one call in so many is hedged.
+const CALLS_PER_HEDGE: u64 = 20;
 
 /// Apps and models that warnings are remembered of, and for how long.
 const WARNED: usize = 1024;
@@ -54,6 +57,10 @@ pub(crate) struct Shared {
     traces: Mutex<VecDeque<Arc<Trace>>>,
     /// What the supervisor is told unasked.
     pub(crate) notices: Notices,
+    /// Requests that end workers.
+    pub(crate) poison: Poison,
+    /// Second candidates asked because the first one was late.
+    hedges: AtomicU64,
     /// Whose turn it is among candidates.
     pub(crate) turns: Turnstile,
     /// Who was warned of which deprecated model, and when.
@@ -80,6 +87,8 @@ impl Shared {
             budget: Mutex::default(),
             traces: Mutex::default(),
             notices: Notices::default(),
+            poison: Poison::default(),
+            hedges: AtomicU64::new(0),
             turns: Turnstile::default(),
             warned: Mutex::default(),
             in_flight: AtomicU32::new(0),
@@ -155,6 +164,13 @@ impl Shared {
         let message = format!("the app `{app}` uses the deprecated model `{}`{alternatives}", entry.id);
         let detail = json!({ "model": entry.id, "sunset_ms": entry.sunset_ms });
         self.notices.tell(Severity::Warning, "model.deprecated", app, message, detail);
+    }
+
+    /// Takes one hedge, if there were few for the calls there were.
+    pub(crate) fn may_hedge(&self) -> bool {
+        let allowed = self.calls.load(Ordering::Relaxed) / CALLS_PER_HEDGE + 1;
+        let taken = |n: u64| (n < allowed).then_some(n + 1);
+        self.hedges.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.

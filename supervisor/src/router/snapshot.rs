@@ -2,6 +2,7 @@
 //! one it began with for its names and looks at the newest for who is fit.
 
 use super::front::{Callers, CallersError, Door, Gate, model_list};
+use super::limits::Meters;
 use super::routing::Table;
 use bytes::Bytes;
 use protocol::ipc::configure::{Listener, RouterConfig, RouterLimits};
@@ -16,6 +17,8 @@ pub(crate) struct Snapshot {
     pub(crate) limits: RouterLimits,
     /// The answer to a request for all models.
     pub(crate) models: Bytes,
+    /// How much each app may do.
+    pub(crate) meters: Meters,
     gates: HashMap<String, Arc<Gate>>,
     /// By listener; one that is not configured any more asks for keys.
     doors: Vec<(u32, Door)>,
@@ -54,6 +57,7 @@ impl Snapshot {
             models: model_list(&table, started),
             table,
             callers,
+            meters: Meters::new(config, before.map(|b| &b.meters)),
             limits: config.limits,
             gates,
             doors: config.listeners.iter().map(|l| (l.index, door(l))).collect(),

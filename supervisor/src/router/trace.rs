@@ -1,12 +1,15 @@
 //! The decision trace of one call: who might have served it, who was left out and why, what was tried with
 //! which result, and how it ended. Kept for people; nothing is decided by it.
 
+use super::front::used;
+use super::limits::{Admission, Use};
+use super::notices::now_ms;
 use super::routing::{LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{ReplyHead, Trailer};
 use protocol::ipc::configure::Rule;
-use protocol::model::{FailureKind, Loss};
+use protocol::model::{FailureKind, Loss, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -101,6 +104,10 @@ pub(crate) struct Record {
     began: Instant,
     /// Taken when it is over.
     trace: Option<Box<Trace>>,
+    /// What it holds of its app's limits.
+    admission: Option<Box<Admission>>,
+    /// Of the request, in tokens; what counts when nobody says what was used up.
+    input_tokens: u64,
 }
 
 /// What is known of a call when it begins.
@@ -140,7 +147,7 @@ impl Record {
             total: Duration::ZERO,
             trailer: None,
         };
-        Self { shared, began: Instant::now(), trace: Some(Box::new(trace)) }
+        Self { shared, began: Instant::now(), trace: Some(Box::new(trace)), admission: None, input_tokens: 0 }
     }
 
     /// Time since the call began.
@@ -158,6 +165,12 @@ impl Record {
         if let Some(trace) = &mut self.trace {
             add(trace);
         }
+    }
+
+    /// The call was admitted: it holds its share of the limits until it is over.
+    pub(crate) fn admitted(&mut self, admission: Admission, input_tokens: u64) {
+        self.admission = Some(Box::new(admission));
+        self.input_tokens = input_tokens;
     }
 
     /// Where the call may go, and where not.
@@ -217,6 +230,10 @@ impl Record {
             trace = ?Decisions(&trace),
             "call is over"
         );
+        if let Some(admission) = self.admission.take() {
+            admission.settle(&used_up(&trace, self.input_tokens));
+            self.shared.notices.changed();
+        }
         self.shared.ended(*trace);
     }
 }
@@ -225,6 +242,20 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.close(End::Cancelled, None);
     }
+}
+
+/// What counts against the limits of the app. A call that began to answer and says nothing of its usage counts
+/// for its input at least.
+fn used_up(trace: &Trace, input_tokens: u64) -> Use {
+    let reported = trace.trailer.as_ref().map(|t| t.usage).filter(|usage| !usage.is_empty());
+    let usage = match (reported, trace.committed) {
+        (Some(usage), _) => usage,
+        (None, Some(_)) => Usage { input_fresh: Some(input_tokens), ..Usage::default() },
+        (None, None) => return Use::default(),
+    };
+    let at = trace.attempts.last().map(|a| a.candidate);
+    let candidate = trace.route.as_ref().zip(at).and_then(|(route, at)| route.get(at));
+    used(&usage, candidate, now_ms())
 }
 
 /// The decisions of a trace in a line a person can read.

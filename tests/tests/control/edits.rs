@@ -21,7 +21,7 @@ async fn a_provider_an_app_and_its_key_are_in_force_when_they_are_made() -> Resu
     let made = control.change(create("a", &upstream.url(), "sk-upstream-key-0123456789abcd")).await?;
     assert!(made.pending.is_empty(), "{:?}", made.pending);
     let Some(Now::Provider(view)) = made.now else { bail!("no provider") };
-    assert_eq!((view.version, view.source, view.keys[0].tail.as_str()), (1, Source::Store, "abcd"));
+    assert_eq!((view.version, &view.source, view.keys[0].tail.as_str()), (1, &Source::Store, "abcd"));
     assert_eq!(stack.client().chat("a/m1").await?.status, 200);
     assert_eq!(upstream.requests()[0].header("authorization"), Some("Bearer sk-upstream-key-0123456789abcd"));
     assert_eq!(stack.client().chat("demo/demo").await?.status, 404, "the stand-in is gone");

@@ -68,7 +68,7 @@ async fn a_large_configuration_is_there_at_once() -> Result<()> {
     };
     let app = |n: u32| {
         let key = |k: u32| {
-            let digest = Sha256::digest(format!("key {n} {k}").as_bytes());
+            let digest = Sha256::digest(format!("key-{n}-{k}").as_bytes());
             let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             json!({ "label": format!("k{k}"), "sha256": hex })
         };
@@ -85,7 +85,7 @@ async fn a_large_configuration_is_there_at_once() -> Result<()> {
     let stack = stack.restart().await?;
     let took = began.elapsed();
     say(&format!("started with 10,000 keys in {took:?}"));
-    let client = stack.client().with_key("key 999 9");
+    let client = stack.client().with_key("key-999-9");
     ensure!(client.chat("p0/m1").await?.status == 200, "the last key opens nothing");
     ensure!(took < Duration::from_secs(20), "it took {took:?}");
     let ControlReply::Apps(apps) = control.ask(R::Apps).await? else { bail!("no apps") };

@@ -8,8 +8,8 @@ mod load;
 use anyhow::Result;
 use protocol::control::ControlRequest;
 use protocol::control::SecretText;
-use protocol::control::provider::{KeyValue, ProviderSpec};
-use serde_json::json;
+use protocol::control::provider::{KeyValue, ProviderSpec, ProxyRule};
+use protocol::dialect::Dialect;
 use std::time::Duration;
 use tests::config::Config;
 use tests::control::Control;
@@ -27,10 +27,22 @@ async fn bare() -> Result<(Stack, Control)> {
 
 /// A provider in OpenAI's dialect at that address.
 fn spec(name: &str, url: &str) -> ProviderSpec {
-    let said = json!({
-        "name": name, "preset": "openai-compatible", "dialect": "openai-chat", "base_url": url, "proxy": "direct"
-    });
-    serde_json::from_value(said).unwrap_or_else(|error| panic!("{error}"))
+    ProviderSpec {
+        name: name.to_owned(),
+        preset: "openai-compatible".to_owned(),
+        dialect: Some(Dialect::OpenAiChat),
+        base_url: Some(url.to_owned()),
+        endpoints: Default::default(),
+        enabled: true,
+        priority: 0,
+        fallback: Vec::new(),
+        limits: Default::default(),
+        timeouts: Default::default(),
+        sandbox: None,
+        proxy: Some(ProxyRule::Direct),
+        headers: Default::default(),
+        quirks: Default::default(),
+    }
 }
 
 fn create(name: &str, url: &str, key: &str) -> ControlRequest {

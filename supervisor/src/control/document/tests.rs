@@ -1,3 +1,5 @@
+//! What two documents differ in.
+
 use super::*;
 use protocol::control::SecretText;
 

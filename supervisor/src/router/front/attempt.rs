@@ -55,7 +55,7 @@ impl Answer {
         let Held { head, chunks } = self.held;
         let body = match self.rest {
             Rest::Nothing(trailer) => {
-                trial.went_well();
+                trial.went_well(&trailer.usage);
                 record.finish(End::Served, Some(trailer));
                 ReplyBody::whole(chunks)
             }
@@ -68,21 +68,23 @@ impl Answer {
     }
 }
 
-/// Listens to the worker until its answer may be shown, or failed. Holds back up to `hold` bytes.
-pub(crate) async fn run(mut stream: CallStream, hold: usize, deadline: Option<Instant>) -> Tried {
-    let mut hold = Hold::new(hold);
+/// Listens to the worker until its answer may be shown, or failed, holding back what `hold` says.
+pub(crate) async fn run(mut stream: CallStream, mut hold: Hold, deadline: Option<Instant>) -> Tried {
     loop {
-        let answer = match deadline {
-            None => stream.next().await,
-            Some(deadline) => match timeout_at(deadline, stream.next()).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    stream.cancel(ResetCode::Deadline);
-                    return Tried::Late;
-                }
-            },
+        let until = [deadline, hold.ends()].into_iter().flatten().min();
+        let heard = match until {
+            None => Some(stream.next().await),
+            Some(until) => timeout_at(until, stream.next()).await.ok(),
         };
-        match hold.take(answer) {
+        let verdict = match heard {
+            Some(answer) => hold.take(answer, Instant::now()),
+            None if hold.ends().is_some_and(|ends| ends <= Instant::now()) => hold.expire(),
+            None => {
+                stream.cancel(ResetCode::Deadline);
+                return Tried::Late;
+            }
+        };
+        match verdict {
             Verdict::Wait => {}
             Verdict::Commit(held) => return Tried::Answered(Answer { held, rest: Rest::Follows(stream) }),
             Verdict::Complete(held, trailer) => {

@@ -3,6 +3,7 @@
 use super::course::{Replay, Rules};
 use super::form;
 use super::identify::Caller;
+use super::poison::Fingerprint;
 use super::routes::{Delivery, Entry};
 use crate::router::routing::Candidate;
 use bytes::Bytes;
@@ -144,6 +145,11 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 }
 
 impl Call {
+    /// How the request is recognised when it comes again.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.dialect.name(), &self.path, &self.body)
+    }
+
     /// How often and where this call may be tried.
     pub(crate) fn rules(retry: &Retry, headers: &HeaderMap, body: &Bytes) -> Rules {
         let declined = headers.get(NO_RETRY).is_some_and(|v| !matches!(v.as_bytes(), b"" | b"0" | b"false"));

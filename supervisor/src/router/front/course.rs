@@ -180,6 +180,16 @@ impl Course {
         kept_away.filter(|(_, at)| self.tries[*at].asked() == 0).min().map(|(_, at)| at)
     }
 
+    /// The candidate had the call already.
+    pub(crate) fn was_asked(&self, at: usize) -> bool {
+        self.tries[at].asked() > 0
+    }
+
+    /// Nobody is asked any more.
+    pub(crate) fn give_up(&mut self) {
+        self.over = true;
+    }
+
     /// Nobody became fit while the call waited.
     pub(crate) fn waited_in_vain(&mut self) {
         self.waited = true;

@@ -1,11 +1,10 @@
 //! The one retry loop: follows a call's course over its candidates until one of them answers, and stops at
 //! the first byte for the client.
 
-use super::attempt::{self, Tried};
+use super::attempt::Answer;
 use super::call::Call;
 use super::course::{Course, Price, Replay, Setback, Step};
 use super::gate::{Gate, Permit};
-use super::random;
 use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
 use super::respond;
@@ -24,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long a call waits for a worker that may be ready within moments, all waits together.
 const AWAIT: Duration = Duration::from_millis(750);
 /// What a client is told to wait when there is no place or no worker.
-const COME_BACK_MS: u64 = 1000;
+pub(super) const COME_BACK_MS: u64 = 1000;
 
 /// A dispatch that goes on by itself.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -60,7 +59,7 @@ pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, reco
                         sleep(after).await;
                     }
                     match run.attempt(at, force).await {
-                        Next::Answered(tried) => return run.answered(at, tried),
+                        Next::Answered(served) => return run.answered(served),
                         Next::GoOn => true,
                         Next::Stop => false,
                     }
@@ -73,31 +72,32 @@ pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, reco
     }
 }
 
-struct Run {
-    shard: Arc<Shard>,
-    call: Call,
-    course: Course,
-    record: Record,
+pub(super) struct Run {
+    pub(super) shard: Arc<Shard>,
+    pub(super) call: Call,
+    pub(super) course: Course,
+    pub(super) record: Record,
     /// The failure worth showing so far.
-    shown: Shown,
+    pub(super) shown: Shown,
     /// When waiting for workers ends; set by the first wait.
     waited_until: Option<Instant>,
 }
 
-enum Next {
+pub(super) enum Next {
     Answered(Box<Served>),
     GoOn,
     Stop,
 }
 
-/// An attempt that answered, and its place at the provider.
-struct Served {
-    answer: attempt::Answer,
-    trial: Trial,
+/// An attempt that answered, and its stay at the provider.
+pub(super) struct Served {
+    pub(super) at: usize,
+    pub(super) answer: Answer,
+    pub(super) trial: Trial,
 }
 
 /// How fit a candidate is by the newest configuration.
-fn standing(shard: &Shard, candidate: &Candidate) -> Standing {
+pub(super) fn standing(shard: &Shard, candidate: &Candidate) -> Standing {
     shard.standing(&shard.shared.snapshot().table, candidate)
 }
 
@@ -168,68 +168,23 @@ impl Run {
         }
     }
 
-    async fn attempt(&mut self, at: usize, force: bool) -> Next {
-        let candidate = self.course.candidate(at).clone();
-        let began = self.record.elapsed();
-        let Some(place) = self.place(at, &candidate).await else { return self.after_queue() };
-        let queued = self.record.elapsed().saturating_sub(began);
-        let begun = Begun { candidate: at, at: began, queued };
-        let Some(trial) = Trial::enter(&candidate, place, force, &self.shard.shared.notices) else {
-            self.course.failed(at, Setback::Shut, 0.0);
-            return Next::GoOn;
-        };
-        let opened = match self.shard.lanes.opener(&candidate.provider) {
-            None => Err("the worker's connection is gone".to_owned()),
-            Some(opener) => {
-                let head = self.call.head(&candidate, self.course.sent() + 1, Instant::now());
-                opener.open(&head, vec![self.call.body.clone()]).map_err(|e| e.to_string())
-            }
-        };
-        let stream = match opened {
-            Ok(stream) => stream,
-            Err(why) => {
-                let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
-                self.failed(begun, failure, None, Setback::Refused);
-                return Next::GoOn;
-            }
-        };
-        self.course.handed_over(at);
-        let hold = self.shard.shared.snapshot().limits.hold_bytes as usize;
-        match attempt::run(stream, hold, self.call.deadline).await {
-            Tried::Answered(answer) => {
-                self.record.tried(begun, AttemptResult::Answered);
-                Next::Answered(Box::new(Served { answer, trial }))
-            }
-            Tried::Late => {
-                self.too_late();
-                Next::Stop
-            }
-            Tried::Failed { failure, upstream, setback, trailer } => {
-                if setback == Setback::Refused {
-                    self.course.take_back(at);
-                }
-                trial.failed(&failure, random());
-                if trailer.is_some() {
-                    self.record.note(|t| t.trailer = trailer);
-                }
-                self.failed(begun, failure, upstream, setback);
-                Next::GoOn
-            }
-        }
-    }
-
     /// A place at the provider, after waiting for it if need be.
-    async fn place(&mut self, at: usize, candidate: &Candidate) -> Option<Permit> {
+    pub(super) async fn place(&mut self, at: usize, candidate: &Candidate) -> Option<Permit> {
         let snapshot = self.shard.shared.snapshot();
         let gate = snapshot.gate(&candidate.provider)?;
+        let patience = snapshot.table.provider(&candidate.provider).map_or(0, |p| p.max_wait_ms);
+        let patience = (patience > 0).then(|| Instant::now() + Duration::from_millis(patience));
         let entering = gate.enter(&self.call.caller.app);
-        let entered = match self.call.deadline {
-            None => entering.await,
-            Some(deadline) => timeout_at(deadline, entering).await.ok()?,
+        let entered = match [self.call.deadline, patience].into_iter().flatten().min() {
+            None => Ok(entering.await),
+            Some(until) => timeout_at(until, entering).await,
         };
+        if entered.is_err() && self.call.deadline.is_some_and(|d| Instant::now() >= d) {
+            return None;
+        }
         match entered {
-            Ok(place) => Some(place),
-            Err(_) => {
+            Ok(Ok(place)) => Some(place),
+            Ok(Err(_)) | Err(_) => {
                 let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
                 self.failed(begun, crowded(&candidate.provider), None, Setback::Crowded);
                 None
@@ -238,7 +193,7 @@ impl Run {
     }
 
     /// No place: the deadline passed while waiting, or another candidate may have one.
-    fn after_queue(&mut self) -> Next {
+    pub(super) fn after_queue(&mut self) -> Next {
         if self.call.deadline.is_some_and(|d| Instant::now() >= d) {
             self.too_late();
             return Next::Stop;
@@ -246,12 +201,12 @@ impl Run {
         Next::GoOn
     }
 
-    fn too_late(&mut self) {
+    pub(super) fn too_late(&mut self) {
         let failure = Failure::new(FailureKind::Timeout, "no answer came before the call's deadline");
         self.shown.offer(failure, None, 0);
     }
 
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         begun: Begun,
         failure: Failure,
@@ -260,15 +215,15 @@ impl Run {
     ) {
         let result = AttemptResult::Failed(failure.kind, failure.message.clone());
         self.record.tried(begun, result);
-        self.course.failed(begun.candidate, setback, random());
+        self.course.failed(begun.candidate, setback, super::random());
         self.shown.offer(failure, upstream, begun.candidate);
     }
 
-    fn answered(mut self, at: usize, served: Box<Served>) -> Outcome {
+    fn answered(mut self, served: Box<Served>) -> Outcome {
+        let Served { at, answer, trial } = *served;
+        self.record.commit(answer.head());
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
-        let Served { answer, trial } = *served;
-        self.record.commit(answer.head());
         let dialect = self.call.dialect;
         let (head, body) = answer.into_reply(dialect, self.record, trial);
         Outcome::Answered(Answered { head, candidate, attempts, body })
@@ -290,6 +245,9 @@ impl Run {
 
     /// The failure of a call that nobody was fit to take.
     fn nobody(&self) -> Failure {
+        if let Some(failure) = self.held_everywhere() {
+            return failure;
+        }
         let reasons = self.course.route().iter().map(|c| match standing(&self.shard, c).reason() {
             Some(reason) => format!("{}: {reason}", c.provider),
             None => format!("{}: it cannot take this call again", c.provider),
@@ -298,6 +256,21 @@ impl Run {
         reasons.dedup();
         let message = format!("no provider can take the call now ({})", reasons.join("; "));
         Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
+    }
+}
+
+impl Run {
+    /// The failure of a call whose every candidate is used as fast as it may be.
+    fn held_everywhere(&self) -> Option<Failure> {
+        let now = std::time::Instant::now();
+        let held = self.course.route().iter().map(|c| match standing(&self.shard, c) {
+            Standing::Held { until, .. } => Some(until.saturating_duration_since(now)),
+            _ => None,
+        });
+        let first = held.collect::<Option<Vec<Duration>>>()?.into_iter().min()?;
+        let ms = u64::try_from(first.as_millis()).unwrap_or(u64::MAX).max(1);
+        let message = "every provider of this model is rate limited now";
+        Some(Failure::new(FailureKind::RateLimited, message).with_retry_after_ms(ms))
     }
 }
 

@@ -52,7 +52,6 @@ impl Gate {
     }
 
     /// Calls in, and calls that wait.
-    #[cfg(test)]
     pub(crate) fn load(&self) -> (u32, u32) {
         let places = self.lock();
         (places.taken, places.waiting())

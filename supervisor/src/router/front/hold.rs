@@ -2,16 +2,28 @@
 //! another attempt. Pure: answers go in, decisions come out.
 //!
 //! A stream commits with its first content-bearing chunk; a document only when it is complete, so that one
-//! that breaks off can be tried again. Either commits early when more than the limit would have to be held.
+//! that breaks off can be tried again. Either commits early when more than the limit would have to be held. A stream
+//! may be held longer, for a window of chunks, bytes or time, if its app says so.
 
 use bytes::Bytes;
 use protocol::ipc::call::{ReplyHead, Reset, Trailer};
+pub(crate) use protocol::ipc::configure::Hold as Window;
 use protocol::transport::link::Answer;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A window without a time of its own ends after this.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The part of an answer that the client has not seen.
 #[derive(Debug)]
 pub(crate) struct Hold {
     limit: usize,
+    window: Window,
+    /// When the window ends, once the first content is there.
+    ends: Option<Instant>,
+    /// Chunks and bytes since then.
+    since: (u32, usize),
     head: Option<ReplyHead>,
     held: Vec<Bytes>,
     bytes: usize,
@@ -42,13 +54,37 @@ pub(crate) struct Held {
 }
 
 impl Hold {
-    /// Holds up to `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, head: None, held: Vec::new(), bytes: 0 }
+    /// Holds up to `limit` bytes, and the beginning of a stream as long as `window` says.
+    pub(crate) fn new(limit: usize, window: Window) -> Self {
+        Self { limit, window, ends: None, since: (0, 0), head: None, held: Vec::new(), bytes: 0 }
+    }
+
+    /// When what is held must be shown, whatever has come.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
+
+    /// The window has ended.
+    pub(crate) fn expire(&mut self) -> Verdict {
+        self.ends = None;
+        self.release().map_or(Verdict::Nonsense("a body without a head"), Verdict::Commit)
+    }
+
+    /// The first content came, or more of it: whether the client may see it.
+    fn is_over(&mut self, bytes: usize, now: Instant) -> bool {
+        self.since = (self.since.0 + 1, self.since.1 + bytes);
+        let Window { chunks, bytes, ms } = self.window;
+        self.ends.get_or_insert_with(|| match ms {
+            0 => now + LONGEST,
+            ms => now + Duration::from_millis(u64::from(ms)),
+        });
+        let streams = self.head.as_ref().is_some_and(|head| head.stream);
+        let enough = (chunks > 0 && self.since.0 > chunks) || (bytes > 0 && self.since.1 > bytes as usize);
+        !streams || enough || self.window == Window::default()
     }
 
     /// Takes the next part. After anything but [`Verdict::Wait`] the hold is empty and done.
-    pub(crate) fn take(&mut self, answer: Answer) -> Verdict {
+    pub(crate) fn take(&mut self, answer: Answer, now: Instant) -> Verdict {
         match answer {
             Answer::Head(_) if self.head.is_some() => Verdict::Nonsense("a second head"),
             Answer::Head(head) => {
@@ -57,8 +93,9 @@ impl Hold {
             }
             Answer::Data { bytes, committed } => {
                 self.bytes += bytes.len();
+                let over = (committed || self.ends.is_some()) && self.is_over(bytes.len(), now);
                 self.held.push(bytes);
-                if committed || self.bytes > self.limit {
+                if over || self.bytes > self.limit {
                     self.release().map_or(Verdict::Nonsense("a body without a head"), Verdict::Commit)
                 } else {
                     Verdict::Wait
@@ -100,54 +137,87 @@ mod tests {
 
     #[test]
     fn nothing_before_the_first_content() {
-        let mut hold = Hold::new(100);
-        assert_eq!(hold.take(Answer::Head(head())), Verdict::Wait);
-        assert_eq!(hold.take(data("role", false)), Verdict::Wait);
-        assert_eq!(hold.take(data("content", true)), Verdict::Commit(held(&["role", "content"])));
+        let mut hold = Hold::new(100, Window::default());
+        assert_eq!(hold.take(Answer::Head(head()), Instant::now()), Verdict::Wait);
+        assert_eq!(hold.take(data("role", false), Instant::now()), Verdict::Wait);
+        assert_eq!(
+            hold.take(data("content", true), Instant::now()),
+            Verdict::Commit(held(&["role", "content"]))
+        );
     }
 
     #[test]
     fn a_document_commits_when_it_is_complete() {
-        let mut hold = Hold::new(100);
-        hold.take(Answer::Head(head()));
-        hold.take(data("{", false));
-        hold.take(data("}", false));
-        let complete = hold.take(Answer::End(Trailer::default()));
+        let mut hold = Hold::new(100, Window::default());
+        hold.take(Answer::Head(head()), Instant::now());
+        hold.take(data("{", false), Instant::now());
+        hold.take(data("}", false), Instant::now());
+        let complete = hold.take(Answer::End(Trailer::default()), Instant::now());
         assert_eq!(complete, Verdict::Complete(held(&["{", "}"]), Trailer::default()));
     }
 
     #[test]
     fn an_answer_larger_than_the_hold_commits_early() {
-        let mut hold = Hold::new(4);
-        hold.take(Answer::Head(head()));
-        assert_eq!(hold.take(data("1234", false)), Verdict::Wait);
-        assert_eq!(hold.take(data("5", false)), Verdict::Commit(held(&["1234", "5"])));
+        let mut hold = Hold::new(4, Window::default());
+        hold.take(Answer::Head(head()), Instant::now());
+        assert_eq!(hold.take(data("1234", false), Instant::now()), Verdict::Wait);
+        assert_eq!(hold.take(data("5", false), Instant::now()), Verdict::Commit(held(&["1234", "5"])));
     }
 
     #[test]
     fn failures_pass_through_and_hide_what_was_held() {
         let reset = Reset { code: ResetCode::Upstream, failure: None, headers: vec![], trailer: None };
-        let mut hold = Hold::new(100);
-        hold.take(Answer::Head(head()));
-        hold.take(data("x", false));
+        let mut hold = Hold::new(100, Window::default());
+        hold.take(Answer::Head(head()), Instant::now());
+        hold.take(data("x", false), Instant::now());
         assert_eq!(
-            hold.take(Answer::Reset(reset.clone(), Bytes::from_static(b"data: {}"))),
+            hold.take(Answer::Reset(reset.clone(), Bytes::from_static(b"data: {}")), Instant::now()),
             Verdict::Broken(reset.clone(), Bytes::new())
         );
         let document = Bytes::from_static(b"{}");
         assert_eq!(
-            Hold::new(1).take(Answer::Reset(reset.clone(), document.clone())),
+            Hold::new(1, Window::default())
+                .take(Answer::Reset(reset.clone(), document.clone()), Instant::now()),
             Verdict::Broken(reset, document)
         );
-        assert_eq!(Hold::new(1).take(Answer::Lost), Verdict::Lost);
+        assert_eq!(Hold::new(1, Window::default()).take(Answer::Lost, Instant::now()), Verdict::Lost);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_holds_the_beginning_until_its_first_bound() {
+        let window = Window { chunks: 2, bytes: 0, ms: 500 };
+        let begun = |window| {
+            let mut hold = Hold::new(1000, window);
+            hold.take(Answer::Head(head()), Instant::now());
+            assert_eq!(hold.ends(), None);
+            assert_eq!(hold.take(data("one", true), Instant::now()), Verdict::Wait);
+            hold
+        };
+        let mut hold = begun(window);
+        assert_eq!(hold.ends(), Some(Instant::now() + Duration::from_millis(500)));
+        assert_eq!(hold.take(data("two", true), Instant::now()), Verdict::Wait);
+        let all = Verdict::Commit(held(&["one", "two", "three"]));
+        assert_eq!(hold.take(data("three", true), Instant::now()), all);
+        assert_eq!(begun(window).expire(), Verdict::Commit(held(&["one"])));
+        let reset = Reset { code: ResetCode::Upstream, failure: None, headers: vec![], trailer: None };
+        let broken = begun(window).take(Answer::Reset(reset.clone(), Bytes::new()), Instant::now());
+        assert_eq!(broken, Verdict::Broken(reset, Bytes::new()), "hidden, though content had come");
+        let mut small = begun(Window { chunks: 0, bytes: 5, ms: 0 });
+        assert_eq!(small.take(data("456", true), Instant::now()), Verdict::Commit(held(&["one", "456"])));
     }
 
     #[test]
     fn nonsense_is_called_so() {
-        let mut twice = Hold::new(1);
-        twice.take(Answer::Head(head()));
-        assert_eq!(twice.take(Answer::Head(head())), Verdict::Nonsense("a second head"));
-        assert!(matches!(Hold::new(9).take(data("x", true)), Verdict::Nonsense(_)));
-        assert!(matches!(Hold::new(9).take(Answer::End(Trailer::default())), Verdict::Nonsense(_)));
+        let mut twice = Hold::new(1, Window::default());
+        twice.take(Answer::Head(head()), Instant::now());
+        assert_eq!(twice.take(Answer::Head(head()), Instant::now()), Verdict::Nonsense("a second head"));
+        assert!(matches!(
+            Hold::new(9, Window::default()).take(data("x", true), Instant::now()),
+            Verdict::Nonsense(_)
+        ));
+        assert!(matches!(
+            Hold::new(9, Window::default()).take(Answer::End(Trailer::default()), Instant::now()),
+            Verdict::Nonsense(_)
+        ));
     }
 }

@@ -70,7 +70,7 @@ impl Relay {
             }
             Answer::End(trailer) => {
                 if let Some(rest) = self.rest.take() {
-                    rest.trial.went_well();
+                    rest.trial.went_well(&trailer.usage);
                     rest.record.finish(End::Served, Some(trailer));
                 }
                 None
@@ -83,7 +83,7 @@ impl Relay {
                 // The client has all of it, success included: only what it cost may be unknown.
                 let trailer = if let Answer::Reset(reset, _) = answer { reset.trailer } else { None };
                 if let Some(rest) = self.rest.take() {
-                    rest.trial.went_well();
+                    rest.trial.went_well(&trailer.as_ref().map(|t| t.usage).unwrap_or_default());
                     rest.record.finish(End::Served, trailer);
                 }
                 None

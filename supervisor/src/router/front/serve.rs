@@ -1,23 +1,17 @@
 //! One HTTP request: which row of the table, who asks, what with, and the response.
 
 use super::call::{Asked, Call, is_json};
-use super::course::Course;
-use super::dispatch::{Running, dispatch};
 use super::identify::{Caller, Door};
-use super::late::{Late, SILENCE, has_comments};
 use super::models::{self, Shelf};
 use super::ollama;
 use super::pages;
-use super::random;
-use super::reply::{Reply, ReplyBody};
+use super::reply::Reply;
 use super::respond;
 use super::routes::{Entry, Found, OllamaPage, Page, Voice, find};
-use super::traits;
+use super::start::start;
 use crate::router::notices::now_ms;
-use crate::router::routing::{self, Moment, Plan, Traits, Wanted};
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
-use crate::router::trace::{Beginning, Record};
 use crate::router::web::body::{self, BodyError, Bounds};
 use crate::router::web::hosts;
 use bytes::Bytes;
@@ -26,11 +20,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::configure::{ModelEntry, RouterLimits};
+use protocol::ipc::configure::RouterLimits;
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// A path nobody knows is answered in the dialect most clients read.
@@ -39,8 +33,6 @@ const LINGUA_FRANCA: Dialect = Dialect::OpenAiChat;
 const KEY_PARAMETER: &str = "key";
 /// Raw paths that Anthropic's API has too.
 const SHARED_RAW: &str = "files";
-/// Chooses the provider of a raw path that names no model.
-const PROVIDER: &str = "x-llm-link-provider";
 
 /// A failure on the way to a dispatch, in the dialect of its path.
 struct Rejected {
@@ -151,9 +143,7 @@ where
             let call = prepare(snapshot, caller, entry, parts, body).await;
             let call =
                 call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
-            start(shard, snapshot, call)
-                .await
-                .map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))
+            Ok(start(shard, snapshot, call).await)
         }
         Found::OtherMethod(_, allow) => {
             let message =
@@ -279,81 +269,6 @@ fn check_type(entry: &Entry, headers: &HeaderMap) -> Result<(), Box<Failure>> {
     let message =
         format!("a body of type `{essence}` is not read here; send `content-type: application/json`");
     Err(Box::new(Failure::new(FailureKind::UnsupportedMediaType, message)))
-}
-
-/// The candidates of a call: as its app says, or for raw paths without a model by their dialect.
-fn plan(shard: &Shard, snapshot: &Snapshot, call: &Call) -> Result<Plan, Box<Failure>> {
-    if call.operation == Operation::Raw && call.asked.model.is_empty() {
-        let provider = call.headers.get(PROVIDER).and_then(|name| name.to_str().ok());
-        let way = snapshot.table.speaking(call.dialect, provider)?;
-        return Ok(Plan::of(&way));
-    }
-    let route = &call.caller.policy.route;
-    let session = route.sticky.as_ref().and_then(|name| call.headers.get(name)).map(|v| v.as_bytes());
-    let conditional = !route.candidates.is_empty() || !route.fallback.is_empty();
-    let wanted = Wanted {
-        model: &call.asked.model,
-        dialect: call.dialect,
-        traits: if conditional { traits::read(&call.body) } else { Traits::default() },
-        session,
-    };
-    let moment = Moment {
-        now: std::time::Instant::now(),
-        now_ms: now_ms(),
-        random: [random(), random()],
-        turns: &shard.shared.turns,
-        fit: &|candidate| shard.standing(&snapshot.table, candidate).is_fit(),
-    };
-    routing::plan(&snapshot.table, &call.caller.policy, &wanted, &moment)
-}
-
-/// Says on a reply that the model asked for is on its way out.
-fn aging(aged: Option<Arc<ModelEntry>>, mut reply: Reply) -> Reply {
-    if let Some(entry) = aged {
-        respond::age(&mut reply, entry.sunset_ms);
-    }
-    reply
-}
-
-/// Sends a call on its course. A stream that stays silent for long begins without its answer.
-async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Result<Reply, Box<Failure>> {
-    let mut record = Record::begin(
-        Arc::clone(&shard.shared),
-        Beginning {
-            call: call.id,
-            app: Arc::clone(&call.caller.app),
-            dialect: call.dialect,
-            operation: call.operation,
-            model: call.asked.model.clone(),
-            stream: call.asked.stream,
-            request_bytes: call.body.len() as u64,
-        },
-    );
-    let (id, dialect) = (call.id, call.dialect);
-    let plan = match plan(shard, snapshot, &call) {
-        Ok(plan) => plan,
-        Err(failure) => {
-            record.refuse(failure.kind, dialect.encode_failure(&failure).status);
-            return Err(failure);
-        }
-    };
-    let patient = !(call.asked.stream && has_comments(dialect));
-    record.planned(&plan);
-    let aged = plan.aged;
-    if let Some(entry) = &aged {
-        shard.shared.warn_of_age(&call.caller.app, entry);
-    }
-    let course = Course::new(plan.route, call.rules);
-    let mut running: Running = Box::pin(dispatch(Arc::clone(shard), call, course, record));
-    if patient {
-        let outcome = running.await;
-        return Ok(aging(aged, respond::outcome(id, dialect, outcome)));
-    }
-    let reply = match timeout(SILENCE, &mut running).await {
-        Ok(outcome) => respond::outcome(id, dialect, outcome),
-        Err(_) => respond::begun(id, ReplyBody::late(Late::new(dialect, running))),
-    };
-    Ok(aging(aged, reply))
 }
 
 #[cfg(test)]

@@ -4,15 +4,17 @@
 use super::gate::Permit;
 use crate::router::notices::Notices;
 use crate::router::routing::{Candidate, Entry, Vitals};
-use protocol::model::Failure;
+use protocol::model::{Failure, Usage};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// See the module.
 pub(crate) struct Trial {
     vitals: Arc<Vitals>,
     notices: Notices,
     began: Instant,
+    /// Counted at the provider.
+    tokens: u64,
     /// Gone when the outcome is known.
     entry: Option<Entry>,
     _place: Permit,
@@ -25,12 +27,24 @@ impl Trial {
         candidate: &Candidate,
         place: Permit,
         force: bool,
+        tokens: u64,
         notices: &Notices,
     ) -> Option<Self> {
         let began = Instant::now();
         let entry = candidate.vitals.enter(began, force, notices)?;
+        candidate.vitals.account.took(tokens);
         let (vitals, notices) = (Arc::clone(&candidate.vitals), notices.clone());
-        Some(Self { vitals, notices, began, entry: Some(entry), _place: place })
+        Some(Self { vitals, notices, began, tokens, entry: Some(entry), _place: place })
+    }
+
+    /// See [`Vitals::p95`].
+    pub(crate) fn p95(&self) -> Option<Duration> {
+        self.vitals.p95()
+    }
+
+    /// Calls at this pair now, this one included.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.vitals.in_flight()
     }
 
     /// The first content is there.
@@ -43,8 +57,12 @@ impl Trial {
         }
     }
 
-    /// The answer is complete.
-    pub(crate) fn went_well(mut self) {
+    /// The answer is complete, and took so many tokens.
+    pub(crate) fn went_well(mut self, usage: &Usage) {
+        if !usage.is_empty() {
+            let actual = usage.input_total().unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
+            self.vitals.account.settled(self.tokens, actual);
+        }
         if let Some(entry) = self.entry.take() {
             self.vitals.went_well(entry, Instant::now(), &self.notices);
         }

@@ -88,6 +88,7 @@ impl Register {
 impl Pairs {
     fn new(provider: &Provider, config: &RouterConfig, old: Option<&Pairs>) -> Self {
         let account = old.map_or_else(|| Account::new(&provider.name), |old| Arc::clone(&old.account));
+        account.bound(&provider.rates);
         if let Some(lane) = &provider.lane {
             account.renew(lane.generation);
         }

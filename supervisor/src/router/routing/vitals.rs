@@ -7,7 +7,9 @@ use super::breaker::{Breaker, Change, Look, Pass, Saved, Terms};
 use super::pace::Pace;
 use super::standing::Standing;
 use super::verdict::Verdict;
+use crate::router::limits::RateSet;
 use crate::router::notices::{Notices, Severity};
+use protocol::ipc::configure::Rates;
 use protocol::model::Failure;
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -21,6 +23,9 @@ pub(crate) struct Account {
     /// The worker generation whose key was judged.
     generation: AtomicU64,
     key: Mutex<Breaker>,
+    /// How fast it may be used.
+    rates: Mutex<RateSet>,
+    start: Instant,
 }
 
 /// See the module.
@@ -54,7 +59,35 @@ impl Account {
             provider: provider.into(),
             generation: AtomicU64::new(0),
             key: Mutex::new(Breaker::new(Terms::KEY)),
+            rates: Mutex::default(),
+            start: Instant::now(),
         })
+    }
+
+    /// It may be used so fast from now on.
+    pub(crate) fn bound(&self, rates: &Rates) {
+        lock(&self.rates).resize(rates, self.nanos(Instant::now()));
+    }
+
+    /// A call of so many tokens goes there.
+    pub(crate) fn took(&self, tokens: u64) {
+        lock(&self.rates).take(tokens, self.nanos(Instant::now()));
+    }
+
+    /// It took other tokens than were counted.
+    pub(crate) fn settled(&self, counted: u64, actual: u64) {
+        lock(&self.rates).settle(counted, actual, self.nanos(Instant::now()));
+    }
+
+    /// Until when it is used as fast as it may be.
+    fn full(&self, now: Instant) -> Option<(Instant, String)> {
+        let full = lock(&self.rates).full(1, self.nanos(now))?;
+        let limit = full.limit.replace('_', " ");
+        Some((now + full.wait, format!("its {} {limit} are used", full.capacity)))
+    }
+
+    fn nanos(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Another worker generation may have another key: what was said of the old one is forgotten.
@@ -97,7 +130,6 @@ impl Vitals {
     }
 
     /// See [`Pace::p95`].
-    #[expect(dead_code, reason = "hedging begins with it")]
     pub(crate) fn p95(&self) -> Option<Duration> {
         lock(&self.state).pace.p95()
     }
@@ -115,6 +147,9 @@ impl Vitals {
                 let why = format!("its key was refused; it is tried again in {:.0} s", left(until).ceil());
                 return Some(Standing::Open { until, why });
             }
+        }
+        if let Some((until, why)) = self.account.full(now) {
+            return Some(Standing::Held { until, why });
         }
         let state = lock(&self.state);
         if let Some(until) = state.held.filter(|until| *until > now) {

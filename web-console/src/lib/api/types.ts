@@ -89,6 +89,8 @@ export interface SandboxReport {
   missing: string[];
 }
 export interface Pulse {
+  seq: number;
+  epoch: number;
   in_flight: number;
   loop_lag_us: number;
   rss_bytes: number;
@@ -224,6 +226,7 @@ export interface ModelFacts {
   tools?: boolean | null;
   vision?: boolean | null;
   reasoning?: boolean | null;
+  prefill?: boolean | null;
 }
 export interface ModelSpec {
   name: string;

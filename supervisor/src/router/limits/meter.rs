@@ -1,0 +1,343 @@
+//! The meter of one app: its own bounds, those of its keys, its budgets.
+
+use super::book::{Book, Reserved, Spend, Use};
+use super::bucket::Level;
+use super::rates::{Full, RateSet};
+use super::{calendar, gate, millis, nanos};
+use crate::router::front::{Gate, Permit};
+use protocol::control::app::LimitLevel;
+use protocol::ipc::configure::{App, Budgets, Limits};
+use protocol::ipc::notice::{Period, Spent};
+use protocol::model::{Failure, FailureKind};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a client is told to wait for a place.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+/// Bounds of an app or of one of its keys, and what is counted under them.
+#[derive(Clone)]
+pub(super) struct Scope {
+    /// `app:NAME` or `key:NAME/LABEL`.
+    name: String,
+    limits: Limits,
+    rates: Arc<Mutex<RateSet>>,
+    gate: Option<Arc<Gate>>,
+}
+
+/// See the module.
+pub(crate) struct AppMeter {
+    start: Instant,
+    offset_min: i32,
+    own: Scope,
+    keys: HashMap<String, Scope>,
+    budgets: Budgets,
+    book: Arc<Mutex<Book>>,
+}
+
+/// Why a call is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) message: String,
+    pub(crate) wait: Duration,
+}
+
+impl Over {
+    /// As the client is told.
+    pub(crate) fn failure(&self) -> Failure {
+        Failure::new(FailureKind::RateLimited, self.message.clone())
+            .with_retry_after_ms(millis(self.wait).max(1))
+    }
+}
+
+/// An admitted call. Its places are free when it is dropped; what was reserved must be settled, else it counts as
+/// not used.
+pub(crate) struct Admission {
+    meter: Arc<AppMeter>,
+    key: Option<Scope>,
+    reserved: Option<Reserved>,
+    /// Reserved of the token rates.
+    tokens: u64,
+    /// Not settled yet.
+    open: bool,
+    places: Vec<Permit>,
+}
+
+impl Scope {
+    fn new(name: String, limits: &Limits, old: Option<&Scope>, now: u64) -> Self {
+        let rates = old.map_or_else(Arc::default, |old| Arc::clone(&old.rates));
+        lock(&rates).resize(&limits.rates, now);
+        let mut scope = Self { name, limits: *limits, rates, gate: old.and_then(|old| old.gate.clone()) };
+        match (&scope.gate, limits.concurrent) {
+            // Calls that have a place there keep it; nobody else goes through it.
+            (_, None) => scope.gate = None,
+            (Some(gate), Some(_)) => gate.resize(scope.concurrent(), scope.queue()),
+            (None, Some(_)) => scope.gate = Some(gate(&scope)),
+        }
+        scope
+    }
+
+    pub(super) fn concurrent(&self) -> u32 {
+        self.limits.concurrent.unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn queue(&self) -> u32 {
+        self.limits.queue
+    }
+
+    fn counts(&self) -> bool {
+        self.gate.is_some() || !lock(&self.rates).is_empty()
+    }
+
+    /// A place, after waiting for it as long as it may.
+    async fn enter(&self, app: &Arc<str>) -> Result<Option<Permit>, Over> {
+        let Some(gate) = &self.gate else { return Ok(None) };
+        let entering = gate.enter(app);
+        let entered = match self.limits.wait_ms {
+            0 => Ok(entering.await),
+            ms => tokio::time::timeout(Duration::from_millis(ms), entering).await,
+        };
+        match entered {
+            Ok(Ok(place)) => Ok(Some(place)),
+            Ok(Err(_)) | Err(_) => {
+                let message = format!("{} has {} calls at once already", self.who(), self.concurrent());
+                Err(Over { message, wait: COME_BACK })
+            }
+        }
+    }
+
+    fn full(&self, full: Full) -> Over {
+        let limit = full.limit.replace('_', " ");
+        Over { message: format!("{} has used its {} {limit}", self.who(), full.capacity), wait: full.wait }
+    }
+
+    fn who(&self) -> String {
+        match self.name.split_once(':') {
+            Some(("key", key)) => format!("the key `{key}`"),
+            Some((_, app)) => format!("the app `{app}`"),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl AppMeter {
+    pub(super) fn new(
+        app: &App,
+        offset_min: i32,
+        old: Option<&AppMeter>,
+        (start, now): (Instant, u64),
+    ) -> Self {
+        let own = Scope::new(format!("app:{}", app.name), &app.limits, old.map(|o| &o.own), now);
+        let key = |key: &protocol::ipc::configure::AppKey| {
+            let old = old.and_then(|old| old.keys.get(&key.label));
+            let name = format!("key:{}/{}", app.name, key.label);
+            (key.label.clone(), Scope::new(name, &key.limits, old, now))
+        };
+        Self {
+            start,
+            offset_min,
+            own,
+            keys: app.keys.iter().map(key).filter(|(_, scope)| scope.counts()).collect(),
+            budgets: app.budgets.clone(),
+            book: old.map_or_else(Arc::default, |old| Arc::clone(&old.book)),
+        }
+    }
+
+    /// Anything is limited.
+    pub(super) fn counts(&self) -> bool {
+        self.own.counts() || !self.keys.is_empty() || self.has_budget()
+    }
+
+    fn has_budget(&self) -> bool {
+        self.budgets != Budgets::default()
+    }
+
+    /// What a call will use up is worth estimating.
+    pub(crate) fn counts_tokens(&self) -> bool {
+        let scopes = std::iter::once(&self.own).chain(self.keys.values());
+        self.has_budget() || scopes.into_iter().any(|scope| lock(&scope.rates).counts_tokens())
+    }
+
+    /// Lets a call in, at once or when it has a place. What it is estimated to use up is reserved until it is
+    /// settled.
+    ///
+    /// # Errors
+    /// The limit that says no.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        app: &Arc<str>,
+        key: Option<&str>,
+        estimate: Use,
+        now_ms: u64,
+    ) -> Result<Admission, Over> {
+        let key = key.and_then(|label| self.keys.get(label)).cloned();
+        let tokens = estimate.tokens;
+        let reserved = self.reserve(key.as_ref(), estimate, now_ms)?;
+        let mut admission =
+            Admission { meter: Arc::clone(self), key, reserved, tokens, open: true, places: Vec::new() };
+        let scopes = admission.key.clone().into_iter().chain([self.own.clone()]);
+        for scope in scopes {
+            match scope.enter(app).await {
+                Ok(place) => admission.places.extend(place),
+                Err(over) => {
+                    admission.undo();
+                    return Err(over);
+                }
+            }
+        }
+        Ok(admission)
+    }
+
+    /// Rates and budgets, all or nothing: the locks are held until every one of them has agreed.
+    fn reserve(&self, key: Option<&Scope>, estimate: Use, now_ms: u64) -> Result<Option<Reserved>, Over> {
+        let now = nanos(self.start.elapsed());
+        let tokens = estimate.tokens;
+        let mut of_key = key.map(|scope| (scope, lock(&scope.rates)));
+        let mut own = lock(&self.own.rates);
+        if let Some((scope, rates)) = &of_key
+            && let Some(full) = rates.full(tokens, now)
+        {
+            return Err(scope.full(full));
+        }
+        if let Some(full) = own.full(tokens, now) {
+            return Err(self.own.full(full));
+        }
+        let today = calendar::today(now_ms, self.offset_min);
+        let reserved = match self.has_budget() {
+            true => {
+                let reserved = lock(&self.book).reserve(&self.budgets, today, estimate);
+                Some(reserved.map_err(|spend| self.spent_up(spend, now_ms))?)
+            }
+            false => None,
+        };
+        own.take(tokens, now);
+        if let Some((_, rates)) = &mut of_key {
+            rates.take(tokens, now);
+        }
+        Ok(reserved)
+    }
+
+    fn spent_up(&self, spend: Spend, now_ms: u64) -> Over {
+        let (period, wait) = match spend.period {
+            Period::Day => ("day", calendar::rest_of_day(now_ms, self.offset_min)),
+            Period::Month => ("month", calendar::rest_of_month(now_ms, self.offset_min)),
+        };
+        let of = match spend.currency {
+            None => format!("{} tokens", spend.of),
+            Some(currency) => {
+                format!("{}.{:02} {currency}", spend.of / 1_000_000_000, spend.of / 10_000_000 % 100)
+            }
+        };
+        let message =
+            format!("{} has no room left in its budget of {} a {period}", self.own.who(), of.trim_end());
+        Over { message, wait }
+    }
+
+    /// How full the rates of the app are, for its clients.
+    pub(crate) fn levels(&self) -> Vec<(&'static str, Level)> {
+        lock(&self.own.rates).levels(nanos(self.start.elapsed()))
+    }
+
+    pub(super) fn limit_levels(&self, now_ms: u64) -> Vec<LimitLevel> {
+        let mut all: Vec<LimitLevel> = self
+            .levels()
+            .into_iter()
+            .map(|(limit, level)| LimitLevel {
+                limit: limit.to_owned(),
+                used: level.capacity - level.left,
+                of: level.capacity,
+                resets_in_ms: millis(level.resets_in),
+            })
+            .collect();
+        if let Some(gate) = &self.own.gate {
+            let (used, _) = gate.load();
+            let (limit, of) = ("concurrent".to_owned(), u64::from(self.own.concurrent()));
+            all.push(LimitLevel { limit, used: u64::from(used), of, resets_in_ms: 0 });
+        }
+        let today = calendar::today(now_ms, self.offset_min);
+        for (limit, used, of) in lock(&self.book).levels(&self.budgets, today) {
+            let rest = match limit.contains("day") {
+                true => calendar::rest_of_day(now_ms, self.offset_min),
+                false => calendar::rest_of_month(now_ms, self.offset_min),
+            };
+            all.push(LimitLevel { limit: limit.to_owned(), used, of, resets_in_ms: millis(rest) });
+        }
+        all
+    }
+
+    pub(super) fn spent(&self) -> Vec<Spent> {
+        match self.has_budget() {
+            true => lock(&self.book).save(self.own.name.trim_start_matches("app:")),
+            false => Vec::new(),
+        }
+    }
+
+    pub(super) fn recall_spent(&self, spent: &Spent) {
+        lock(&self.book).restore(spent);
+    }
+
+    /// Rates that are not empty: of whom, which, for how long.
+    pub(super) fn used_rates(&self) -> Vec<(String, &'static str, Duration)> {
+        let now = nanos(self.start.elapsed());
+        let scopes = std::iter::once(&self.own).chain(self.keys.values());
+        let of = |scope: &Scope| {
+            let levels = lock(&scope.rates).levels(now);
+            let name = scope.name.clone();
+            levels.into_iter().map(move |(limit, level)| (name.clone(), limit, level.resets_in))
+        };
+        scopes.flat_map(of).filter(|(_, _, resets_in)| !resets_in.is_zero()).collect()
+    }
+
+    pub(super) fn recall_rate(&self, of: &str, limit: &str, resets_in: Duration) {
+        let now = nanos(self.start.elapsed());
+        let mut scopes = std::iter::once(&self.own).chain(self.keys.values());
+        if let Some(scope) = scopes.find(|scope| scope.name == of) {
+            lock(&scope.rates).restore(limit, resets_in, now);
+        }
+    }
+}
+
+impl Admission {
+    /// The call is over and used up that much.
+    pub(crate) fn settle(mut self, actual: &Use) {
+        self.correct(actual);
+    }
+
+    fn correct(&mut self, actual: &Use) {
+        let now = nanos(self.meter.start.elapsed());
+        for scope in self.key.iter().chain([&self.meter.own]) {
+            lock(&scope.rates).settle(self.tokens, actual.tokens, now);
+        }
+        self.open = false;
+        if let Some(reserved) = self.reserved.take() {
+            lock(&self.meter.book).settle(reserved, actual);
+        }
+    }
+
+    /// It was never let in: nothing counts.
+    fn undo(&mut self) {
+        for scope in self.key.iter().chain([&self.meter.own]) {
+            lock(&scope.rates).give_back(self.tokens);
+        }
+        self.open = false;
+        if let Some(reserved) = self.reserved.take() {
+            lock(&self.meter.book).settle(reserved, &Use::default());
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if self.open {
+            self.correct(&Use::default());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
