@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { enter, expect, test } from './stack.ts';
+import { enter, expect, shell, test } from './stack.ts';
 
 test('an app, its key, and the snippet run as it stands', async ({ page, stack, context }) => {
   await enter(context, stack);
@@ -16,10 +15,10 @@ test('an app, its key, and the snippet run as it stands', async ({ page, stack, 
   const secret = await dialog.getByRole('region', { name: /New key/ }).innerText();
   const snippet = await dialog.getByRole('region', { name: 'curl' }).innerText();
   expect(snippet).toContain(secret);
-  expect(execFileSync('sh', ['-c', snippet.replace('curl ', 'curl -sS ')], { encoding: 'utf8' })).toContain('Hello from upstream.');
+  expect(await shell(snippet)).toContain('Hello from upstream.');
   await dialog.getByRole('button', { name: 'I have kept it' }).click();
   // Shown once: nowhere in the page afterwards.
-  await expect(page.getByRole('cell', { name: 'laptop' })).toBeVisible();
+  await expect(page.getByRole('cell', { name: 'laptop', exact: true })).toBeVisible();
   expect(await page.content()).not.toContain(secret);
 
   await page.getByRole('button', { name: 'Actions for key laptop' }).click();

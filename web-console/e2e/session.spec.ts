@@ -23,7 +23,7 @@ test('an access token that has run out is renewed unseen', async ({ page, stack,
   await context.clearCookies({ name: 'llm_link_access' });
   await page.getByRole('link', { name: 'Apps' }).click();
   await expect(page.getByRole('heading', { name: 'Apps' })).toBeVisible();
-  await expect(page.getByText('default')).toBeVisible();
+  await expect(page.getByRole('link', { name: 'team' })).toBeVisible();
 });
 
 test('a session that is over leads to the sign-in and back', async ({ page, stack, context }) => {

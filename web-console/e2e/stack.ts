@@ -1,10 +1,11 @@
 /** The real executable, running in a directory of its own, with an upstream behind it. */
 
 import { test as base, expect, type BrowserContext, type Page } from '@playwright/test';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Upstream } from './upstream.ts';
 
 export { expect } from '@playwright/test';
@@ -114,6 +115,7 @@ export class Stack {
   async addProvider(name: string, key = 'sk-good'): Promise<void> {
     await this.ask('POST', '/providers', { spec: { name, preset: 'openai', base_url: this.upstream.url }, key: { text: key } });
     await until(async () => (await this.provider(name)).status?.state === 'ready', () => `${name} is not ready:\n${this.log}`);
+    await this.ask('POST', `/providers/${name}/discover`);
   }
 
   provider(name: string): Promise<{ status: { state: string; generation: number } | null; keys: { label: string; tail: string }[]; spec: { enabled: boolean } }> {
@@ -137,6 +139,12 @@ export class Stack {
   async routerPid(): Promise<number> {
     return (await this.ask<{ router: { pid: number } }>('GET', '/status')).router.pid;
   }
+}
+
+/** Runs a snippet as it stands there. Not blocking: the upstream is in this process. */
+export async function shell(snippet: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', snippet.replace('curl ', 'curl -sS --max-time 20 ')], { encoding: 'utf8' });
+  return stdout;
 }
 
 /** Polls until something is so. */

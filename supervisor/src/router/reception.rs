@@ -32,9 +32,10 @@ where
     }
     let (parts, body) = request.into_parts();
     let mut reply = match console::serve(&parts) {
-        Some(reply) => foreign(reply),
-        None if admin => administer(shard, entrance, parts, body).await,
-        None => return serve(shard, entrance.listener, Request::from_parts(parts, body)).await,
+        // Pages without the API behind them are of no use.
+        Some(page) if shard.shared.snapshot().serves_admin(entrance.listener) => foreign(page),
+        _ if admin => administer(shard, entrance, parts, body).await,
+        _ => return serve(shard, entrance.listener, Request::from_parts(parts, body)).await,
     };
     if shard.shared.is_draining() {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -4,6 +4,8 @@ class Clock {
   now = $state(Date.now());
 
   constructor() {
+    // The build looks at every module once, without a browser.
+    if (typeof document === 'undefined') return;
     setInterval(() => {
       if (!document.hidden) this.now = Date.now();
     }, 1000);
