@@ -22,7 +22,8 @@ async fn a_refused_key_gives_way_to_the_next() -> Result<()> {
         value: text("sk-second-key"),
     };
     control.change(second).await?;
-    upstream.on("m1", Script::error(401, "bad key"));
+    let refusal = r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#;
+    upstream.on("m1", Script::status(401, "application/json", refusal));
     wait::until("the second key", Duration::from_secs(20), async || {
         stack.client().chat("a/m1").await.ok()?;
         let requests = upstream.requests();
