@@ -66,7 +66,8 @@ async fn bodies_of_every_size_are_the_same_at_the_other_end() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_parses_what_passes_through() -> Result<()> {
     let scene = Scene::one().await?;
-    scene.upstream("a")?.on("m1", Script::Echo);
+    // The upstream's own reader finds no model in such a body.
+    scene.upstream("a")?.on("", Script::Echo);
     let filler = "x".repeat(MIB);
     let body = format!(
         "{{ \"x\":[1e400,-0.0,1.10,12345678901234567890123],\"s\":\"\\ud800\\u0041\\/\",\n\t\"o\":{{\"k\":1,\"k\":2}},\
