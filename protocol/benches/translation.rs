@@ -46,7 +46,8 @@ fn run(out: &mut impl Write) -> std::io::Result<bool> {
     for (from, to) in pairs() {
         let grown = growth(from, to);
         let repeats = to == Dialect::OpenAiResponses;
-        let verdict = if repeats { "repeats its answer" } else { verdict(grown, GROWTH, u64::from(SLACK), &mut kept) };
+        let verdict =
+            if repeats { "repeats its answer" } else { verdict(grown, GROWTH, u64::from(SLACK), &mut kept) };
         writeln!(out, "{:40} {:>12}  {verdict}", name(from, to), grown / 1024)?;
     }
     Ok(kept)

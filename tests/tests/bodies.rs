@@ -66,7 +66,7 @@ async fn bodies_of_every_size_are_the_same_at_the_other_end() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_parses_what_passes_through() -> Result<()> {
     let scene = Scene::one().await?;
-    // The upstream's own reader finds no model in such a body.
+    // The upstream of the tests cannot read it either: it finds no model in it.
     scene.upstream("a")?.on("", Script::Echo);
     let filler = "x".repeat(MIB);
     let body = format!(

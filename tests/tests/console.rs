@@ -88,8 +88,8 @@ async fn apps() -> Result<()> {
 }
 
 #[tokio::test]
-async fn live() -> Result<()> {
-    browse("live").await
+async fn requests() -> Result<()> {
+    browse("requests").await
 }
 
 #[tokio::test]

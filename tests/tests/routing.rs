@@ -4,12 +4,13 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tests::crowd::Crowd;
+use tests::crowd::{Call, one_call};
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
 use tests::stack::{count, say, send};
 use tests::stream::End;
 use tests::wait;
+use tokio::task::JoinSet;
 
 /// Providers `a` and `b`, and the app of callers without a key with these lines.
 async fn two(lines: &str) -> Result<Scene> {
@@ -30,6 +31,16 @@ async fn shares(scene: &Scene, calls: usize) -> Result<BTreeMap<String, usize>> 
         *shares.entry(reply.header("x-llm-link-provider").unwrap_or("?").to_owned()).or_default() += 1;
     }
     Ok(shares)
+}
+
+/// As many calls side by side, each once.
+async fn at_once(scene: &Scene, calls: usize) -> Vec<Call> {
+    let mut callers = JoinSet::new();
+    for _ in 0..calls {
+        let client = scene.client();
+        callers.spawn(async move { one_call(&client, "m1").await });
+    }
+    callers.join_all().await
 }
 
 #[tokio::test]
@@ -88,11 +99,7 @@ async fn the_only_provider_is_always_tried() -> Result<()> {
 #[tokio::test]
 async fn a_limit_is_exact_says_so_and_answers_at_once() -> Result<()> {
     let scene = two("limits = { requests_per_minute = 10 }").await?;
-    let mut crowd = Crowd::new();
-    for _ in 0..64 {
-        crowd.call(&scene.client(), "m1", 1);
-    }
-    let (calls, _) = crowd.finish().await;
+    let calls = at_once(&scene, 64).await;
     let served = calls.iter().filter(|c| c.is_answered()).count();
     assert!((10..=12).contains(&served), "{served} of 64");
     let reply = scene.client().chat("m1").await?;
@@ -149,11 +156,7 @@ async fn a_budget_is_settled_by_what_was_used_and_outlives_the_router() -> Resul
 async fn calls_beyond_those_at_once_wait_in_turn() -> Result<()> {
     let scene = two("limits = { concurrent = 2, queue = 4, wait = \"10s\" }").await?;
     scene.upstream("a")?.on("m1", Script::paced(1, Duration::from_millis(100)));
-    let mut crowd = Crowd::new();
-    for _ in 0..12 {
-        crowd.call(&scene.client(), "m1", 1);
-    }
-    let (calls, _) = crowd.finish().await;
+    let calls = at_once(&scene, 12).await;
     let served = calls.iter().filter(|c| c.is_answered()).count();
     assert!((6..12).contains(&served), "two run and four wait; {served} of 12 were served");
     Ok(())

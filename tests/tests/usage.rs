@@ -258,7 +258,8 @@ async fn log_lines_of_all_processes_can_be_read_and_followed() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
         send(scene.worker("a").await?, Signal::SIGKILL)
     };
-    let died = LogFilter { level: Some("warn".to_owned()), ..LogFilter::default() };
+    let died =
+        LogFilter { level: Some("warn".to_owned()), text: Some("died".to_owned()), ..LogFilter::default() };
     let (lines, killed) = tokio::join!(read(died, page), killing);
     killed?;
     let lines = lines?;

@@ -1,7 +1,5 @@
 import { enter, expect, test, until } from './stack.ts';
 
-test.describe.configure({ mode: 'serial' });
-
 test('a provider through its whole life while calls are running', async ({ page, stack, context }) => {
   test.setTimeout(150_000);
   const key = await stack.addApp('traffic');
@@ -100,17 +98,4 @@ test('a provider through its whole life while calls are running', async ({ page,
   await stack.ask('DELETE', '/apps/traffic/route');
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await expect(row).toBeHidden();
-});
-
-test('what others do is there within a second, without a reload', async ({ page, stack, context }) => {
-  await enter(context, stack);
-  await page.goto(`${stack.url}/providers`);
-  const row = page.locator('tr[data-provider=main]');
-  await expect(row.getByText('Ready')).toBeVisible();
-  await expect(page.locator('[data-live=live]')).toBeVisible();
-  await stack.ask('POST', '/providers/main/drain', {});
-  // Ten times what is promised, for a machine that does much else.
-  await expect(row.getByText('Draining')).toBeVisible({ timeout: 10_000 });
-  await stack.ask('POST', '/providers/main/resume');
-  await expect(row.getByText('Ready')).toBeVisible({ timeout: 10_000 });
 });

@@ -206,6 +206,7 @@ impl Providers {
     /// Adds the models of the provider's own list that nothing else knows.
     async fn discover(&self, actor: &Actor, provider: String) -> Result<ControlReply, Refusal> {
         self.means.writable(SpotKind::Provider, &provider)?;
+        self.view(&provider).await?;
         let ControlReply::Tested(report) = self.means.probes.test(&provider, None).await else {
             return Err(Refusal::new(RefusalKind::Unavailable, "the provider cannot be asked now"));
         };
@@ -213,7 +214,9 @@ impl Providers {
             && report.models.is_empty()
         {
             let why = format!("provider `{provider}` does not list its models: {}", failed.detail);
-            return Err(Refusal::new(RefusalKind::Unavailable, why));
+            // A worker that is stopped or draining is as its operator wants it.
+            let kind = if failed.name == "worker" { RefusalKind::Conflict } else { RefusalKind::Unavailable };
+            return Err(Refusal::new(kind, why));
         }
         let picture = self.means.force.now();
         let used = picture.settings.providers.iter().find(|known| known.name == provider);

@@ -10,12 +10,15 @@ use tests::operator::Operator;
 use tests::stack::{Place, Stack, count, say};
 use tokio::process::Command;
 
-/// What would end the program, the session that asks, or never ends by itself.
-const NOT_ASKED: [&str; 8] = [
+/// What would end the program, the session that asks (its number is found in answers), or never ends by itself.
+const NOT_ASKED: [&str; 11] = [
     "shutdown",
     "upgrade",
     "restartRouter",
     "logout",
+    "revokeSession",
+    "updateUser",
+    "deleteUser",
     "setOwnPassword",
     "setPassword",
     "realtime",

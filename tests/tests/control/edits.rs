@@ -53,7 +53,7 @@ async fn what_cannot_be_used_is_not_stored() -> Result<()> {
     assert_eq!((refusal.kind, refusal.fields[0].field.as_str()), (RefusalKind::Invalid, "fallback"));
     assert_eq!(control.epoch().await?, before);
     let made = control.change(create("a", &upstream.url(), "sk-1")).await?;
-    assert_eq!(made.epoch, before + 1);
+    assert!(made.epoch > before, "{} after {before}", made.epoch);
     let again = control.refused(create("a", &upstream.url(), "sk-1")).await?;
     assert_eq!(again.kind, RefusalKind::Conflict);
     let spec = Box::new(spec("a", &upstream.url()));

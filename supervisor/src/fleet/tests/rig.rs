@@ -263,11 +263,12 @@ impl Rig {
         .await
     }
 
-    /// Files in the runtime directory, sorted.
+    /// Sockets in the runtime directory, sorted.
     pub(super) fn sockets(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.dir.path()).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".sock"));
         names.sort();
         names
     }

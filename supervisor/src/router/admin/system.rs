@@ -112,7 +112,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/system/rotate-master-key",
         "rotateMasterKey",
         "A new master key; every secret is wrapped anew",
-        Gives::Done,
+        Gives::Changed,
     )
     .asks(|_| Ok(ControlRequest::RotateMasterKey)),
     Route::post(

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 /// Chooses the provider of a raw path that names no model.
 const PROVIDER: &str = "x-llm-link-provider";
 /// A runtime that is later than this with what it has takes nothing new: what it has would only become later.
-const OVERLOADED: Duration = Duration::from_millis(500);
+const OVERLOADED: Duration = Duration::from_millis(1500);
 /// What a client that is turned away is told to wait.
 const COME_BACK_MS: u64 = 1000;
 
@@ -80,8 +80,8 @@ fn begin(shard: &Arc<Shard>, call: &Call) -> Record {
 }
 
 fn refuse(record: Record, dialect: Dialect, id: uuid::Uuid, failure: &Failure) -> Reply {
-    record.refuse(failure.kind, dialect.encode_failure(failure).status);
     let mut reply = respond::failure(dialect, failure);
+    record.refuse(failure.kind, reply.status().as_u16());
     respond::identify(&mut reply, id);
     reply
 }

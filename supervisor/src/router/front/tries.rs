@@ -60,10 +60,10 @@ impl Run {
     /// Hands the call to a candidate. The outcome is what to do next if that was not possible.
     async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
         let candidate = self.course.candidate(at).clone();
-        let began = self.record.elapsed();
+        let at_queue = self.record.elapsed();
         let Some(place) = self.place(at, &candidate).await else { return Err(self.after_queue()) };
-        let queued = self.record.elapsed().saturating_sub(began);
-        let begun = Begun { candidate: at, at: began, queued };
+        let queued = self.record.elapsed().saturating_sub(at_queue);
+        let begun = Begun { candidate: at, at: at_queue, queued };
         let shared = &self.shard.shared;
         let tokens = traits::input_tokens(&self.call.body);
         let Some(trial) = Trial::enter(&candidate, place, force, tokens, &shared.notices) else {
@@ -121,9 +121,10 @@ impl Run {
             let tried = other.as_mut().await;
             return self.ended(other, tried);
         }
-        let (won, lost) =
-            (self.course.candidate(done.begun.candidate), self.course.candidate(other.begun.candidate));
-        let (won, lost) = (won.address(), lost.address());
+        let (won, lost) = (
+            self.course.candidate(done.begun.candidate).address(),
+            self.course.candidate(other.begun.candidate).address(),
+        );
         self.record.note(|t| t.notes.push(format!("hedged: {won} was first, {lost} was cancelled")));
         let late = AttemptResult::Failed(FailureKind::Cancelled, "another candidate was faster".to_owned());
         self.record.tried(other.begun, late);
