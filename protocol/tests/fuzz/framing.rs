@@ -31,8 +31,11 @@ pub(crate) fn sse(bytes: &[u8]) {
     }
 }
 
+/// An event's name, its data, and whether its blank line came.
+type Said<'a> = (Option<&'a [u8]>, &'a [u8], bool);
+
 /// What a stream says. The line feed of a CR LF that ends a block after a lone CR may come with the next block.
-fn said(events: &[SseEvent]) -> Vec<(Option<&[u8]>, &[u8], bool)> {
+fn said(events: &[SseEvent]) -> Vec<Said<'_>> {
     let with_data =
         events.iter().filter_map(|e| Some((e.event.as_deref(), e.data.as_deref()?, e.terminated)));
     with_data.collect()
