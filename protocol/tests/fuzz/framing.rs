@@ -31,7 +31,7 @@ pub(crate) fn sse(bytes: &[u8]) {
     }
 }
 
-/// An event's type, its data, and whether it was ended.
+/// An event's name, its data, and whether its blank line came.
 type Said<'a> = (Option<&'a [u8]>, &'a [u8], bool);
 
 /// What a stream says. The line feed of a CR LF that ends a block after a lone CR may come with the next block.
