@@ -25,3 +25,4 @@ pub mod stack;
 pub mod stream;
 pub mod upstream;
 pub mod wait;
+pub mod watcher;

@@ -20,12 +20,15 @@ pub struct Ask {
     pub idempotency_key: Option<String>,
 }
 
-/// Who asks. The supervisor trusts the socket for `Local`, and verifies everything else itself.
+/// Who asks. The supervisor trusts the socket for `Local` and the router's own pipe for `Router`, and verifies everything else itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "who")]
 pub enum Caller {
     /// The command line, over the control socket (the peer's uid was checked). Refused from the router.
     Local { uid: u32 },
+    /// The router for itself, over its own control conversation: how the processes are and what happened to them,
+    /// nothing else. It has no user's rights. Refused from the socket.
+    Router,
     /// A person or script with an access token. The supervisor checks signature, expiry, session and permission.
     Token { token: SecretText, origin: Origin },
     /// Nobody yet: setup, login, refresh.

@@ -8,13 +8,21 @@ use super::refusals::refused;
 use crate::control::{Via, now};
 use crate::store::edit::ActorKind;
 use protocol::control::ask::Origin;
-use protocol::control::{Access, Ask, Caller, Permission, Refusal, RefusalKind, SecretText};
+use protocol::control::{Access, Ask, Caller, ControlRequest, Permission, Refusal, RefusalKind, SecretText};
 
 impl People {
     /// Who asks, if they may ask this.
     pub(crate) async fn caller(&self, ask: &Ask, via: Via) -> Result<Actor, Refusal> {
         let actor = match (&ask.caller, via) {
             (Caller::Local { uid }, Via::Socket) => return Ok(Actor::local(*uid)),
+            // What the router shows of its own: its figures and the live page, whose viewers were let in one by one.
+            (Caller::Router, Via::Router) if is_the_routers_own(&ask.request) => return Ok(Actor::system()),
+            (Caller::Router, _) => {
+                return Err(Refusal::new(
+                    RefusalKind::Forbidden,
+                    "the router asks for itself only how the processes are and what happened to them",
+                ));
+            }
             (Caller::Local { .. }, Via::Router) => {
                 return Err(Refusal::new(
                     RefusalKind::Forbidden,
@@ -68,4 +76,9 @@ fn log_in_first() -> Refusal {
 
 pub(super) fn forbidden(permission: Permission) -> Refusal {
     Refusal::new(RefusalKind::Forbidden, format!("this needs the permission {permission:?}"))
+}
+
+/// How the processes are and what happened to them: nothing that a router could not tell by itself, and no change.
+fn is_the_routers_own(request: &ControlRequest) -> bool {
+    matches!(request, ControlRequest::Status | ControlRequest::Events { .. })
 }

@@ -42,8 +42,11 @@ struct Range {
 impl Range {
     fn of(query: &MeterQuery, now: UnixMs) -> Result<Range, Refusal> {
         let until = query.until_ms.min(now.0);
-        if query.since_ms >= until {
-            return Err(page::wrong("query.since_ms", "must be before until_ms, and in the past"));
+        if query.since_ms < 0 || query.since_ms >= until {
+            return Err(page::wrong(
+                "query.since_ms",
+                "must be before until_ms, in the past, and not before 1970",
+            ));
         }
         let length = until - query.since_ms;
         let span = match query.slot_s {

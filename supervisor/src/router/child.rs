@@ -4,6 +4,7 @@
 use super::asker::{self, Asking};
 use super::crew::{Crew, Layout};
 use super::front::CallersError;
+use super::live;
 use super::memory::{self, Report};
 use super::pulse;
 use super::question;
@@ -141,7 +142,14 @@ where
     }
     let crew = Crew::start(&shared, Layout::of(config.runtime, config.threads), &listeners, life.started)?;
     life.tell(FromChild::Ready { epoch }).await?;
-    let ended = life.obey(epoch, &shared, &crew).await;
+    let live = async {
+        live::run(Arc::clone(&shared)).await;
+        pending().await
+    };
+    let ended = tokio::select! {
+        ended = life.obey(epoch, &shared, &crew) => ended,
+        () = live => Ok(()),
+    };
     shared.cut();
     crew.join().await;
     if let lost @ 1.. = shared.spool.lost() {

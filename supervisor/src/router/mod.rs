@@ -14,6 +14,7 @@
 //! notices  what the supervisor is told unasked: events, changes of memory
 //! limits   how much apps may do: rates, calls at once, budgets
 //! memory   what the next router must know
+//! live     the live page's stream, log lines as they come, figures for Prometheus
 //! lane     one multiplexed connection per worker
 //! settled  a call that is over, as it is recorded; spool: where the supervisor finds it
 //! ```
@@ -30,6 +31,7 @@ mod dry_run;
 mod front;
 mod lane;
 mod limits;
+mod live;
 mod memory;
 mod notices;
 mod pulse;

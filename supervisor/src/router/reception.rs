@@ -1,13 +1,15 @@
-//! Where every request comes in: it belongs to the console, the admin API or the client APIs. Serves nothing itself.
+//! Where every request comes in: it belongs to the console, the admin API, the figures for Prometheus or the client
+//! APIs. Serves nothing itself.
 
 use super::admin::{self, Served, Visit};
 use super::console;
 use super::front::{Door, Reply, ReplyBody, serve};
+use super::live;
 use super::shard::Shard;
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use std::net::IpAddr;
@@ -35,15 +37,20 @@ where
         // Pages without the API behind them are of no use.
         Some(page) if shard.shared.snapshot().serves_admin(entrance.listener) => foreign(page),
         _ if admin => administer(shard, entrance, parts, body).await,
+        _ if parts.uri.path() == live::METRICS => {
+            let door = shard.shared.snapshot().door(entrance.listener);
+            live::metrics(shard, door, &parts).await
+        }
         _ => return serve(shard, entrance.listener, Request::from_parts(parts, body)).await,
     };
-    if shard.shared.is_draining() {
+    // What has become a conversation of its own is ended by the end of the process.
+    if shard.shared.is_draining() && reply.status() != StatusCode::SWITCHING_PROTOCOLS {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }
 
-async fn administer<B>(shard: &Arc<Shard>, entrance: Entrance, parts: Parts, mut body: B) -> Reply
+async fn administer<B>(shard: &Arc<Shard>, entrance: Entrance, mut parts: Parts, mut body: B) -> Reply
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -55,7 +62,7 @@ where
     };
     match admin::serve(&shard.shared.asker, visit, &parts, &mut body).await {
         Served::Reply(reply) => foreign(reply),
-        Served::Live(live, caller) => foreign(admin::no_live(live, &caller)),
+        Served::Live(kind, caller) => live::live(shard, kind, *caller, &mut parts),
     }
 }
 

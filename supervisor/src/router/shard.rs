@@ -103,6 +103,11 @@ impl Shard {
         standing
     }
 
+    /// Runs a conversation that goes on beside its connection; it ends when everything is cut.
+    pub(crate) fn attend(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Client connections of this shard.
     #[cfg(test)]
     pub(crate) fn open(&self) -> u32 {

@@ -4,6 +4,7 @@
 use super::asker::Asker;
 use super::front::{Places, Poison, RetryBudget};
 use super::lane::News;
+use super::live::Live;
 use super::notices::{Notices, Severity};
 use super::routing::Turnstile;
 use super::settled;
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     started: Instant,
     /// Where calls that are over are recorded.
     pub(crate) spool: Spool,
+    /// Where they are shown.
+    pub(crate) live: Live,
 }
 
 impl Shared {
@@ -95,6 +98,7 @@ impl Shared {
             calls: AtomicU64::new(0),
             started: Instant::now(),
             spool,
+            live: Live::new(),
         }
     }
 
@@ -176,7 +180,11 @@ impl Shared {
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.
     pub(crate) fn ended(&self, trace: Trace) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.spool.append(&mut Entry::Call(Box::new(settled::detail(&trace))));
+        let mut entry = Entry::Call(Box::new(settled::detail(&trace)));
+        self.spool.append(&mut entry);
+        if let Entry::Call(detail) = &entry {
+            self.live.over(&detail.call);
+        }
         let trace = Arc::new(trace);
         let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if traces.len() == TRACES { traces.pop_front() } else { None };

@@ -26,5 +26,6 @@ mod system;
 mod table;
 mod users;
 
-pub(crate) use serve::{Served, Visit, no_live, owns, serve};
+pub(crate) use route::Live;
+pub(crate) use serve::{Served, Visit, owns, serve};
 pub(crate) use table::UNVERSIONED as BASE;

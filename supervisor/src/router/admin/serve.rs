@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use protocol::control::ask::Origin;
-use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest, Refusal, RefusalKind};
+use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest};
 use protocol::ipc::configure::RouterLimits;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -77,17 +77,6 @@ where
         reply.headers_mut().insert(REQUEST_ID, id);
     }
     Served::Reply(reply)
-}
-
-/// What is asked for as it happens, while nothing of it is kept here.
-pub(crate) fn no_live(live: Live, caller: &Caller) -> Reply {
-    let refusal =
-        Refusal::new(RefusalKind::Unavailable, format!("there is no stream of {live:?} in this build"));
-    let id = match caller {
-        Caller::Token { origin, .. } | Caller::Anonymous { origin } => origin.request_id.as_str(),
-        Caller::Local { .. } => "",
-    };
-    Problem::from(refusal).reply(id)
 }
 
 /// A route, and what its path says in the places of its names.

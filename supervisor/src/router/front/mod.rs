@@ -44,7 +44,7 @@ pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
 pub(crate) use poison::Poison;
 pub(crate) use quota::used;
-pub(crate) use reply::{Reply, ReplyBody};
+pub(crate) use reply::{Cut, Reply, ReplyBody};
 pub(crate) use serve::serve;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 

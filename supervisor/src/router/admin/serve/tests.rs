@@ -3,7 +3,7 @@ use crate::router::asker::asker;
 use http::Request as HttpRequest;
 use http_body_util::{BodyExt, Full};
 use protocol::control::people::{Grant, Person};
-use protocol::control::{Permission, Refusal, SecretText};
+use protocol::control::{Permission, Refusal, RefusalKind, SecretText};
 use serde_json::Value;
 
 const LIMITS: RouterLimits = RouterLimits {

@@ -1,0 +1,169 @@
+//! One frame a second while somebody watches: how everything is, put together from what the supervisor knows of the
+//! processes and what this router knows of the calls. Events come with it.
+
+use super::{Live, ask, now_ms, status};
+use crate::router::pulse;
+use crate::router::shared::Shared;
+use crate::router::snapshot::Snapshot;
+use protocol::control::live::{BreakerView, LiveFrame, LiveMeter, LiveProcess, LiveProvider, LiveTick};
+use protocol::control::record::{EventFilter, EventView, Page};
+use protocol::control::{ChildStatus, ControlReply, ControlRequest, ProviderStatus, SystemStatus};
+use protocol::ipc::control::Pulse;
+use protocol::ipc::notice::SavedBreaker;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{MissedTickBehavior, interval};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Events told at once.
+const EVENTS: u32 = 100;
+
+/// Ticks until everything is cut; does nothing while nobody watches.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut ticks = interval(SECOND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = Before::default();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shared.cut.cancelled() => return,
+        }
+        if shared.live.ring.is_watched() {
+            tick(&shared, &mut before).await;
+        }
+    }
+}
+
+async fn tick(shared: &Shared, before: &mut Before) {
+    events(shared).await;
+    let Some(status) = status(shared).await else { return };
+    let snapshot = shared.snapshot();
+    let now = Instant::now();
+    let breakers = snapshot.table.register().save(now, now_ms().unsigned_abs());
+    let live = &shared.live;
+    live.ring.push(|seq, at| {
+        LiveFrame::Tick(Box::new(LiveTick {
+            seq,
+            at,
+            epoch: status.epoch,
+            total: total(shared, live, at),
+            providers: status
+                .providers
+                .iter()
+                .map(|p| (p.name.clone(), provider(p, live, &snapshot, &breakers, at, before)))
+                .collect(),
+            router: before.process("router", &status.router),
+            supervisor: before.supervisor(&status),
+        }))
+    });
+}
+
+/// Tells the events since the last time. The first look only finds where the end is.
+async fn events(shared: &Shared) {
+    let ring = &shared.live.ring;
+    let page = match ring.last_event() {
+        Some(last) => Page { after: Some(last.to_string()), limit: EVENTS, ..Page::default() },
+        None => Page { limit: 1, ..Page::default() },
+    };
+    let first = page.after.is_none();
+    let ControlReply::Events(events) =
+        ask(shared, ControlRequest::Events { filter: EventFilter::default(), page }).await
+    else {
+        return;
+    };
+    if first {
+        ring.told_event(events.first().map_or(0, |event| event.id));
+        return;
+    }
+    for event in events {
+        ring.told_event(event.id);
+        let event: Box<EventView> = Box::new(event);
+        ring.push(|seq, at| LiveFrame::Event { seq, at, event });
+    }
+}
+
+fn total(shared: &Shared, live: &Live, at: i64) -> LiveMeter {
+    LiveMeter { in_flight: shared.counts().0, ..live.meters.total(at / 1000) }
+}
+
+fn provider(
+    status: &ProviderStatus,
+    live: &Live,
+    snapshot: &Snapshot,
+    breakers: &[SavedBreaker],
+    at: i64,
+    before: &mut Before,
+) -> LiveProvider {
+    let (in_flight, queued) = snapshot.gate(&status.name).map(|gate| gate.load()).unwrap_or_default();
+    let meter = LiveMeter { in_flight, queued, ..live.meters.provider(&status.name, at / 1000) };
+    let process = status.current.as_ref().map(|child| before.process(&status.name, child));
+    LiveProvider {
+        state: status.state,
+        reason: status.reason.clone(),
+        since_ms: status.since_ms,
+        meter,
+        process: process.unwrap_or_default(),
+        restarts: status.restarts,
+        breakers: breakers
+            .iter()
+            .filter(|b| b.provider == status.name)
+            .filter_map(|b| breaker(b, at))
+            .collect(),
+    }
+}
+
+/// A breaker as it is shown; none for one that is closed and only counts.
+pub(super) fn breaker(saved: &SavedBreaker, now: i64) -> Option<BreakerView> {
+    let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let held = saved.held_until_ms.map(ms).filter(|until| *until > now);
+    let until = ms(saved.until_ms);
+    let (state, reason, until_ms) = match (saved.model.is_none(), held, saved.closed) {
+        (_, Some(until), _) => ("rate-limited", "the provider asks for a pause".to_owned(), Some(until)),
+        (_, None, true) => return None,
+        (true, None, false) => ("key-refused", "the provider refuses the key".to_owned(), Some(until)),
+        (false, None, false) if until > now => (
+            "open",
+            format!("{} failures in a row, opened {} times", saved.failures, saved.trips),
+            Some(until),
+        ),
+        (false, None, false) => ("half-open", "the next call tries whether it works again".to_owned(), None),
+    };
+    let model = saved.model.clone().unwrap_or_default();
+    Some(BreakerView { model, state: state.to_owned(), reason, since_ms: now, until_ms })
+}
+
+/// CPU time of each process when it was last looked at.
+#[derive(Default)]
+struct Before {
+    cpu: HashMap<String, (Option<u32>, Instant, u64)>,
+}
+
+impl Before {
+    fn process(&mut self, name: &str, child: &ChildStatus) -> LiveProcess {
+        let pulse = child.pulse.unwrap_or_default();
+        LiveProcess { generation: child.generation, ..self.figures(name, child.pid, &pulse) }
+    }
+
+    fn supervisor(&mut self, status: &SystemStatus) -> LiveProcess {
+        self.figures("", Some(status.pid), &pulse::of(status.pid))
+    }
+
+    fn figures(&mut self, name: &str, pid: Option<u32>, pulse: &Pulse) -> LiveProcess {
+        let now = Instant::now();
+        let former = self.cpu.insert(name.to_owned(), (pid, now, pulse.cpu_us));
+        let percent = former.filter(|(of, ..)| *of == pid).map(|(_, at, cpu_us)| {
+            let passed = now.saturating_duration_since(at).as_micros().max(1) as f64;
+            pulse.cpu_us.saturating_sub(cpu_us) as f64 / passed * 100.0
+        });
+        LiveProcess {
+            pid,
+            generation: 0,
+            rss_bytes: pulse.rss_bytes,
+            memory_limit_bytes: 0,
+            cpu_percent: percent.unwrap_or(0.0),
+            open_files: pulse.open_files,
+            loop_lag_us: pulse.loop_lag_us,
+        }
+    }
+}
