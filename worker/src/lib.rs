@@ -16,6 +16,7 @@
 mod adapt;
 mod body;
 mod call;
+mod continuation;
 mod count;
 mod demo;
 mod life;
