@@ -9,7 +9,7 @@ use protocol::dialect::{Dialect, Operation, ReplyStyle, RequestHead, Resumed, Us
 use protocol::ipc::call::CallHead;
 use protocol::ipc::continues::Continues;
 use protocol::model::{
-    ChatRequest, Failure, FailureKind, LossReason, Losses, Message, Part, RawJson, Retry, Role, Usage,
+    ChatRequest, Failure, FailureKind, LossReason, Losses, Message, Part, RawJson, Retry, Role, Shape, Usage,
 };
 
 /// What a translator needs to go on with an answer.
@@ -68,7 +68,8 @@ fn go_on(request: &mut ChatRequest, text: &str, losses: &mut Losses) {
     if let Some(limit) = &mut request.output_limit {
         limit.tokens = limit.tokens.saturating_sub(estimate_text(text)).max(1);
     }
-    request.messages.push(Message::new(Role::Assistant, vec![Part::text(text.trim_end())]));
+    let turn = Message::new(Role::Assistant, vec![Part::text(text.trim_end())]);
+    request.messages.push(Message { shape: Shape::Text, ..turn });
 }
 
 /// What the first half consumed at least: providers count output at the end only, which never came.
@@ -127,8 +128,7 @@ mod tests {
 
     fn asked(request: Value, sent: &str, target: Dialect) -> Result<Value, Failure> {
         let body = format!("{request}{sent}");
-        let continues =
-            Continues { sent: sent.len() as u64, by: "b/m2".into(), before: Usage::default() };
+        let continues = Continues { sent: sent.len() as u64, by: "b/m2".into(), before: Usage::default() };
         let quirks = Arc::new(Quirks::default());
         let facts = ModelFacts::default();
         let pair = Pair { target, upstream: Transport::Stream, quirks: &quirks, facts: &facts, now: 1 };
@@ -159,11 +159,14 @@ mod tests {
         many["n"] = json!(2);
         let tool = r#"data: {"id":"1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{"}}]}}]}"#;
         let tool = format!("{tool}\n\n");
-        let cases =
-            [(form, sent("{\"a\":")), (many, sent("Hi")), (hello(), tool), (hello(), String::new())];
+        let cases = [(form, sent("{\"a\":")), (many, sent("Hi")), (hello(), tool), (hello(), String::new())];
         for (request, sent) in cases {
             let failure = asked(request, &sent, Dialect::OpenAiChat).unwrap_err();
-            assert_eq!((failure.kind, failure.retry), (FailureKind::Unsupported, Retry::Never), "{failure:?}");
+            assert_eq!(
+                (failure.kind, failure.retry),
+                (FailureKind::Unsupported, Retry::Never),
+                "{failure:?}"
+            );
         }
     }
 

@@ -89,8 +89,12 @@ pub(crate) fn talk(
     if head.strict {
         refuse_losses(&losses)?;
     }
-    let way =
-        Way { from: pair.target, to: head.dialect, stamp: stamp(head, pair), quirks: Arc::clone(pair.quirks) };
+    let way = Way {
+        from: pair.target,
+        to: head.dialect,
+        stamp: stamp(head, pair),
+        quirks: Arc::clone(pair.quirks),
+    };
     let reply = if head.stream { Transport::Stream } else { Transport::Document };
     let mut back = Translator::new(Job::Talk { way, style, reply }, losses);
     back.half = half;

@@ -65,7 +65,9 @@ fn plain(events: &[Event]) -> Result<(Start, String), Failure> {
             Event::Start(found) => start = found.clone(),
             Event::PartStart { head: PartHead::Text, .. } if !open => open = true,
             Event::Delta { delta: Delta::Text(more), .. } if open => text.push_str(more),
-            Event::PartStart { head: PartHead::ToolCall { .. }, .. } => return Err(not_plain("it calls a tool")),
+            Event::PartStart { head: PartHead::ToolCall { .. }, .. } => {
+                return Err(not_plain("it calls a tool"));
+            }
             Event::PartStart { head: PartHead::Reasoning, .. } => return Err(not_plain("it thinks")),
             Event::PartStart { .. } => return Err(not_plain("there is more than one text in it")),
             Event::PartEnd { .. } | Event::Finish { .. } | Event::End => {
