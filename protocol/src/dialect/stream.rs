@@ -126,6 +126,7 @@ pub struct StreamTranslation {
     encoder: Box<dyn EncodeEvents>,
     style: ReplyStyle,
     content: bool,
+    complete: bool,
     events: Vec<Event>,
 }
 
@@ -137,6 +138,7 @@ impl StreamTranslation {
             encoder: to.event_encoder(stamp, style),
             style: style.clone(),
             content: false,
+            complete: false,
             events: Vec::new(),
         }
     }
@@ -161,7 +163,7 @@ impl StreamTranslation {
 
     /// The stream has ended well; what the upstream still sends is of no interest.
     pub fn is_over(&self) -> bool {
-        self.reader.is_over()
+        self.complete
     }
 
     pub fn usage(&self) -> Usage {
@@ -179,7 +181,7 @@ impl StreamTranslation {
             match event {
                 Event::Fail(failure) => return Err(failure),
                 Event::Delta { .. } => self.content = true,
-                Event::Finish { .. } => self.content = true,
+                Event::Finish { .. } => (self.content, self.complete) = (true, true),
                 Event::PartStart { .. }
                 | Event::Start(_)
                 | Event::PartEnd { .. }

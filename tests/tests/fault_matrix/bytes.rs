@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tests::scene::{Cast, Scene};
 use tests::script::{self, Script, Step};
-use tests::stack::{full_counts, limit, say};
+use tests::stack::{limit, say};
 use tokio::task::JoinSet;
 
 /// Where answers are cut, evenly from their first byte to their last.
@@ -112,12 +112,6 @@ impl Wire {
     }
 }
 
-/// Which client meets which position.
-fn cases(all_of: Option<Inbound>) -> Vec<(usize, Inbound)> {
-    let of = |n: usize| all_of.unwrap_or(Inbound::ALL[n % Inbound::ALL.len()]);
-    (0..POSITIONS).map(|n| (n, of(n))).collect()
-}
-
 async fn scene(wire: &Wire) -> Result<Scene> {
     let models: Vec<String> = (0..POSITIONS).map(|n| format!("cut-{n}")).collect();
     let models: Vec<&str> = models.iter().map(String::as_str).collect();
@@ -133,19 +127,19 @@ async fn scene(wire: &Wire) -> Result<Scene> {
 }
 
 /// One client at each position; counts what they saw.
-async fn run(framing: Framing, all_of: Option<Inbound>) -> Result<(BTreeMap<&'static str, usize>, Duration)> {
+async fn run(framing: Framing, inbound: Inbound) -> Result<(BTreeMap<&'static str, usize>, Duration)> {
     let wire = Wire::new(framing);
     let scene = scene(&wire).await?;
     let (mut ledger, mut seen, mut longest) = (Ledger::default(), BTreeMap::new(), Duration::ZERO);
-    let cases = cases(all_of);
-    for some in cases.chunks(CALLERS) {
+    let positions: Vec<usize> = (0..POSITIONS).collect();
+    for some in positions.chunks(CALLERS) {
         let mut asking = JoinSet::new();
-        for (n, inbound) in some.iter().copied() {
+        for n in some.iter().copied() {
             let client = scene.client();
-            asking.spawn(async move { (n, inbound, inbound.ask(&client, &format!("cut-{n}")).await) });
+            asking.spawn(async move { (n, inbound.ask(&client, &format!("cut-{n}")).await) });
         }
         while let Some(asked) = asking.join_next().await {
-            let (n, inbound, heard) = asked?;
+            let (n, heard) = asked?;
             let (at, heard) = (wire.position(n), heard?);
             let case = || format!("cut at {at} of {} ({framing:?}) for {}", wire.bytes.len(), inbound.name());
             let verdict = inbound.verdict(&heard).with_context(case)?;
@@ -168,17 +162,14 @@ async fn run(framing: Framing, all_of: Option<Inbound>) -> Result<(BTreeMap<&'st
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_cut_at_any_byte() -> Result<()> {
-    // Each position meets one dialect after the other, and all of them in the full version.
-    let dialects: Vec<Option<Inbound>> =
-        if full_counts() { Inbound::ALL.map(Some).to_vec() } else { vec![None] };
     say("| cut at 200 positions     | clients          | saved | error | complete | ending within |");
     say("|--------------------------|------------------|-------|-------|----------|---------------|");
     for framing in [Framing::Chunked, Framing::Close] {
-        for dialect in &dialects {
-            let (seen, longest) = run(framing, *dialect).await?;
+        for inbound in Inbound::ALL {
+            let (seen, longest) = run(framing, inbound).await?;
             let count = |name: &str| seen.get(name).copied().unwrap_or_default();
             let (saved, broken, complete) = (count("saved"), count("error"), count("complete"));
-            let (kind, of) = (format!("{framing:?}"), dialect.map_or("all in turn", Inbound::name));
+            let (kind, of) = (format!("{framing:?}"), inbound.name());
             say(&format!(
                 "| {kind:<24} | {of:<16} | {saved:>5} | {broken:>5} | {complete:>8} | {longest:>13.1?} |"
             ));

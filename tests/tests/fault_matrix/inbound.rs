@@ -117,7 +117,13 @@ impl Inbound {
             return Ok(if text.contains("saved") { Verdict::Saved } else { Verdict::Complete });
         }
         let honest = heard.whole && self.ends_badly(&text)?;
-        ensure!(honest, "neither an answer nor an error, {}: {} {text}", self.name(), heard.status);
+        ensure!(
+            honest,
+            "neither an answer nor an error, {}: {} (whole: {}) {text:?}",
+            self.name(),
+            heard.status,
+            heard.whole
+        );
         Ok(Verdict::Broken)
     }
 }

@@ -78,7 +78,9 @@ async fn scene(models: &[String], first_token: &str) -> Result<Scene> {
         p.models(&models).fallback(&["b"]).timeout("first_token", first_token).timeout("idle", &idle)
     });
     let scene = cast.await?.provider_with("b", |p| p.models(&models).priority(10)).await?.start().await?;
-    models.iter().try_for_each(|m| anyhow::Ok(scene.upstream("b")?.on(m, Script::answer("saved by b"))))?;
+    for model in &models {
+        scene.upstream("b")?.on(model, Script::answer("saved by b"));
+    }
     Ok(scene)
 }
 
@@ -187,7 +189,9 @@ async fn a_provider_that_cannot_be_reached_is_not_noticed() -> Result<()> {
     }
     let mut scene = cast.provider_with("b", |p| p.models(&models).priority(10)).await?.start().await?;
     scene.stack().hush();
-    models.iter().try_for_each(|m| anyhow::Ok(scene.upstream("b")?.on(m, Script::answer("saved by b"))))?;
+    for model in &models {
+        scene.upstream("b")?.on(model, Script::answer("saved by b"));
+    }
     let mut ledger = Ledger::default();
     table::head();
     for (case, provider, _) in &places {
