@@ -382,9 +382,11 @@ impl Relay {
             Some(translator) => (translator.usage(), translator.stop_reason()),
             None => (self.tap.usage(), self.tap.stop_reason()),
         };
+        let estimated = self.translator.as_ref().is_some_and(|translator| translator.is_estimated());
+        let source = if estimated { UsageSource::Estimated } else { UsageSource::Reported };
         Trailer {
             usage,
-            usage_source: (!usage.is_empty()).then_some(UsageSource::Reported),
+            usage_source: (!usage.is_empty()).then_some(source),
             timings: self.timings,
             stop_reason: stop_reason.map(str::to_owned),
         }

@@ -21,7 +21,9 @@ pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod peek;
+mod resume;
 pub mod scan;
+pub mod seam;
 pub mod stream;
 pub mod tap;
 pub mod time;
@@ -32,6 +34,7 @@ mod write;
 pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
 pub use dispatch::{Quirks, QuirksError};
 pub use failure::{ErrorAnswer, ErrorReply};
+pub use resume::Resumed;
 pub use stream::{EventReader, StreamTranslation};
 pub use tap::{Observed, Tap};
 

@@ -8,6 +8,7 @@ mod attempt;
 mod budget;
 mod call;
 mod connection;
+mod continuation;
 mod course;
 mod dispatch;
 mod form;

@@ -237,6 +237,7 @@ where
         headers: parts.headers,
         body,
         asked,
+        continues: None,
     })
 }
 
