@@ -145,6 +145,7 @@ impl StreamTranslation {
             seam: None,
             mark: None,
             content: false,
+            complete: false,
             events: Vec::new(),
         }
     }
