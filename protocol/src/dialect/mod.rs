@@ -24,6 +24,7 @@ pub mod peek;
 pub mod scan;
 pub mod stream;
 pub mod tap;
+mod text;
 pub mod time;
 pub mod tokens;
 mod turns;

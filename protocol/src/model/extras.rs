@@ -3,54 +3,65 @@
 use super::{Loss, LossReason, RawJson};
 use crate::dialect::Dialect;
 use indexmap::IndexMap;
+use std::fmt;
 
-/// Unmodelled members of one object, in their order. Empty for most objects.
+/// Unmodelled members of one object, in their order. Empty for most objects, and then no more than a null pointer:
+/// every message and every part of it has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
-    origin: Option<Dialect>,
+pub struct Extras(Option<Box<Kept>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    origin: Dialect,
     fields: IndexMap<String, RawJson>,
 }
 
 impl Extras {
     pub fn new(origin: Dialect, fields: IndexMap<String, RawJson>) -> Self {
-        Self { origin: Some(origin), fields }
+        Self((!fields.is_empty()).then(|| Box::new(Kept { origin, fields })))
     }
 
     /// The members, if they may be said in this dialect.
     pub fn for_dialect(&self, dialect: Dialect) -> impl Iterator<Item = (&str, &RawJson)> {
-        let home = self.origin == Some(dialect);
-        self.fields.iter().filter(move |_| home).map(|(key, value)| (key.as_str(), value))
+        let home = self.0.iter().filter(move |kept| kept.origin == dialect);
+        home.flat_map(|kept| &kept.fields).map(|(key, value)| (key.as_str(), value))
     }
 
     /// One member, if it may be said in this dialect.
     pub fn get(&self, dialect: Dialect, key: &str) -> Option<&RawJson> {
-        (self.origin == Some(dialect)).then(|| self.fields.get(key)).flatten()
+        self.0.as_ref().filter(|kept| kept.origin == dialect)?.fields.get(key)
     }
 
     /// Takes a member out, whatever the origin.
     pub fn take(&mut self, key: &str) -> Option<RawJson> {
-        self.fields.shift_remove(key)
+        let kept = self.0.as_mut()?;
+        let taken = kept.fields.shift_remove(key);
+        if kept.fields.is_empty() {
+            self.0 = None;
+        }
+        taken
     }
 
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.0.is_none()
     }
 
     /// Reports every member that `target` will not see. `path` is the object's, empty for the body.
-    pub fn lose(&self, target: Dialect, path: &str, losses: &mut Losses) {
-        if self.origin == Some(target) {
-            return;
-        }
-        for (key, value) in &self.fields {
-            if !self.says_nothing(path, key, value.as_str()) {
-                losses.add(join(path, key), LossReason::Unsupported);
+    pub fn lose(&self, target: Dialect, path: impl fmt::Display, losses: &mut Losses) {
+        let Some(kept) = self.0.as_ref().filter(|kept| kept.origin != target) else { return };
+        let path = path.to_string();
+        for (key, value) in &kept.fields {
+            if !kept.says_nothing(&path, key, value.as_str()) {
+                losses.add(join(&path, key), LossReason::Unsupported);
             }
         }
     }
+}
 
+impl Kept {
     /// What clients send by habit and what means the same when it is left out: no loss to anybody.
     fn says_nothing(&self, path: &str, key: &str, value: &str) -> bool {
-        let bookkeeping = self.origin == Some(Dialect::OpenAiResponses) && !path.is_empty();
+        let bookkeeping = self.origin == Dialect::OpenAiResponses && !path.is_empty();
         match (key, value) {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
             // Names and states of items in OpenAI's own store; calls and results are paired by another id.
@@ -77,6 +88,9 @@ pub enum ContinuationKind {
     Encrypted,
 }
 
+/// More losses than this are not told one by one.
+const MANY: usize = 100;
+
 /// Collects losses, each kind of field once: thirty messages with the same unsayable member are one loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses(Vec<Loss>);
@@ -85,7 +99,7 @@ impl Losses {
     pub fn add(&mut self, field: impl Into<String>, reason: LossReason) {
         let field = field.into();
         let known = |loss: &Loss| loss.reason == reason && shape(&loss.field).eq(shape(&field));
-        if !self.0.iter().any(known) {
+        if self.0.len() < MANY && !self.0.iter().any(known) {
             self.0.push(Loss { field, reason });
         }
     }

@@ -69,7 +69,7 @@ fn media(mut fields: Fields<'_>, item: &Item<'_>, kind: MediaKind, word: &str) -
 }
 
 fn tool_use(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
-    let input = fields.raw("input").map_or("{}", |item| item.raw.get()).to_owned();
+    let input = fields.raw("input").map_or("{}", |item| item.raw()).to_owned();
     Ok(Part::ToolCall(ToolCall {
         id: fields.need("id")?,
         name: fields.need("name")?,

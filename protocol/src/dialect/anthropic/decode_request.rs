@@ -4,6 +4,7 @@ use super::decode_block::content;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::text::Text;
 use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, Message, OutputLimit, ReasoningAsk, ReasoningMode,
     ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
@@ -12,7 +13,8 @@ use crate::model::{
 const HERE: Dialect = Dialect::Anthropic;
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     fields.raw("stream");
     let (tool_choice, parallel_tools) = tool_choice(&mut fields)?;
@@ -77,7 +79,7 @@ fn user(fields: &mut Fields<'_>) -> Result<Option<String>, DecodeError> {
     let mut metadata = item.object()?;
     let user = metadata.text("user_id")?;
     if !metadata.is_empty() || user.is_none() {
-        fields.put_back("metadata", &item);
+        fields.put_back(&item);
         return Ok(None);
     }
     Ok(user)
@@ -101,7 +103,7 @@ fn thinking(fields: &mut Fields<'_>) -> Result<(Option<ReasoningAsk>, Option<Res
     let effort = config.text("effort")?.map(|word| Effort::from_word(&word));
     let format = config.object("format")?.map(format).transpose()?;
     if !config.is_empty() || effort == Some(None) {
-        fields.put_back("output_config", &item);
+        fields.put_back(&item);
         return Ok((ask, None));
     }
     if let Some(Some(effort)) = effort {
@@ -136,7 +138,7 @@ fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
         if word != "custom" {
             return Ok(Tool::Opaque { origin: HERE, kind: word, raw: item.json() });
         }
-        fields.put_back("type", kind);
+        fields.put_back(kind);
     }
     Ok(Tool::Function(FunctionTool {
         name: fields.need("name")?,

@@ -30,7 +30,7 @@ pub(super) fn turns<'a>(
     let mut turns: Vec<Turn<'a>> = Vec::new();
     for (i, message) in messages.iter().enumerate() {
         let i = before + i;
-        message.extras.lose(HERE, &format!("messages[{i}]"), losses);
+        message.extras.lose(HERE, format_args!("messages[{i}]"), losses);
         let role = match message.role {
             Role::Assistant => "assistant",
             Role::System | Role::Developer if home => "system",

@@ -161,7 +161,7 @@ fn system<'a>(o: &mut Object<'_>, request: &'a ChatRequest, losses: &mut Losses)
         }
         many => {
             for (i, message) in many.iter().enumerate() {
-                message.extras.lose(HERE, &format!("messages[{i}]"), losses);
+                message.extras.lose(HERE, format_args!("messages[{i}]"), losses);
             }
             let texts: Vec<String> =
                 many.iter().map(|m| joined_text(&m.parts)).filter(|t| !t.is_empty()).collect();

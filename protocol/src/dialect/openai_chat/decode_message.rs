@@ -102,7 +102,7 @@ pub(crate) fn arguments(function: &mut Fields<'_>) -> Result<String, DecodeError
     match function.raw("arguments") {
         None => Ok(String::new()),
         Some(item) if item.is_text() => item.read(),
-        Some(item) => Ok(item.raw.get().to_owned()),
+        Some(item) => Ok(item.raw().to_owned()),
     }
 }
 
@@ -192,7 +192,7 @@ fn file(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
     let source = match (inner.text("file_data")?, inner.text("file_id")?) {
         (Some(data), _) => MediaSource::from_url(&data),
         (None, Some(id)) => MediaSource::File { origin: HERE, id },
-        (None, None) => return Err(DecodeError::new(inner.path(), "needs `file_data` or `file_id`")),
+        (None, None) => return Err(DecodeError::new(&inner.path(), "needs `file_data` or `file_id`")),
     };
     Ok(Part::Media(Media { kind: MediaKind::Document, source, name, extras: fields.rest(HERE) }))
 }

@@ -34,6 +34,9 @@ fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str
             let role = if context.quirks.roles == Roles::NoDeveloper { "system" } else { "developer" };
             plain(list, message, role, context, path, losses);
         }
+        Role::User | Role::Tool if !message.parts.iter().any(|part| matches!(part, Part::ToolResult(_))) => {
+            plain(list, message, "user", context, path, losses);
+        }
         Role::User | Role::Tool => {
             let mut rest = Vec::new();
             for part in &message.parts {
@@ -44,8 +47,10 @@ fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str
                     other => rest.push(other),
                 }
             }
-            if !rest.is_empty() || message.parts.is_empty() {
-                let only = Message { parts: rest.into_iter().cloned().collect(), ..message.clone() };
+            if !rest.is_empty() {
+                let parts = rest.into_iter().cloned().collect();
+                let Message { role, shape, ref extras, .. } = *message;
+                let only = Message { role, parts, shape, extras: extras.clone() };
                 plain(list, &only, "user", context, path, losses);
             }
         }

@@ -18,7 +18,7 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     match word.as_deref() {
         Some("message") | None => {
             if let Some(kind) = &kind {
-                fields.put_back("type", kind);
+                fields.put_back(kind);
             }
             message(fields)
         }
@@ -138,7 +138,7 @@ fn reasoning(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
             if text.is_empty() && found.is_list() {
                 text = texts(&found)?;
             }
-            fields.put_back(key, &found);
+            fields.put_back(&found);
         }
     }
     let data = fields.text("encrypted_content")?;
