@@ -174,14 +174,14 @@ async fn a_slow_loris_is_shown_the_door() -> Result<()> {
     let cast = Cast::new()?.provider("a").await?;
     let scene = cast.configure(|c, _| Ok(c.server("read_timeout", "1s")))?.start().await?;
     let client = scene.client();
-    let patience = Duration::from_secs(10);
+    let patience = Duration::from_secs(20);
     let (took, _) = drip(&client, "POST /v1/chat/completions HTTP/1.1\r\nx-slow: ", patience).await?;
-    assert!(took < Duration::from_secs(4), "a slow head was borne for {took:?}");
+    assert!(took < Duration::from_secs(15), "a slow head was borne for {took:?}");
     let silent = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
         content-length: 100000\r\n\r\n{";
     let begin = Instant::now();
     let answer = client.raw(silent.as_bytes(), patience).await?;
-    assert!(begin.elapsed() < Duration::from_secs(4), "a silent body was borne for {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(15), "a silent body was borne for {:?}", begin.elapsed());
     let text = String::from_utf8_lossy(&answer);
     assert!(answer.is_empty() || text.starts_with("HTTP/1.1 408 "), "{text}");
     let calls = async || client.chat("a/m1").await.ok().filter(|r| r.status == 200);

@@ -61,7 +61,7 @@ async fn a_drain_has_an_end() -> Result<()> {
     let story = stream.finish().await?;
     // The scene's drain_timeout is five seconds.
     let took = at.elapsed();
-    assert!(took > Duration::from_secs(3) && took < Duration::from_secs(9), "{took:?}");
+    assert!(took > Duration::from_secs(3) && took < Duration::from_secs(30), "{took:?}");
     assert!(matches!(story.end, End::Error(_)), "who is cut is told so: {:?}", story.end);
     scene.stack().ended(Duration::from_secs(6)).await?;
     Ok(())

@@ -18,6 +18,9 @@ const KEPT: usize = 50;
 /// Bytes per second that are logged, and how much may come at once.
 const RATE: usize = 256 * 1024;
 const BURST: usize = 1024 * 1024;
+/// The same for lines: a line costs more than its bytes, and a flood is mostly of short ones.
+const LINE_RATE: usize = 1000;
+const LINE_BURST: usize = 3000;
 /// While dropping: this much is read in one go, then a pause. The child writes against a slow pipe, the
 /// supervisor stays idle most of the time.
 const GULP: usize = 64 * 1024;
@@ -63,18 +66,8 @@ pub(crate) fn capture<R>(stderr: R, tag: Tag, secret: Option<Key>) -> (Tail, imp
 where
     R: AsyncRead + Unpin,
 {
-    let tail = Tail::default();
-    let capture = Capture {
-        tag,
-        tail: tail.clone(),
-        secret: secret.filter(|key| key.copy().len() >= MIN_SECRET),
-        line: Vec::new(),
-        cut: false,
-        budget: Budget::new(Instant::now()),
-        dropped: 0,
-        reported: Instant::now(),
-    };
-    (tail, capture.run(stderr))
+    let capture = Capture::new(tag, secret);
+    (capture.tail.clone(), capture.run(stderr))
 }
 
 struct Capture {
@@ -84,13 +77,29 @@ struct Capture {
     line: Vec<u8>,
     /// The rest of an overlong line is being skipped.
     cut: bool,
-    budget: Budget,
+    bytes: Budget,
+    lines: Budget,
     /// Bytes dropped since the last report.
     dropped: usize,
     reported: Instant,
 }
 
 impl Capture {
+    fn new(tag: Tag, secret: Option<Key>) -> Self {
+        let now = Instant::now();
+        Self {
+            tag,
+            tail: Tail::default(),
+            secret: secret.filter(|key| key.copy().len() >= MIN_SECRET),
+            line: Vec::new(),
+            cut: false,
+            bytes: Budget::new(RATE, BURST, now),
+            lines: Budget::new(LINE_RATE, LINE_BURST, now),
+            dropped: 0,
+            reported: now,
+        }
+    }
+
     async fn run<R: AsyncRead + Unpin>(mut self, mut stderr: R) {
         let mut buf = vec![0; GULP];
         loop {
@@ -99,11 +108,11 @@ impl Capture {
                 Ok(n) => n,
             };
             let now = Instant::now();
-            if self.budget.take(n, now) {
-                self.feed(&buf[..n]);
+            let left = if self.bytes.take(n, now) { self.feed(&buf[..n], now) } else { n };
+            if left == 0 {
                 continue;
             }
-            self.dropped += n;
+            self.dropped += left;
             (self.cut, self.line) = (true, Vec::new());
             self.report(now);
             tokio::time::sleep(PAUSE).await;
@@ -113,13 +122,19 @@ impl Capture {
         self.report(Instant::now());
     }
 
-    fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some(at) = memchr(bytes) {
+    /// Says how many bytes are too many: those from the first line on that is one too many.
+    fn feed(&mut self, mut bytes: &[u8], now: Instant) -> usize {
+        while let Some(at) = memchr::memchr(b'\n', bytes) {
+            let counts = at > 0 || !self.line.is_empty();
+            if counts && !self.lines.take(1, now) {
+                return bytes.len();
+            }
             self.extend(&bytes[..at]);
             self.end_line();
             bytes = &bytes[at + 1..];
         }
         self.extend(bytes);
+        0
     }
 
     fn extend(&mut self, bytes: &[u8]) {
@@ -165,25 +180,24 @@ impl Capture {
     }
 }
 
-fn memchr(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|b| *b == b'\n')
-}
-
-/// A token bucket of bytes.
+/// A token bucket.
 struct Budget {
+    /// Tokens per second, and how many there may be.
+    rate: usize,
+    burst: usize,
     left: usize,
     at: Instant,
 }
 
 impl Budget {
-    fn new(now: Instant) -> Self {
-        Self { left: BURST, at: now }
+    fn new(rate: usize, burst: usize, now: Instant) -> Self {
+        Self { rate, burst, left: burst, at: now }
     }
 
     fn take(&mut self, n: usize, now: Instant) -> bool {
-        let earned = now.duration_since(self.at).as_micros() as usize * RATE / 1_000_000;
+        let earned = now.duration_since(self.at).as_micros() as usize * self.rate / 1_000_000;
         if earned > 0 {
-            self.left = BURST.min(self.left + earned);
+            self.left = self.burst.min(self.left + earned);
             self.at = now;
         }
         match self.left.checked_sub(n) {
@@ -274,10 +288,21 @@ mod tests {
         assert!(tail.lines().len() <= KEPT);
     }
 
+    #[tokio::test]
+    async fn a_flood_of_short_lines_is_cut_by_their_number() {
+        let text = "x\n".repeat(LINE_BURST + 1000);
+        let mut capture = Capture::new(tag(), None);
+        let left = capture.feed(text.as_bytes(), capture.lines.at);
+        assert_eq!(left, 2000, "{} lines", LINE_BURST);
+        assert_eq!(capture.feed(b"\n\n\n", capture.lines.at), 0, "nothing costs nothing");
+        assert_eq!(capture.feed(b"y\n", capture.lines.at + Duration::from_secs(1)), 0);
+        assert_eq!(capture.tail.lines().last().map(String::as_str), Some("y"));
+    }
+
     #[test]
     fn the_budget_refills() {
         let now = Instant::now();
-        let mut budget = Budget::new(now);
+        let mut budget = Budget::new(RATE, BURST, now);
         assert!(budget.take(BURST, now));
         assert!(!budget.take(1, now));
         assert!(budget.take(RATE, now + Duration::from_secs(1)));

@@ -6,7 +6,7 @@ use tests::config::Provider;
 use tests::crowd::{Call, Crowd, quantile};
 use tests::proc;
 use tests::scene::Cast;
-use tests::stack::{count, limit, say};
+use tests::stack::{count, full_counts, limit, say};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f30_a_flood_of_log_lines_drowns_nobody() -> Result<()> {
@@ -37,7 +37,9 @@ async fn f30_a_flood_of_log_lines_drowns_nobody() -> Result<()> {
     assert_eq!(scene.provider_status("d")?["state"], "ready");
     assert!(calls.iter().all(Call::is_answered));
     assert!(p99 < limit(Duration::from_millis(100)), "{p99:?}");
-    assert!(share < 0.2, "{:.0} % CPU", share * 100.0);
+    // A debug build costs several times as much, and is asked only not to drown.
+    let most = if full_counts() { 0.2 } else { 0.8 };
+    assert!(share < most, "{:.0} % CPU", share * 100.0);
     assert!(kept < 8 << 20, "{kept} bytes of log");
     assert!(
         scene.log()[lines..].iter().any(|l| l.contains("drop") || l.contains("suppress")),

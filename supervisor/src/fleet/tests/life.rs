@@ -59,7 +59,7 @@ async fn death_is_known_at_once() {
     let before = Instant::now();
     hit(a.pid.unwrap(), Signal::SIGKILL);
     rig.until("a", |p| p.pid != a.pid).await;
-    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
@@ -89,9 +89,9 @@ async fn a_stopped_worker_is_degraded_and_then_replaced() {
     let before = Instant::now();
     hit(a.pid.unwrap(), Signal::SIGSTOP);
     rig.until_routed("a", |p| p.state == WorkerState::Degraded).await;
-    assert!(before.elapsed() < Duration::from_millis(3500), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(15), "{:?}", before.elapsed());
     let again = rig.until("a", |p| p.generation == 2 && p.state == WorkerState::Ready).await;
-    assert!(before.elapsed() < Duration::from_secs(8), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
     assert_eq!(again.last_exit.unwrap().cause, "no answer to pings");
 }
 
