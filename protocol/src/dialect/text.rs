@@ -110,10 +110,10 @@ impl<'a> Text<'a> {
 
     /// Goes to the value of the member that holds a byte, and answers its key.
     fn member_over(&self, scan: &mut Scan<'a>, at: usize) -> Option<String> {
-        let (mut inside, mut found) = (scan.clone(), None);
+        let (mut inside, mut found) = (*scan, None);
         let walked = inside.members(|scan, key| {
             scan.peek();
-            let before = scan.clone();
+            let before = *scan;
             let span = self.step(scan)?;
             if span.contains(&at) {
                 found = Some((before, scan.text_of(&key)?.into_owned()));
@@ -127,10 +127,10 @@ impl<'a> Text<'a> {
     }
 
     fn element_over(&self, scan: &mut Scan<'a>, at: usize) -> Option<usize> {
-        let (mut inside, mut found, mut i) = (scan.clone(), None, 0);
+        let (mut inside, mut found, mut i) = (*scan, None, 0);
         let walked = inside.elements(|scan| {
             scan.peek();
-            let before = scan.clone();
+            let before = *scan;
             if self.step(scan)?.contains(&at) {
                 found = Some((before, i));
             }
@@ -188,7 +188,7 @@ impl Check<'_> {
     }
 
     fn object(&mut self, depth: u32) -> Result<(), ScanError> {
-        let mut scan = self.scan.clone();
+        let mut scan = self.scan;
         scan.members(|scan, key| {
             string(scan.slice(&key), key.start)?;
             self.inner(scan, depth)
@@ -198,7 +198,7 @@ impl Check<'_> {
     }
 
     fn list(&mut self, depth: u32) -> Result<(), ScanError> {
-        let mut scan = self.scan.clone();
+        let mut scan = self.scan;
         scan.elements(|scan| self.inner(scan, depth))?;
         self.scan = scan;
         Ok(())

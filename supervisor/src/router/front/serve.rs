@@ -152,7 +152,15 @@ where
         }
         Found::Nothing(_) => {
             let path: String = parts.uri.path().chars().take(200).collect();
-            let message = format!("there is no {path} here; an OpenAI client wants .../v1 as its base URL");
+            let wanted = match dialect {
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                    "; an OpenAI client wants .../v1 as its base URL"
+                }
+                Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => {
+                    "; clients of this dialect want a base URL without a path"
+                }
+            };
+            let message = format!("there is no {path} here{wanted}");
             Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
         }
     }
