@@ -6,7 +6,7 @@
 use super::Dialect;
 use super::codec::DecodeError;
 use super::text::Text;
-use super::write::Object;
+use super::write::{self, Object};
 use crate::model::{Extras, RawJson, join};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -23,6 +23,8 @@ pub(crate) struct Fields<'a> {
     /// Where the object stands.
     at: usize,
     members: Vec<Member<'a>>,
+    /// What is left of objects that were read in part.
+    rests: Vec<(&'static str, RawJson)>,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl<'a> Fields<'a> {
             Ok(())
         });
         walked.map_err(|error| DecodeError::new(&text.path(at), error.to_string()))?;
-        let fields = Self { text, at, members };
+        let fields = Self { text, at, members, rests: Vec::new() };
         match fields.twice() {
             Some(key) => Err(DecodeError::new(&fields.path(), format!("the field `{key}` appears twice"))),
             None => Ok(fields),
@@ -129,6 +131,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Keeps what was not taken of a member that is an object.
+    pub(crate) fn keep_rest(&mut self, key: &'static str, rest: &Fields<'a>) {
+        if !rest.is_empty() {
+            let mut out = Vec::new();
+            write::object(&mut out, |o| rest.left().for_each(|m| o.raw(&m.key, rest.text.slice(&m.value))));
+            self.rests.push((key, RawJson::checked(&String::from_utf8_lossy(&out))));
+        }
+    }
+
     /// Puts a value back under the one of its two spellings that is looked for later.
     pub(crate) fn put_back_as(&mut self, key: &'static str, item: &Item<'a>) {
         if let Some(member) = self.members.iter_mut().find(|member| member.value == item.span) {
@@ -142,7 +153,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.left().next().is_none()
+        self.left().next().is_none() && self.rests.is_empty()
     }
 
     /// The names of the members not taken, without those that say nothing.
@@ -167,7 +178,8 @@ impl<'a> Fields<'a> {
         }
         let left = self.members.into_iter().filter(|member| !member.taken);
         let field = |m: Member<'a>| (m.key.into_owned(), RawJson::checked(self.text.slice(&m.value)));
-        Extras::new(origin, left.map(field).collect())
+        let rests = self.rests.into_iter().map(|(key, rest)| (key.to_owned(), rest));
+        Extras::new(origin, left.map(field).chain(rests).collect())
     }
 }
 

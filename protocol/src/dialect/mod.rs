@@ -22,6 +22,7 @@ pub mod openai_chat;
 pub mod openai_responses;
 pub mod peek;
 pub mod scan;
+mod shared;
 mod spelling;
 pub mod stream;
 pub mod tap;

@@ -27,6 +27,11 @@ impl Extras {
         home.flat_map(|kept| &kept.fields).map(|(key, value)| (key.as_str(), value))
     }
 
+    /// Where they came from, if there are any.
+    pub fn origin(&self) -> Option<Dialect> {
+        self.0.as_ref().map(|kept| kept.origin)
+    }
+
     /// One member, if it may be said in this dialect.
     pub fn get(&self, dialect: Dialect, key: &str) -> Option<&RawJson> {
         self.0.as_ref().filter(|kept| kept.origin == dialect)?.fields.get(key)
@@ -51,11 +56,21 @@ impl Extras {
         let Some(kept) = self.0.as_ref().filter(|kept| kept.origin != target) else { return };
         let path = path.to_string();
         for (key, value) in &kept.fields {
-            if !kept.says_nothing(&path, key, value.as_str()) {
-                losses.add(join(&path, key), LossReason::Unsupported);
+            let members = (path.is_empty() && READ_IN_PART.contains(&key.as_str())).then(|| members(value));
+            match members {
+                Some(rest) => rest.iter().for_each(|m| losses.add(join(key, m), LossReason::Unsupported)),
+                None if kept.says_nothing(&path, key, value.as_str()) => {}
+                None => losses.add(join(&path, key), LossReason::Unsupported),
             }
         }
     }
+}
+
+/// The names in an object that say anything.
+fn members(value: &RawJson) -> Vec<String> {
+    let all: IndexMap<String, RawJson> = value.read().unwrap_or_default();
+    let said = all.into_iter().filter(|(_, value)| value.as_str() != "null");
+    said.map(|(name, _)| name).collect()
 }
 
 impl Kept {
@@ -87,6 +102,9 @@ pub enum ContinuationKind {
     /// The reasoning itself, unreadable (`redacted_thinking`, `encrypted_content`).
     Encrypted,
 }
+
+/// Top-level objects of which codecs take what they know: each member that is left is a loss of its own.
+const READ_IN_PART: [&str; 4] = ["generationConfig", "options", "output_config", "text"];
 
 /// More losses than this are not told one by one.
 const MANY: usize = 100;

@@ -161,9 +161,7 @@ fn generation(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), 
         request.reasoning = Some(thinking_config(thinking.object()?)?);
     }
     request.format = format(&mut config)?;
-    if !config.is_empty() {
-        fields.put_back_as("generationConfig", &item);
-    }
+    fields.keep_rest("generationConfig", &config);
     Ok(())
 }
 

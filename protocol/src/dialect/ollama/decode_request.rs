@@ -157,9 +157,7 @@ fn options(fields: &mut Fields<'_>) -> Result<(Sampling, Option<u64>), DecodeErr
         seed: options.take("seed")?,
         stop,
     };
-    if !options.is_empty() {
-        fields.put_back(&item);
-    }
+    fields.keep_rest("options", &options);
     // Negative limits mean "no limit".
     Ok((sampling, limit.and_then(|limit| u64::try_from(limit).ok())))
 }

@@ -4,11 +4,22 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
 use crate::model::{
-    Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning, Role, Shape, TextPart, ToolCall,
-    ToolResult,
+    Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning,
+    Role, Shape, TextPart, ToolCall, ToolResult,
 };
 
 const HERE: Dialect = Dialect::OpenAiChat;
+pub(super) const EXTRA_CONTENT: &str = "extra_content";
+
+#[derive(serde::Deserialize)]
+struct ExtraContent {
+    google: GoogleExtra,
+}
+
+#[derive(serde::Deserialize)]
+struct GoogleExtra {
+    thought_signature: Option<String>,
+}
 
 pub(super) fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     if !fields.has("messages") {
@@ -88,13 +99,25 @@ fn tool_call(item: &Item<'_>) -> Result<Part, DecodeError> {
     let id = fields.text("id")?.unwrap_or_default();
     fields.raw("index");
     let name: String = function.need("name")?;
+    let continuation = signature(&mut fields)?;
     Ok(Part::ToolCall(ToolCall {
         id,
         name,
         arguments: arguments(&mut function)?,
-        continuation: None,
+        continuation,
         extras: fields.rest(HERE),
     }))
+}
+
+/// `extra_content.google.thought_signature`: how Google's own servers put a signature into this dialect.
+fn signature(fields: &mut Fields<'_>) -> Result<Option<Continuation>, DecodeError> {
+    let Some(item) = fields.raw(EXTRA_CONTENT) else { return Ok(None) };
+    let found = item.read::<ExtraContent>().ok().and_then(|extra| extra.google.thought_signature);
+    if found.is_none() {
+        fields.put_back(&item);
+    }
+    let kind = ContinuationKind::Signature;
+    Ok(found.map(|data| Continuation { origin: Dialect::Gemini, kind, data }))
 }
 
 /// A text; some clients send the object itself.

@@ -1,12 +1,13 @@
 //! Canonical messages as chat completions messages.
 
+use super::decode_message::EXTRA_CONTENT;
 use super::quirks::{Quirks, ReasoningField, Roles, ToolIds};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{safe_id, short_id};
 use crate::dialect::write::{List, Object};
 use crate::model::{
-    ChatRequest, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape, ToolCall,
-    ToolResult, joined_text,
+    ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape,
+    ToolCall, ToolResult, joined_text,
 };
 
 const HERE: Dialect = Dialect::OpenAiChat;
@@ -135,9 +136,7 @@ fn assistant(list: &mut List<'_>, message: &Message, context: &Context<'_>, path
         past_reasoning(o, reasoning, !calls.is_empty(), context, losses);
         o.maybe("refusal", &refusal);
         if !calls.is_empty() {
-            o.list("tool_calls", |list| {
-                calls.iter().for_each(|part| call(list, part, context.quirks, losses))
-            });
+            o.list("tool_calls", |list| calls.iter().for_each(|part| call(list, part, context, losses)));
         }
         o.extras(&message.extras, HERE);
     });
@@ -170,11 +169,18 @@ fn past_reasoning(
     }
 }
 
-fn call(list: &mut List<'_>, part: &Part, quirks: &Quirks, losses: &mut Losses) {
+fn call(list: &mut List<'_>, part: &Part, context: &Context<'_>, losses: &mut Losses) {
     match part {
         Part::ToolCall(call) => {
             call.extras.lose(HERE, "tool_calls[0]", losses);
-            list.object(|o| tool_call(o, call, quirks));
+            list.object(|o| {
+                tool_call(o, call, context.quirks);
+                // It came from such a client, and such a server takes it back.
+                if let (Some(found), Some(HERE)) = (&call.continuation, context.request.origin) {
+                    extra_content(o, found);
+                }
+                o.extras(&call.extras, HERE);
+            });
         }
         Part::Opaque(opaque) => list.raw(&opaque.raw),
         _ => {}
@@ -188,7 +194,15 @@ fn tool_call(o: &mut Object<'_>, call: &ToolCall, quirks: &Quirks) {
         o.put("name", &call.name);
         o.put("arguments", if call.arguments.trim().is_empty() { "{}" } else { &call.arguments });
     });
-    o.extras(&call.extras, HERE);
+}
+
+/// A signature of Gemini's, where Google's own servers have it in this dialect.
+pub(super) fn extra_content(o: &mut Object<'_>, found: &Continuation) {
+    if found.origin == Dialect::Gemini {
+        o.object(EXTRA_CONTENT, |o| {
+            o.object("google", |o| o.put("thought_signature", &found.data));
+        });
+    }
 }
 
 fn tool_id(id: &str, quirks: &Quirks) -> String {

@@ -4,6 +4,7 @@ use super::encode_message::{Context, messages};
 use super::quirks::{LimitField, Quirks, Thinking, ToolChoices};
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
+use crate::dialect::shared;
 use crate::dialect::write::{self, Object};
 use crate::model::{
     ChatRequest, Effort, FunctionTool, LimitWord, LossReason, Losses, ReasoningAsk, ReasoningMode,
@@ -14,7 +15,7 @@ const HERE: Dialect = Dialect::OpenAiChat;
 
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    shared::lose(request, HERE, &[], &mut losses);
     let body = write::document(|o| {
         let mut o = Filtered { o, drop: &quirks.drop, losses: &mut losses };
         o.put("model", &request.model);
@@ -33,7 +34,7 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
         format(&mut o, request.format.as_ref());
         tools(&mut o, request, quirks);
         user(&mut o, request);
-        for (key, json) in request.extras.for_dialect(HERE) {
+        for (key, json) in request.extras.for_dialect(HERE).chain(shared::fields(request, HERE)) {
             o.raw(key, json.as_str());
         }
     });

@@ -96,9 +96,7 @@ fn text_format(fields: &mut Fields<'_>) -> Result<Option<ResponseFormat>, Decode
     let Some(item) = fields.raw("text") else { return Ok(None) };
     let mut text = item.object()?;
     let format = text.object("format")?;
-    if !text.is_empty() {
-        fields.put_back(&item);
-    }
+    fields.keep_rest("text", &text);
     let Some(mut format) = format else { return Ok(None) };
     let kind: String = format.need("type")?;
     match kind.as_str() {
