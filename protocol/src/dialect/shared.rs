@@ -14,7 +14,7 @@ const TO_RESPONSES: [&str; 5] =
 const TO_CHAT: [&str; 2] = ["metadata", "service_tier"];
 
 /// Where a prompt may be cached up to: Anthropic's word, which vendors and clients of OpenAI's chat API took over.
-const MARKER: &str = "cache_control";
+pub(crate) const MARKER: &str = "cache_control";
 
 /// The top-level fields of a request that its target shares with its origin.
 pub(crate) fn fields(request: &ChatRequest, target: Dialect) -> impl Iterator<Item = (&str, &RawJson)> {

@@ -37,6 +37,14 @@ impl Extras {
         self.0.as_ref().filter(|kept| kept.origin == dialect)?.fields.get(key)
     }
 
+    /// The same and one member more, if there is one.
+    pub fn with(self, origin: Dialect, key: &str, value: Option<RawJson>) -> Self {
+        let Some(value) = value else { return self };
+        let mut fields = self.0.map(|kept| kept.fields).unwrap_or_default();
+        fields.insert(key.to_owned(), value);
+        Self::new(origin, fields)
+    }
+
     /// Takes a member out, whatever the origin.
     pub fn take(&mut self, key: &str) -> Option<RawJson> {
         let kept = self.0.as_mut()?;

@@ -3,6 +3,7 @@
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::shared;
 use crate::model::{
     Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning,
     Role, Shape, TextPart, ToolCall, ToolResult,
@@ -191,7 +192,8 @@ fn image(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
         true => (item.read::<String>()?, fields.rest(HERE)),
         false => {
             let mut inner = item.object()?;
-            (inner.need::<String>("url")?, inner.rest(HERE))
+            let url = inner.need::<String>("url")?;
+            (url, inner.rest(HERE).with(HERE, shared::MARKER, fields.raw(shared::MARKER).map(|m| m.json())))
         }
     };
     Ok(Part::Media(Media { kind: MediaKind::Image, source: MediaSource::from_url(&url), name: None, extras }))

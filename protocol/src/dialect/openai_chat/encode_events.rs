@@ -95,6 +95,8 @@ impl Encoder {
                     o.list("tool_calls", |list| {
                         list.object(|o| {
                             o.put("index", &index);
+                            // The official SDK takes no piece of a call without it.
+                            o.object("function", |o| o.put("arguments", ""));
                             extra_content(o, found);
                         });
                     });

@@ -4,6 +4,7 @@ use super::decode_message::EXTRA_CONTENT;
 use super::quirks::{Quirks, ReasoningField, Roles, ToolIds};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{safe_id, short_id};
+use crate::dialect::shared;
 use crate::dialect::write::{List, Object};
 use crate::model::{
     ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape,
@@ -285,8 +286,10 @@ fn media_part(o: &mut Object<'_>, media: &Media, losses: &mut Losses) {
             o.put("type", "image_url");
             o.object("image_url", |o| {
                 o.put("url", &source.to_url().unwrap_or_default());
-                o.extras(&media.extras, HERE);
+                let detail = media.extras.for_dialect(HERE).filter(|(key, _)| *key != shared::MARKER);
+                detail.for_each(|(key, json)| o.raw(key, json.as_str()));
             });
+            shared::put_marker(&media.extras, o);
         }
         (MediaKind::Audio, MediaSource::Inline { mime, base64 }) => {
             let format = mime.strip_prefix("audio/").unwrap_or(mime);

@@ -180,6 +180,7 @@ fn tools(o: &mut Filtered<'_, '_>, request: &ChatRequest, quirks: &Quirks) {
                     list.object(|o| {
                         o.put("type", "function");
                         o.object("function", |o| function_members(o, function, HERE));
+                        shared::put_marker(&function.extras, o);
                     });
                 }
                 Tool::Opaque { raw, .. } => list.raw(raw),
@@ -198,7 +199,9 @@ pub(crate) fn function_members(o: &mut Object<'_>, function: &FunctionTool, dial
     o.maybe("description", &function.description);
     o.maybe("parameters", &function.schema);
     o.maybe("strict", &function.strict);
-    o.extras(&function.extras, dialect);
+    // Its cache marker stands beside the function.
+    let own = function.extras.for_dialect(dialect).filter(|(key, _)| *key != shared::MARKER);
+    own.for_each(|(key, json)| o.raw(key, json.as_str()));
 }
 
 fn tool_choice(o: &mut Filtered<'_, '_>, choice: &ToolChoice, known: ToolChoices) {

@@ -29,7 +29,8 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
         Some("reasoning") => reasoning(fields),
         Some(kind) => {
             let opaque = Opaque { origin: HERE, kind: kind.to_owned(), raw: item.json() };
-            Ok(Message::new(Role::Assistant, vec![Part::Opaque(opaque)]))
+            let parts = vec![Part::Opaque(opaque)];
+            Ok(Message { shape: Shape::Absent, ..Message::new(Role::Assistant, parts) })
         }
     }
 }
