@@ -32,7 +32,7 @@ fn show(name: &str, calm: &Seen, troubled: &Seen) {
 /// both ends of every call and the trouble itself.
 fn judge(name: &str, calm: &Seen, troubled: &Seen) -> Result<()> {
     ensure!(calm.errors + troubled.errors == 0, "{name}: {} errors", troubled.errors);
-    ensure!(calm.calls > 50 && troubled.calls > 50, "{name}: only {} calls", troubled.calls);
+    ensure!(calm.calls > 20 && troubled.calls > 20, "{name}: only {} calls", troubled.calls);
     let room = Duration::from_millis(if full_counts() { 10 } else { 250 });
     let most = calm.added_p99() * 2 + room;
     ensure!(troubled.added_p99() <= most, "{name}: {:?} of {most:?}", troubled.added_p99());
