@@ -110,7 +110,7 @@ proptest! {
         prop_assert!(places.take());
         let mut waiting: [Vec<u64>; 4] = Default::default();
         let (mut ticket, mut passed_over) = (0, [0_usize; 4]);
-        let mut join = |places: &mut Places, waiting: &mut [Vec<u64>; 4], who: u8| {
+        let mut join = |places: &mut Places<u64>, waiting: &mut [Vec<u64>; 4], who: u8| {
             ticket += 1;
             places.queue(&names[usize::from(who)], ticket).unwrap();
             waiting[usize::from(who)].push(ticket);
