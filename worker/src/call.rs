@@ -2,6 +2,7 @@
 //! retry loop is the router's.
 
 use crate::body::{Patch, PatchedBody, Source};
+use crate::continuation;
 use crate::count;
 use crate::demo;
 use crate::plan::{Plan, Transport, refuses};
@@ -15,6 +16,7 @@ use protocol::dialect::gemini::names;
 use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::Endpoint;
+use protocol::ipc::continues::Continues;
 use protocol::model::{Failure, FailureKind};
 use protocol::transport::link::{Call, RequestBody};
 use std::time::{Duration, SystemTime};
@@ -38,6 +40,7 @@ pub(crate) async fn serve(call: Call, desk: &Desk) {
 async fn answer(head: &CallHead, body: RequestBody, mut relay: Relay, desk: &Desk) {
     let body = Source::Client(body);
     let outcome = match Plan::of(head, &desk.provider.offer()) {
+        Ok(plan) if Continues::is_said(head) => continued(plan, head, body, &mut relay, &desk.provider).await,
         Ok(plan) => follow(plan, head, body, &mut relay, &desk.provider).await,
         Err(failure) => Err(failure.into()),
     };
@@ -103,6 +106,25 @@ async fn translated(
     let (quirks, target, now) = (provider.quirks(), endpoint.dialect, unix_now());
     let asked = translate::request(head, body, &Pair { target, upstream, quirks, facts: &facts, now })?;
     as_asked(asked, relay, provider, endpoint).await
+}
+
+/// The second half of an answer that began elsewhere: always read and written, whatever the endpoint speaks.
+async fn continued(
+    plan: Plan<'_>,
+    head: &CallHead,
+    body: Source,
+    relay: &mut Relay,
+    provider: &Provider,
+) -> Result<(), Broken> {
+    let mut head = head.clone();
+    let (Some(continues), Some(endpoint)) = (Continues::take(&mut head), plan.endpoint()) else {
+        return Err(Failure::new(FailureKind::Unsupported, "this answer cannot be continued").into());
+    };
+    let body = body.whole(head.body_len).await?;
+    let facts = provider.facts(&head.model);
+    let (quirks, target, now) = (provider.quirks(), endpoint.dialect, unix_now());
+    let pair = Pair { target, upstream: Transport::Stream, quirks, facts: &facts, now };
+    as_asked(continuation::request(&head, &body, continues, &pair)?, relay, provider, endpoint).await
 }
 
 async fn as_asked(

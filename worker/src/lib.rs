@@ -8,7 +8,8 @@
 //! * [`serve`]: data connections from routers, one task per call, drain.
 //! * [`call`]: the life of one call; [`plan`]: how it will be answered; [`body`]: the request on its way out;
 //!   [`relay`]: the answer on its way back.
-//! * [`translate`]: both of them in another dialect; [`adapt`]: what must change on the way; [`count`]: tokens.
+//! * [`translate`]: both of them in another dialect; [`adapt`]: what must change on the way; [`count`]: tokens;
+//!   [`continuation`]: the second half of an answer that broke off elsewhere.
 //! * [`probe`]: an operator's test of the provider.
 //! * [`upstream`]: the way out. [`demo`]: the provider that needs none.
 //! * [`sandbox`]: the walls.
@@ -16,6 +17,7 @@
 mod adapt;
 mod body;
 mod call;
+mod continuation;
 mod count;
 mod demo;
 mod life;

@@ -51,6 +51,15 @@ pub(crate) enum Range {
 }
 
 impl<'a> Plan<'a> {
+    /// Where a conversation goes.
+    pub(crate) fn endpoint(&self) -> Option<&'a Endpoint> {
+        match *self {
+            Plan::PassThrough(endpoint) | Plan::Inspect(endpoint) | Plan::Embed(endpoint) => Some(endpoint),
+            Plan::Translate { endpoint, .. } => Some(endpoint),
+            Plan::Count(endpoint) => endpoint,
+        }
+    }
+
     /// The plan for a call at a provider.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! Owns: what is lost on the way. Never: touches a network, decides which endpoint.
 
 use crate::adapt::{self, Profile};
+use crate::continuation::Half;
 use crate::plan::Transport;
 use protocol::dialect::{
     Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation,
@@ -54,10 +55,30 @@ pub(crate) struct Asked {
 pub(crate) fn request(head: &CallHead, body: &[u8], pair: &Pair<'_>) -> Result<Asked, Failure> {
     let stream = pair.upstream == Transport::Stream;
     let asked = RequestHead { operation: head.operation, model: &head.model, stream };
-    let mut request = head.dialect.decode_request(body, &asked)?;
+    let request = head.dialect.decode_request(body, &asked)?;
+    talk(head, request, Losses::default(), pair, None)
+}
+
+/// What a codec may not invent itself, for one call.
+pub(crate) fn stamp(head: &CallHead, pair: &Pair<'_>) -> Stamp {
+    Stamp {
+        id: head.call_id.chars().filter(char::is_ascii_alphanumeric).collect(),
+        created: pair.now,
+        model: head.model.clone(),
+    }
+}
+
+/// A request that was read, said in the endpoint's dialect; its answer may be the second half of one.
+pub(crate) fn talk(
+    head: &CallHead,
+    mut request: ChatRequest,
+    mut losses: Losses,
+    pair: &Pair<'_>,
+    half: Option<Half>,
+) -> Result<Asked, Failure> {
+    let stream = pair.upstream == Transport::Stream;
     let words = Words::of(head.dialect, &request);
     let shown = if head.wants_usage { UsageInStream::Shown } else { UsageInStream::Hidden };
-    let mut losses = Losses::default();
     let profile = Profile { target: pair.target, quirks: pair.quirks, facts: pair.facts };
     adapt::adapt(&mut request, &profile, &mut losses).map_err(|failure| words.failure(failure))?;
     let style = ReplyStyle::of(&request, head.operation, shown);
@@ -71,17 +92,19 @@ pub(crate) fn request(head: &CallHead, body: &[u8], pair: &Pair<'_>) -> Result<A
     if head.strict {
         refuse_losses(&losses)?;
     }
-    let stamp = Stamp {
-        id: head.call_id.chars().filter(char::is_ascii_alphanumeric).collect(),
-        created: pair.now,
-        model: head.model.clone(),
+    let way = Way {
+        from: pair.target,
+        to: head.dialect,
+        stamp: stamp(head, pair),
+        quirks: Arc::clone(pair.quirks),
     };
-    let way = Way { from: pair.target, to: head.dialect, stamp, quirks: Arc::clone(pair.quirks) };
     let reply = if head.stream { Transport::Stream } else { Transport::Document };
+    let mut back = Translator::new(Job::Talk { way, style, reply }, losses);
+    back.half = half;
     Ok(Asked {
         head: upstream_head(head, pair.target, Operation::Chat, stream, encoded.body.len()),
         body: encoded.body,
-        back: Translator::new(Job::Talk { way, style, reply }, losses),
+        back,
     })
 }
 
@@ -183,6 +206,10 @@ pub(crate) struct Translator {
     usage: Usage,
     stop: Option<String>,
     content: bool,
+    /// The answer goes on with another one, until its head is there.
+    half: Option<Half>,
+    /// Some of what it consumed was estimated.
+    estimated: bool,
 }
 
 impl std::fmt::Debug for Translator {
@@ -203,7 +230,8 @@ enum State {
 impl Translator {
     fn new(job: Job, losses: Vec<Loss>) -> Self {
         let state = State::Document(Vec::new());
-        Self { job, losses, state, usage: Usage::default(), stop: None, content: false }
+        let usage = Usage::default();
+        Self { job, losses, state, usage, stop: None, content: false, half: None, estimated: false }
     }
 
     /// The head for the client, from the upstream's. Settles what the upstream's framing makes of the rest.
@@ -218,14 +246,10 @@ impl Translator {
             if stream {
                 content_type = way.to.stream_content_type();
             }
+            let half = if streams && stream { self.half.take() } else { None };
+            self.estimated = half.is_some();
             self.state = match (streams, stream) {
-                (true, true) => State::Stream(Box::new(StreamTranslation::new(
-                    way.from,
-                    way.to,
-                    &way.stamp,
-                    &way.quirks,
-                    style,
-                ))),
+                (true, true) => State::Stream(Box::new(stream_of(way, style, half))),
                 (true, false) => {
                     State::Fold(Box::new(EventReader::new(way.from, &way.stamp, &way.quirks)), Vec::new())
                 }
@@ -269,6 +293,10 @@ impl Translator {
                 let answer = embed::decode_response(*from, &document)?;
                 self.usage = answer.usage;
                 embed::encode_response(*to, &answer, style)?
+            }
+            (Job::Talk { .. }, State::Document(_)) if self.half.is_some() => {
+                let message = "the provider answers with a document where a stream goes on";
+                return Err(Failure::new(FailureKind::BadAnswer, message));
             }
             (Job::Talk { way, .. }, State::Document(document)) => {
                 let read = way.from.decode_document(&document, &way.stamp, &way.quirks);
@@ -343,12 +371,27 @@ impl Translator {
         }
     }
 
+    /// Some of what was consumed is an estimate of ours.
+    pub(crate) fn is_estimated(&self) -> bool {
+        self.estimated
+    }
+
     /// The upstream's stop reason, verbatim.
     pub(crate) fn stop_reason(&self) -> Option<&str> {
         match &self.state {
             State::Stream(stream) => stream.stop_reason(),
             State::Fold(reader, _) => reader.stop_reason(),
             State::Document(_) => self.stop.as_deref(),
+        }
+    }
+}
+
+fn stream_of(way: &Way, style: &ReplyStyle, half: Option<Half>) -> StreamTranslation {
+    let Way { from, to, stamp, quirks } = way;
+    match half {
+        None => StreamTranslation::new(*from, *to, stamp, quirks, style),
+        Some(Half { resumed, by, before }) => {
+            StreamTranslation::continued(*from, stamp, quirks, style, resumed, (&by, before))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every codec takes and gives: the two stream halves, the errors, the values a codec may not invent itself.
 
 use super::Operation;
+use super::write::Object;
 use crate::model::{Event, Failure, FailureKind, Loss, PartHead};
 
 /// Upstream frames to events.
@@ -14,6 +15,10 @@ pub trait EncodeEvents: Send {
     /// Writes what one event means. Nothing is written for [`Event::Fail`]: the failure of a stream is written by
     /// `Dialect::encode_stream_failure`, by whoever still holds the client.
     fn event(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// Says, where a text is open, that another provider (`provider/model`) goes on with the answer from here: an
+    /// event that every client of the dialect takes for a text of no length.
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>);
 }
 
 /// One frame of a stream, without its framing.
@@ -42,6 +47,11 @@ pub struct RequestHead<'a> {
     /// The upstream's model id; replaces what the body says.
     pub model: &'a str,
     pub stream: bool,
+}
+
+/// The member of our own that a mark carries: `{"llm_link": {"continued_by": "provider/model"}}`.
+pub(crate) fn put_mark(o: &mut Object<'_>, by: &str) {
+    o.object("llm_link", |o| o.put("continued_by", by));
 }
 
 /// How a client wants its answer written.

@@ -21,7 +21,9 @@ pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod peek;
+mod resume;
 pub mod scan;
+pub mod seam;
 mod shared;
 mod spelling;
 pub mod stream;
@@ -35,6 +37,7 @@ mod write;
 pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
 pub use dispatch::{Quirks, QuirksError};
 pub use failure::{ErrorAnswer, ErrorReply};
+pub use resume::Resumed;
 pub use stream::{EventReader, StreamTranslation};
 pub use tap::{Observed, Tap};
 

@@ -3,6 +3,8 @@
 //! Owns: the order framing → decoder → sequencer → encoder, and the verdict at the end. Never: touches a network.
 
 use super::codec::{DecodeEvents, EncodeEvents, Frame, ReplyStyle, Stamp};
+use super::resume::Resumed;
+use super::seam::Seam;
 use super::{Dialect, Quirks};
 use crate::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use crate::model::{Event, Failure, FailureKind, Sequencer, Usage};
@@ -125,7 +127,11 @@ pub struct StreamTranslation {
     reader: EventReader,
     encoder: Box<dyn EncodeEvents>,
     style: ReplyStyle,
+    seam: Option<Seam>,
+    /// Who goes on with somebody else's answer, until that is said.
+    mark: Option<String>,
     content: bool,
+    complete: bool,
     events: Vec<Event>,
 }
 
@@ -136,7 +142,32 @@ impl StreamTranslation {
             reader: EventReader::new(from, stamp, quirks),
             encoder: to.event_encoder(stamp, style),
             style: style.clone(),
+            seam: None,
+            mark: None,
             content: false,
+            complete: false,
+            events: Vec::new(),
+        }
+    }
+
+    /// The second half of an answer that another provider began; `by` is named in the mark, and `before` was
+    /// consumed by the first half.
+    pub fn continued(
+        from: Dialect,
+        stamp: &Stamp,
+        quirks: &Quirks,
+        style: &ReplyStyle,
+        resumed: Resumed,
+        (by, before): (&str, Usage),
+    ) -> Self {
+        Self {
+            reader: EventReader::new(from, stamp, quirks),
+            encoder: resumed.encoder,
+            style: style.clone(),
+            seam: Some(Seam::new(&resumed.text, before)),
+            mark: Some(by.to_owned()),
+            content: false,
+            complete: false,
             events: Vec::new(),
         }
     }
@@ -161,11 +192,12 @@ impl StreamTranslation {
 
     /// The stream has ended well; what the upstream still sends is of no interest.
     pub fn is_over(&self) -> bool {
-        self.reader.is_over()
+        self.complete
     }
 
     pub fn usage(&self) -> Usage {
-        self.reader.usage()
+        let own = self.reader.usage();
+        self.seam.as_ref().map_or(own, |seam| seam.sum(own))
     }
 
     /// The upstream's stop reason, verbatim.
@@ -174,12 +206,21 @@ impl StreamTranslation {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        for mut event in self.events.drain(..) {
+        let mut events = std::mem::take(&mut self.events);
+        if let Some(seam) = &mut self.seam {
+            let second = std::mem::take(&mut events);
+            second.into_iter().for_each(|event| seam.event(event, &mut events));
+        }
+        for mut event in events.drain(..) {
             self.style.restore(&mut event);
+            if let (Some(by), false) = (&self.mark, matches!(event, Event::Fail(_))) {
+                self.encoder.mark(by, out);
+                self.mark = None;
+            }
             match event {
                 Event::Fail(failure) => return Err(failure),
                 Event::Delta { .. } => self.content = true,
-                Event::Finish { .. } => self.content = true,
+                Event::Finish { .. } => (self.content, self.complete) = (true, true),
                 Event::PartStart { .. }
                 | Event::Start(_)
                 | Event::PartEnd { .. }
@@ -188,6 +229,7 @@ impl StreamTranslation {
             }
             self.encoder.event(&event, out);
         }
+        self.events = events;
         Ok(())
     }
 }

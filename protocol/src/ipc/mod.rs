@@ -34,6 +34,7 @@
 pub mod call;
 pub mod codec;
 pub mod configure;
+pub mod continues;
 pub mod control;
 pub mod frame;
 pub mod mux;

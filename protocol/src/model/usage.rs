@@ -39,6 +39,29 @@ impl Usage {
         take(&mut self.reasoning, later.reasoning);
     }
 
+    /// Both together, field by field; what neither knows stays unknown.
+    pub fn plus(self, other: Usage) -> Usage {
+        self.pairwise(other, |a, b| match (a, b) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
+        })
+    }
+
+    /// What is left without `other`; what is unknown stays so.
+    pub fn minus(self, other: Usage) -> Usage {
+        self.pairwise(other, |a, b| a.map(|a| a.saturating_sub(b.unwrap_or(0))))
+    }
+
+    fn pairwise(self, other: Usage, of: impl Fn(Option<u64>, Option<u64>) -> Option<u64>) -> Usage {
+        Usage {
+            input_fresh: of(self.input_fresh, other.input_fresh),
+            cache_read: of(self.cache_read, other.cache_read),
+            cache_write: of(self.cache_write, other.cache_write),
+            output: of(self.output, other.output),
+            reasoning: of(self.reasoning, other.reasoning),
+        }
+    }
+
     /// Input tokens including both cache parts; `None` when nothing of it was reported.
     pub fn input_total(&self) -> Option<u64> {
         match (self.input_fresh, self.cache_read, self.cache_write) {

@@ -24,7 +24,7 @@ pub(crate) fn detail(trace: &Trace) -> CallDetail {
     let at_ms = trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
     let sent = trace.attempts.iter().filter(|a| was_sent(a)).count();
     let (usage, usage_source) = trace.trailer.as_ref().map(|t| (t.usage, t.usage_source)).unwrap_or_default();
-    let (cost_nano, currency) = last.and_then(|c| cost(c, &usage, at_ms)).unzip();
+    let (cost_nano, currency) = cost_of(trace, at_ms).unzip();
     let call = CallSummary {
         id: trace.call.hyphenated().to_string(),
         at: at_ms as i64,
@@ -48,6 +48,24 @@ pub(crate) fn detail(trace: &Trace) -> CallDetail {
     CallDetail { call, trace: Some(decisions(trace)) }
 }
 
+/// Of all who gave a part of the answer; unknown if one of them is, or if they charge in different currencies.
+fn cost_of(trace: &Trace, at_ms: u64) -> Option<(i64, String)> {
+    let mut sum: Option<(i64, String)> = None;
+    for (candidate, usage) in trace.shares() {
+        // A first half of which nothing was reported is estimated in the second one's share.
+        if trace.first_half.is_some() && usage.is_empty() {
+            continue;
+        }
+        let (cost, currency) = candidate.and_then(|c| cost(c, &usage, at_ms))?;
+        sum = match sum {
+            None => Some((cost, currency)),
+            Some((before, same)) if same == currency => Some((before.saturating_add(cost), same)),
+            Some(_) => return None,
+        };
+    }
+    sum
+}
+
 /// Billionths of the currency, by the price of the day.
 fn cost(candidate: &Candidate, usage: &Usage, at_ms: u64) -> Option<(i64, String)> {
     let price = price_at(&candidate.entry.as_ref()?.prices, at_ms)?;
@@ -66,7 +84,10 @@ fn failure(end: End) -> Option<FailureKind> {
 fn timings(trace: &Trace) -> CallTimings {
     let worker = trace.trailer.as_ref().map(|t| t.timings);
     let last = trace.attempts.last();
-    let after = |us: Option<u64>| us.zip(last).map(|(us, a)| micros(a.began + a.queued) + us);
+    // The first byte of a second half is no first byte.
+    let after = |us: Option<u64>| {
+        us.filter(|_| trace.first_half.is_none()).zip(last).map(|(us, a)| micros(a.began + a.queued) + us)
+    };
     let queued = trace.attempts.iter().map(|a| a.queued).sum::<Duration>();
     let ipc = worker.zip(last).map(|(w, a)| {
         let there = if trace.stream { w.first_content_us.unwrap_or(w.total_us) } else { w.total_us };

@@ -4,7 +4,7 @@
 use super::front::used;
 use super::limits::{Admission, Use};
 use super::notices::now_ms;
-use super::routing::{LeftOut, Plan, Route};
+use super::routing::{Candidate, LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{ReplyHead, Trailer};
@@ -46,6 +46,33 @@ pub(crate) struct Trace {
     pub(crate) trailer: Option<Trailer>,
     /// What else is worth knowing: moved after a sunset, hedged, continued, ...
     pub(crate) notes: Vec<String>,
+    /// The answer broke off once, and another provider was asked to go on.
+    pub(crate) first_half: Option<FirstHalf>,
+}
+
+/// The first half of an answer that two providers gave. The trailer of the trace counts both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FirstHalf {
+    /// Index in the route.
+    pub(crate) candidate: usize,
+    /// As far as it was reported.
+    pub(crate) usage: Usage,
+}
+
+impl Trace {
+    /// What was consumed, and at which candidates.
+    pub(crate) fn shares(&self) -> Vec<(Option<&Candidate>, Usage)> {
+        let usage = self.trailer.as_ref().map(|t| t.usage).unwrap_or_default();
+        let candidate = |at: usize| self.route.as_ref().and_then(|route| route.get(at));
+        let last = self.attempts.last().and_then(|a| candidate(a.candidate));
+        match self.first_half {
+            None => vec![(last, usage)],
+            Some(first) => {
+                let rest = (last, usage.minus(first.usage));
+                vec![(candidate(first.candidate), first.usage), rest]
+            }
+        }
+    }
 }
 
 /// A candidate that was not fit when the call came.
@@ -138,6 +165,7 @@ impl Record {
             rule: None,
             left_out: Vec::new(),
             notes: Vec::new(),
+            first_half: None,
             excluded: Vec::new(),
             attempts: Vec::new(),
             committed: None,
@@ -253,9 +281,23 @@ fn used_up(trace: &Trace, input_tokens: u64) -> Use {
         (None, Some(_)) => Usage { input_fresh: Some(input_tokens), ..Usage::default() },
         (None, None) => return Use::default(),
     };
-    let at = trace.attempts.last().map(|a| a.candidate);
-    let candidate = trace.route.as_ref().zip(at).and_then(|(route, at)| route.get(at));
-    used(&usage, candidate, now_ms())
+    let now_ms = now_ms();
+    match trace.first_half {
+        Some(_) => both(trace.shares().into_iter().map(|(c, usage)| used(&usage, c, now_ms))),
+        None => used(&usage, trace.shares().first().and_then(|(c, _)| *c), now_ms),
+    }
+}
+
+/// Two uses as one. What was paid in another currency than the last is left out: a budget has one.
+fn both(uses: impl Iterator<Item = Use>) -> Use {
+    uses.fold(Use::default(), |sum, next| Use {
+        tokens: sum.tokens.saturating_add(next.tokens),
+        cost: match (sum.cost, next.cost) {
+            (Some((a, one)), Some((b, other))) if one == other => Some((a.saturating_add(b), one)),
+            (Some(_), Some(last)) => Some(last),
+            (known, None) | (None, known) => known,
+        },
+    })
 }
 
 /// The decisions of a trace in a line a person can read.

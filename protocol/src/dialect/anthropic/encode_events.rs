@@ -3,7 +3,7 @@
 use super::decode_block::OWN_SIGNATURE;
 use super::usage;
 use crate::dialect::Dialect;
-use crate::dialect::codec::{EncodeEvents, Stamp, safe_id};
+use crate::dialect::codec::{EncodeEvents, Stamp, put_mark, safe_id};
 use crate::dialect::write::{self, Object};
 use crate::framing::sse;
 use crate::model::{
@@ -174,6 +174,10 @@ impl EncodeEvents for Encoder {
             Event::Finish { stop, usage } => self.finish(stop, usage, out),
             Event::Usage(_) | Event::End | Event::Fail(_) => {}
         }
+    }
+
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
+        event(out, "ping", |o| put_mark(o, by));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::usage;
 use crate::dialect::Dialect;
-use crate::dialect::codec::{EncodeEvents, Stamp};
+use crate::dialect::codec::{EncodeEvents, Stamp, put_mark};
 use crate::dialect::write::{self, List, Object};
 use crate::framing::sse;
 use crate::model::{ChatResponse, Continuation, Delta, Event, Part, PartHead, StopKind, Token, Usage};
@@ -115,6 +115,18 @@ impl EncodeEvents for Encoder {
             }
             Event::Usage(_) | Event::End | Event::Fail(_) => {}
         }
+    }
+
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
+        let data = write::document(|o| {
+            o.list("candidates", |list| {
+                list.object(|o| candidate(o, None, |list| list.object(|o| o.put("text", ""))));
+            });
+            o.put("modelVersion", &self.model);
+            o.put("responseId", &self.stamp.id);
+            put_mark(o, by);
+        });
+        sse::write_event(out, None, &data);
     }
 }
 

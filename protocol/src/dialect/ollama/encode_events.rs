@@ -1,7 +1,7 @@
 //! Events as lines, and a whole answer as one object. Calls are held until they are whole: the API sends objects.
 
 use crate::dialect::Operation;
-use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp};
+use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, put_mark};
 use crate::dialect::time::rfc3339;
 use crate::dialect::write::{self, Object};
 use crate::model::{ChatResponse, Delta, Event, Part, PartHead, StopKind, Token, ToolCall, Usage};
@@ -114,6 +114,14 @@ impl EncodeEvents for Encoder {
             Event::Finish { stop, usage } => self.finish(stop.kind, usage, out),
             Event::Usage(_) | Event::End | Event::Fail(_) => {}
         }
+    }
+
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
+        self.line(out, |o| {
+            said(o, self.operation, "", None);
+            o.put("done", &false);
+            put_mark(o, by);
+        });
     }
 }
 

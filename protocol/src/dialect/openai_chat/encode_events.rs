@@ -2,7 +2,7 @@
 
 use super::encode_message::extra_content;
 use super::usage;
-use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream};
+use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream, put_mark};
 use crate::dialect::write::{self, Object};
 use crate::dialect::{Dialect, Operation};
 use crate::framing::sse;
@@ -212,6 +212,22 @@ impl EncodeEvents for Encoder {
             Event::PartEnd { .. } => self.part_end(out),
             Event::Usage(_) | Event::End | Event::Fail(_) => {}
         }
+    }
+
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
+        let data = write::document(|o| {
+            self.head(o);
+            o.list("choices", |list| {
+                list.object(|o| {
+                    o.put("index", &0);
+                    o.object("delta", |o| o.put("content", ""));
+                    o.null("logprobs");
+                    o.null("finish_reason");
+                });
+            });
+            put_mark(o, by);
+        });
+        sse::write_event(out, None, &data);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::output_item::{Item, Kind, Status, content_part, input_of, kind_of};
 use super::usage;
 use crate::dialect::Dialect;
-use crate::dialect::codec::{EncodeEvents, Namespaced, ReplyStyle, Stamp};
+use crate::dialect::codec::{EncodeEvents, Namespaced, ReplyStyle, Stamp, put_mark};
 use crate::dialect::write::{self, Object};
 use crate::framing::sse;
 use crate::model::{
@@ -25,6 +25,16 @@ pub(crate) struct Encoder {
     tokens: Vec<Token>,
 }
 
+/// Where a text delta of another writer stands.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct LastDelta {
+    sequence_number: Option<u64>,
+    item_id: String,
+    output_index: usize,
+    #[serde(default)]
+    content_index: u64,
+}
+
 /// What every response object says.
 struct Head {
     id: String,
@@ -38,6 +48,18 @@ impl Encoder {
         let head = Head::new(None, None, None, stamp);
         let (namespaces, customs) = (style.namespaces.clone(), style.customs.clone());
         Self { head, namespaces, customs, sequence: 0, items: Vec::new(), open: None, tokens: Vec::new() }
+    }
+
+    /// Goes on behind an event that another writer wrote: with the next number, in the item of its name. `None` =
+    /// what is open here is not what was open there.
+    pub(crate) fn follow(&mut self, last: &LastDelta) -> Option<()> {
+        let open = self.open.as_mut().filter(|item| item.kind == Kind::Text)?;
+        if last.output_index != self.items.len() || last.content_index != 0 {
+            return None;
+        }
+        open.id.clone_from(&last.item_id);
+        self.sequence = last.sequence_number.map_or(self.sequence, |last| last + 1);
+        Some(())
     }
 
     fn event(&mut self, out: &mut Vec<u8>, kind: &str, members: impl FnOnce(&mut Object<'_>)) {
@@ -233,6 +255,19 @@ impl EncodeEvents for Encoder {
             Event::Finish { stop, usage } => self.finish(stop, usage, out),
             Event::Usage(_) | Event::End | Event::Fail(_) => {}
         }
+    }
+
+    fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
+        let id = self.open.as_ref().map(|item| item.id.clone()).unwrap_or_default();
+        let index = self.items.len();
+        self.event(out, "response.output_text.delta", |o| {
+            o.put("item_id", &id);
+            o.put("output_index", &index);
+            o.put("content_index", &0);
+            o.put("delta", "");
+            o.list("logprobs", |_| {});
+            put_mark(o, by);
+        });
     }
 }
 

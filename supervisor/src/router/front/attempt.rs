@@ -1,5 +1,6 @@
 //! One try of a call at one worker, up to the commit point.
 
+use super::continuation::Continuation;
 use super::course::Setback;
 use super::hold::{Held, Hold, Verdict};
 use super::refusal::Upstream;
@@ -30,11 +31,11 @@ pub(crate) enum Tried {
 
 /// An answer at its commit point.
 pub(crate) struct Answer {
-    held: Held,
-    rest: Rest,
+    pub(super) held: Held,
+    pub(super) rest: Rest,
 }
 
-enum Rest {
+pub(super) enum Rest {
     Follows(CallStream),
     Nothing(Trailer),
 }
@@ -50,6 +51,7 @@ impl Answer {
         dialect: Dialect,
         record: Record,
         mut trial: Trial,
+        going_on: Option<Box<Continuation>>,
     ) -> (ReplyHead, ReplyBody) {
         trial.committed();
         let Held { head, chunks } = self.held;
@@ -61,7 +63,8 @@ impl Answer {
             }
             Rest::Follows(stream) => {
                 let shape = if head.stream { Shape::Events } else { Shape::Document };
-                ReplyBody::relay(Relay::new(chunks, stream, dialect, shape, record, trial))
+                let relay = Relay::new(chunks, stream, dialect, shape, record, trial);
+                ReplyBody::relay(relay.with_continuation(going_on))
             }
         };
         (head, body)

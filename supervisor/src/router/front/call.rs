@@ -13,6 +13,7 @@ use protocol::dialect::peek::{Peek, peek};
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::CallHead;
 use protocol::ipc::configure::Retry;
+use protocol::ipc::continues::Continues;
 use protocol::model::{Failure, FailureKind};
 use std::ops::Range;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) struct Call {
     pub(crate) rules: Rules,
     /// No attempt before the commit point goes on after it.
     pub(crate) deadline: Option<Instant>,
+    /// The second half of an answer is asked for.
+    pub(crate) continues: Option<Box<Continues>>,
 }
 
 /// What a request says about its way.
@@ -185,7 +188,7 @@ impl Call {
         let in_form = if same { None } else { self.asked.form_edit(&candidate.model) };
         // A stream lives on after the commit point, which is all that our deadline is about.
         let deadline = self.deadline.filter(|_| !self.asked.stream);
-        CallHead {
+        let mut head = CallHead {
             call_id: self.id.to_string(),
             attempt,
             dialect: self.dialect,
@@ -201,7 +204,11 @@ impl Call {
             strict: self.caller.policy.strict,
             body_len: self.body.len() as u64,
             deadline_ms: deadline.map(|d| d.saturating_duration_since(now).as_millis() as u64),
+        };
+        if let Some(continues) = &self.continues {
+            Continues { by: candidate.address(), ..(**continues).clone() }.put(&mut head);
         }
+        head
     }
 }
 

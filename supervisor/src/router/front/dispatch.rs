@@ -3,6 +3,7 @@
 
 use super::attempt::Answer;
 use super::call::Call;
+use super::continuation::Continuation;
 use super::course::{Course, Price, Replay, Setback, Step};
 use super::gate::{Gate, Permit};
 use super::refusal::{Refusal, Shown};
@@ -44,7 +45,7 @@ pub(crate) struct Answered {
 
 /// Runs a call to its answer, or to the failure its client is shown.
 pub(crate) async fn dispatch(shard: Arc<Shard>, call: Call, course: Course, record: Record) -> Outcome {
-    let mut run = Run { shard, call, course, record, shown: Shown::default(), waited_until: None };
+    let mut run = Run::new(shard, call, course, record);
     run.note_exclusions();
     loop {
         let step = run.course.next(|c| standing(&run.shard, c));
@@ -102,6 +103,10 @@ pub(super) fn standing(shard: &Shard, candidate: &Candidate) -> Standing {
 }
 
 impl Run {
+    pub(super) fn new(shard: Arc<Shard>, call: Call, course: Course, record: Record) -> Self {
+        Self { shard, call, course, record, shown: Shown::default(), waited_until: None }
+    }
+
     fn note_exclusions(&mut self) {
         let route = self.course.route().clone();
         let excluded = route
@@ -225,7 +230,8 @@ impl Run {
         let candidate = self.course.candidate(at).clone();
         let attempts = self.course.sent();
         let dialect = self.call.dialect;
-        let (head, body) = answer.into_reply(dialect, self.record, trial);
+        let going_on = Continuation::of(self.shard, self.call, self.course, at, answer.head());
+        let (head, body) = answer.into_reply(dialect, self.record, trial, going_on);
         Outcome::Answered(Answered { head, candidate, attempts, body })
     }
 

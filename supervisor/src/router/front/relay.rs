@@ -3,6 +3,8 @@
 //! An answer that breaks off here ends with the error event of the client's dialect and never with a success
 //! terminator; where no event can be written, the connection is cut.
 
+use super::attempt::Rest::{Follows, Nothing};
+use super::continuation::{Continuation, Second, Seeking};
 use super::dispatch::stopping;
 use super::random;
 use super::reply::Cut;
@@ -23,6 +25,17 @@ pub(crate) struct Relay {
     edge: Edge,
     /// Gone when the answer is over.
     rest: Option<Rest>,
+    /// Gone when it was asked for, or when nobody wants it.
+    continuation: Option<Box<Continuation>>,
+    seeking: Option<Break>,
+}
+
+/// An answer that broke off while somebody is sought to go on.
+struct Break {
+    seeking: Seeking,
+    failure: Failure,
+    /// The upstream's own words.
+    event: Bytes,
 }
 
 /// What must live as long as the answer.
@@ -52,20 +65,52 @@ impl Relay {
         trial: Trial,
     ) -> Self {
         let edge = Edge::new(dialect);
-        Self { held: held.into_iter(), dialect, shape, edge, rest: Some(Rest { stream, record, trial }) }
+        let rest = Some(Rest { stream, record, trial });
+        Self { held: held.into_iter(), dialect, shape, edge, rest, continuation: None, seeking: None }
+    }
+
+    /// Somebody else may go on if it breaks off.
+    pub(super) fn with_continuation(mut self, continuation: Option<Box<Continuation>>) -> Self {
+        self.continuation = continuation.filter(|_| self.shape == Shape::Events);
+        self
+    }
+
+    fn passed(&mut self, bytes: &Bytes) {
+        self.edge.passed(bytes);
+        if let Some(continuation) = &mut self.continuation {
+            continuation.sent(bytes);
+        }
     }
 
     /// The next bytes for the client; `None` = complete, or ended with an error event.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
-        if let Some(bytes) = self.held.next() {
-            self.edge.passed(&bytes);
-            return Poll::Ready(Some(Ok(bytes)));
+        loop {
+            if let Some(bytes) = self.held.next() {
+                self.passed(&bytes);
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if let Some(broken) = &mut self.seeking {
+                let second = std::task::ready!(broken.seeking.as_mut().poll(cx));
+                if let Some(end) = self.found(second) {
+                    return Poll::Ready(Some(end));
+                }
+                continue;
+            }
+            let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+            let answer = std::task::ready!(rest.stream.poll_next(cx));
+            let next = self.heard(answer);
+            if self.seeking.is_none() {
+                return Poll::Ready(next);
+            }
         }
-        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        let answer = std::task::ready!(rest.stream.poll_next(cx));
-        Poll::Ready(match answer {
+    }
+
+    /// What follows from one more part of the answer: bytes for the client, or its end.
+    fn heard(&mut self, answer: Answer) -> Option<Result<Bytes, Cut>> {
+        let terminated = self.rest.as_ref().is_some_and(|rest| rest.stream.is_terminated());
+        match answer {
             Answer::Data { bytes, .. } => {
-                self.edge.passed(&bytes);
+                self.passed(&bytes);
                 Some(Ok(bytes))
             }
             Answer::End(trailer) => {
@@ -79,7 +124,7 @@ impl Relay {
                 let failure = Failure::new(FailureKind::Internal, "the worker began a second answer");
                 self.break_off(failure, None, Bytes::new())
             }
-            Answer::Reset(..) | Answer::Lost if rest.stream.is_terminated() => {
+            Answer::Reset(..) | Answer::Lost if terminated => {
                 // The client has all of it, success included: only what it cost may be unknown.
                 let trailer = if let Answer::Reset(reset, _) = answer { reset.trailer } else { None };
                 if let Some(rest) = self.rest.take() {
@@ -93,10 +138,34 @@ impl Relay {
                 self.break_off(failure_of(reset), trailer, event)
             }
             Answer::Lost => {
-                let failure = if rest.record.is_cut() { stopping() } else { worker_lost() };
+                let cut = self.rest.as_ref().is_some_and(|rest| rest.record.is_cut());
+                let failure = if cut { stopping() } else { worker_lost() };
                 self.break_off(failure, None, Bytes::new())
             }
-        })
+        }
+    }
+
+    /// A second half was found, which follows, or was not: that is the end.
+    fn found(&mut self, second: Second) -> Option<Result<Bytes, Cut>> {
+        let Break { failure, event, .. } = self.seeking.take()?;
+        match second {
+            Second::Goes(answer, record, mut trial) => {
+                trial.committed();
+                self.held = answer.held.chunks.into_iter();
+                match answer.rest {
+                    Follows(stream) => self.rest = Some(Rest { stream, record, trial }),
+                    Nothing(trailer) => {
+                        trial.went_well(&trailer.usage);
+                        record.finish(End::Served, Some(trailer));
+                    }
+                }
+                None
+            }
+            Second::Nobody(record) => {
+                record.finish(End::Interrupted(failure.kind), None);
+                Some(Ok(self.last_event(&failure, &event)))
+            }
+        }
     }
 
     /// Ends with the upstream's own error event in the client's dialect, if there is one, else with ours.
@@ -108,19 +177,30 @@ impl Relay {
     ) -> Option<Result<Bytes, Cut>> {
         if let Some(rest) = self.rest.take() {
             rest.trial.failed(&failure, random());
-            rest.record.finish(End::Interrupted(failure.kind), trailer);
+            let whole = self.edge.closing().is_empty();
+            match self.continuation.take().filter(|next| whole && next.is_possible(&failure)) {
+                None => rest.record.finish(End::Interrupted(failure.kind), trailer),
+                Some(next) => {
+                    let seeking = next.seek(rest.record, &failure, trailer);
+                    self.seeking = Some(Break { seeking, failure, event: own });
+                    return None;
+                }
+            }
         }
         match self.shape {
             Shape::Document => Some(Err(Cut)),
-            Shape::Events => {
-                let mut event = self.edge.closing().to_vec();
-                match own.is_empty() {
-                    true => event.extend_from_slice(&self.dialect.encode_stream_failure(&failure)),
-                    false => event.extend_from_slice(&own),
-                }
-                Some(Ok(event.into()))
-            }
+            Shape::Events => Some(Ok(self.last_event(&failure, &own))),
         }
+    }
+
+    /// The upstream's own error event, or ours.
+    fn last_event(&self, failure: &Failure, own: &Bytes) -> Bytes {
+        let mut event = self.edge.closing().to_vec();
+        match own.is_empty() {
+            true => event.extend_from_slice(&self.dialect.encode_stream_failure(failure)),
+            false => event.extend_from_slice(own),
+        }
+        event.into()
     }
 }
 

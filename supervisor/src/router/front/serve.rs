@@ -244,6 +244,7 @@ where
         headers: parts.headers,
         body,
         asked,
+        continues: None,
     })
 }
 

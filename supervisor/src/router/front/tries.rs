@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, timeout};
 
 /// A call that a worker has.
-struct Try {
+pub(super) struct Try {
     begun: Begun,
     /// Of the worker.
     generation: u64,
@@ -58,7 +58,7 @@ impl Run {
     }
 
     /// Hands the call to a candidate. The outcome is what to do next if that was not possible.
-    async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
+    pub(super) async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
         let candidate = self.course.candidate(at).clone();
         let at_queue = self.record.elapsed();
         let Some(place) = self.place(at, &candidate).await else { return Err(self.after_queue()) };
@@ -134,7 +134,7 @@ impl Run {
     }
 
     /// What follows from a try that ended.
-    fn ended(&mut self, of: Pin<Box<Try>>, tried: Tried) -> Next {
+    pub(super) fn ended(&mut self, of: Pin<Box<Try>>, tried: Tried) -> Next {
         let Try { begun, generation, trial, .. } = *Pin::into_inner(of);
         let at = begun.candidate;
         let shared = Arc::clone(&self.shard.shared);

@@ -44,6 +44,7 @@ fn trace() -> Trace {
         rule: Some(Rule::RoundRobin),
         left_out: vec![LeftOut { provider: "c".into(), model: "m".into(), reason: "no tools".into() }],
         notes: vec!["moved".into()],
+        first_half: None,
         excluded: vec![Exclusion { candidate: 1, reason: "its worker is starting".into() }],
         attempts: vec![
             Attempt { candidate: 0, began: ms(1), queued: ms(0), took: ms(20), result: failed },
@@ -130,4 +131,22 @@ fn whatever_clients_and_providers_write_a_record_has_a_bound() {
     let mut bytes = Vec::new();
     let entry = protocol::ipc::spool::Entry::Call(Box::new(detail));
     assert!(protocol::ipc::spool::encode(&entry, &mut bytes), "{}", bytes.len());
+}
+
+#[test]
+fn both_halves_of_a_continued_answer_are_paid_at_their_own_price() {
+    let mut trace = trace();
+    let mut route = route().to_vec();
+    let mut entry = ModelEntry::new("m", Default::default());
+    entry.prices = vec![Price { currency: "USD".into(), output: Some(3_000_000), ..Price::default() }];
+    route[0].entry = Some(Arc::new(entry));
+    trace.route = Some(route.into());
+    let usage = Usage { output: Some(2), ..Usage::default() };
+    trace.first_half = Some(crate::router::trace::FirstHalf { candidate: 0, usage });
+    let call = super::detail(&trace).call;
+    // 2 tokens for 3 a million, the other 5 for 1.
+    assert_eq!((call.cost_nano, call.currency.as_deref()), (Some(11_000), Some("USD")));
+    assert_eq!((call.usage.output, call.attempts, call.timings.first_byte_us), (Some(7), 2, None));
+    trace.first_half = Some(crate::router::trace::FirstHalf { candidate: 0, usage: Usage::default() });
+    assert_eq!(super::detail(&trace).call.cost_nano, Some(7_000), "all of it is in the second share");
 }
