@@ -120,7 +120,7 @@ impl EncodeEvents for Encoder {
     fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
         let data = write::document(|o| {
             o.list("candidates", |list| {
-                list.object(|o| candidate(o, None, |list| list.object(|o| o.put("text", ""))));
+                list.object(|o| candidate(o, None, &[], |list| list.object(|o| o.put("text", ""))));
             });
             o.put("modelVersion", &self.model);
             o.put("responseId", &self.stamp.id);
