@@ -6,7 +6,7 @@ mod app;
 mod provider;
 mod setting;
 
-pub(crate) use setting::check as check_setting;
+pub(crate) use setting::{SETTINGS, check as check_setting};
 
 use super::host::Account;
 use super::load::{Base, Origin};
@@ -82,6 +82,13 @@ impl Base {
             if wrong.is_empty() {
                 let mut settings = resolution.settings;
                 settings.warnings = findings.into_warnings(&self.origin.name(), &self.text)?;
+                if self.raw.providers.is_empty() && stored.providers.is_empty() {
+                    let names: Vec<&str> = settings.providers.iter().map(|p| p.name.as_str()).collect();
+                    settings.warnings.push(format!(
+                        "no provider is configured: `{}`, which is built in, stands in until one is",
+                        names.join("`, `")
+                    ));
+                }
                 let watch = self.watch(resolution.key_files);
                 return Ok(Merged { settings, watch, left_out });
             }
@@ -97,7 +104,7 @@ impl Base {
         if matches!(self.origin, Origin::Flags { .. }) {
             return raw;
         }
-        setting::apply(&mut raw.server, &stored.settings);
+        setting::apply(&mut raw, &stored.settings);
         let currencies = stored.currencies();
         let taken: Vec<String> = names(raw.providers.iter().map(|p| &p.name));
         let free = stored.providers.iter().filter(|p| !taken.contains(&p.spec.name));
