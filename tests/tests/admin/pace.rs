@@ -19,10 +19,10 @@ fn p95(mut times: Vec<Duration>) -> Duration {
 }
 
 /// A provider whose every edit decides something: who is asked first.
-fn spec(url: &str, priority: usize) -> Value {
+fn provider(url: &str, priority: usize) -> Value {
     json!({
         "name": "a", "preset": "openai-compatible", "dialect": "openai-chat", "base_url": url, "priority": priority,
-        "proxy": {"rule": "direct"},
+        "proxy": "direct",
     })
 }
 
@@ -34,7 +34,7 @@ async fn status_changes_and_refreshes_are_answered_at_once() -> Result<()> {
     let (mut status, mut change, mut refresh) = (Vec::new(), Vec::new(), Vec::new());
     let upstream = Upstream::start().await?;
     let mut edit = Vec::new();
-    let made = json!({"spec": spec(&upstream.url(), 0), "key": {"text": "sk-0123456789"}});
+    let made = json!({"spec": provider(&upstream.url(), 0), "key": {"text": "sk-0123456789"}});
     ensure!(ada.post("/providers", &made).await?.status == 201);
     let mut person = ada.user(&stack, "bob", &[]).await?;
     for round in 0..rounds {
@@ -53,7 +53,7 @@ async fn status_changes_and_refreshes_are_answered_at_once() -> Result<()> {
         refresh.push(begin.elapsed());
         person = person.with_grant(&granted.json())?;
         let begin = Instant::now();
-        let edited = ada.put("/providers/a", &json!({"spec": spec(&upstream.url(), round)})).await?;
+        let edited = ada.put("/providers/a", &json!({"spec": provider(&upstream.url(), round)})).await?;
         ensure!(edited.status == 200, "{}", edited.text());
         edit.push(begin.elapsed());
     }

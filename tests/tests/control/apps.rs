@@ -58,7 +58,7 @@ async fn a_key_knows_when_it_was_last_used() -> Result<()> {
     let stack = stack.restart().await?;
     assert_eq!(used(one()).await.context("after a restart")?.0, at);
     let found = calls(&stack, &CallFilter::default()).await?;
-    let ControlReply::Call(call) = control.ask(R::Call { id: found[0].id.clone() }).await? else {
+    let ControlReply::Call(call) = control.ask(R::Call { call: found[0].id.clone() }).await? else {
         bail!("no call")
     };
     assert_eq!(

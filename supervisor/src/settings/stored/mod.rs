@@ -22,6 +22,7 @@ use protocol::control::provider::ProviderSpec;
 use protocol::control::route::RouteSpec;
 use protocol::ipc::configure::AppKey;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl Base {
         secrets: &dyn Secrets,
         account: Account,
     ) -> Result<Merged, Mistakes> {
-        let mut stored = stored.clone();
+        let mut stored = Cow::Borrowed(stored);
         let mut left_out: Vec<StoredMistake> = Vec::new();
         loop {
             let mut findings = Findings::default();
@@ -93,7 +94,7 @@ impl Base {
                 return Ok(Merged { settings, watch, left_out });
             }
             // What is left out was the reason of a mistake, so there are fewer things each time.
-            wrong.iter().for_each(|mistake| stored.leave_out(&mistake.spot));
+            wrong.iter().for_each(|mistake| stored.to_mut().leave_out(&mistake.spot));
             left_out.extend(wrong);
         }
     }

@@ -103,6 +103,12 @@ mod tests {
         for name in SETTINGS {
             assert!(slot(&mut Raw::default(), name).is_some(), "{name}");
         }
+        let page = include_str!("../../../../docs/admin-api.md");
+        for name in SETTINGS {
+            let (section, key) = name.split_once('.').unwrap();
+            let line = page.lines().find(|line| line.starts_with(&format!("| `{section}.`"))).unwrap();
+            assert!(line.contains(&format!("`{key}`")), "docs/admin-api.md lacks {name}");
+        }
         assert!(check("retention.cals", &Value::Null).unwrap_err().contains("`retention.calls`"));
     }
 }
