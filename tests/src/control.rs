@@ -23,11 +23,6 @@ impl Control {
         Self { path: state.join("run").join("ctl.sock") }
     }
 
-    /// The same with its sockets in a directory of their own.
-    pub fn beside(runtime: &Path) -> Self {
-        Self { path: runtime.join("ctl.sock") }
-    }
-
     /// The reply, whatever it is.
     pub async fn ask(&self, request: ControlRequest) -> Result<ControlReply> {
         self.ask_once(request, None).await

@@ -8,10 +8,14 @@ use protocol::control::document::Document;
 use protocol::control::record::Source;
 use protocol::control::{ControlReply, ControlRequest as R, RefusalKind};
 use serde_json::{from_value, json};
+use std::time::Duration;
 use tests::config::{Config, Provider};
 use tests::control::Control;
 use tests::stack::{Place, Stack};
 use tests::upstream::Upstream;
+
+/// For what is logged at a start.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_provider_an_app_and_its_key_are_in_force_when_they_are_made() -> Result<()> {
@@ -141,6 +145,7 @@ async fn a_document_is_applied_once_and_survives_a_restart() -> Result<()> {
 #[tokio::test]
 async fn what_stands_in_is_read_only_and_gives_way() -> Result<()> {
     let (stack, control) = bare().await?;
+    stack.logged(&["no provider is configured", "`demo`"], PATIENCE).await?;
     let demo = "demo".to_owned();
     for request in [
         R::Enable { provider: demo.clone(), enabled: false },

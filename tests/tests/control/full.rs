@@ -38,12 +38,11 @@ struct Scene {
 
 impl Scene {
     async fn begin(place: Place) -> Result<Scene> {
-        let (upstream, runtime) = (Upstream::start().await?, place.path().join("run"));
-        let config = Config::new().server("runtime_dir", runtime.to_string_lossy().into_owned());
-        let stack = Stack::launch(place, config, &[]).await?;
+        let upstream = Upstream::start().await?;
+        let stack = Stack::launch(place, Config::new(), &[]).await?;
         let ready = async || (stack.client().get("/ready").await.ok()?.status == 200).then_some(());
         wait::until("readiness", PATIENCE, ready).await?;
-        let control = Control::beside(&runtime);
+        let control = Control::of(&inside(&stack)?);
         control.change(create("a", &upstream.url(), "sk-1")).await?;
         let ada = Operator::first(&stack).await?;
         let (over, mut callers) = (Arc::<AtomicBool>::default(), JoinSet::new());
@@ -133,6 +132,12 @@ impl Scene {
     }
 }
 
+/// Its state directory as it sees it itself.
+fn inside(stack: &Stack) -> Result<PathBuf> {
+    let root = PathBuf::from(format!("/proc/{}/root", stack.pid()));
+    Ok(root.join(stack.place().state().strip_prefix("/")?))
+}
+
 /// Writes until the file system has no byte left.
 fn fill(path: &Path) -> Result<()> {
     let mut file = File::create(path)?;
@@ -166,10 +171,8 @@ async fn f21_a_full_disk_costs_changes_and_no_call() -> Result<()> {
         say("F21: no file system of its own can be mounted here; files that may not grow stand in for it");
         return without_growth().await;
     };
-    let state = place.state();
     let scene = Scene::begin(place).await?;
-    let inside = PathBuf::from(format!("/proc/{}/root", scene.stack.pid()));
-    let filler = inside.join(state.strip_prefix("/")?).join("filler");
+    let filler = inside(&scene.stack)?.join("filler");
     fill(&filler)?;
     let refused = scene.edit_until_refused().await?;
     let epoch = scene.control.epoch().await?;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tests::stack::{Stack, count, full_counts, say};
+use tests::stack::{Stack, count, full_counts, limit, say};
 use tests::upstream::Upstream;
 use tokio::task::JoinSet;
 
@@ -34,7 +34,7 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
             Ok(calls)
         });
     }
-    let first = control.epoch().await?;
+    let (first, worker) = (control.epoch().await?, stack.worker("a").await?);
     let began = Instant::now();
     for n in 0..100_u32 {
         let alias: AliasSpec = from_value(
@@ -44,6 +44,8 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
         ensure!(changed.pending.is_empty(), "{:?}", changed.pending);
     }
     let took = began.elapsed();
+    ensure!(took < limit(Duration::from_secs(10)), "100 changes took {took:?}");
+    ensure!(stack.worker("a").await? == worker, "a worker was replaced for what is none of its business");
     over.store(true, Ordering::Relaxed);
     let mut calls = 0;
     while let Some(caller) = callers.join_next().await {

@@ -83,7 +83,7 @@ impl Base {
             if wrong.is_empty() {
                 let mut settings = resolution.settings;
                 settings.warnings = findings.into_warnings(&self.origin.name(), &self.text)?;
-                if self.raw.providers.is_empty() && stored.providers.is_empty() {
+                if self.raw.providers.is_empty() && stored.providers.is_empty() && self.takes_stored() {
                     let names: Vec<&str> = settings.providers.iter().map(|p| p.name.as_str()).collect();
                     settings.warnings.push(format!(
                         "no provider is configured: `{}`, which is built in, stands in until one is",
