@@ -30,12 +30,12 @@ async fn typed(scene: &Scene, words: &[&str], answers: &[(&str, &str)]) -> Resul
     let mut input = child.stdin.take().context("its input")?;
     let said = Arc::new(Mutex::new(Vec::new()));
     let (mut output, heard) = (child.stdout.take().context("its output")?, Arc::clone(&said));
-    let reader = std::thread::spawn(move || {
+    let reader = std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
         let mut piece = [0; 1024];
         while let Ok(read @ 1..) = output.read(&mut piece) {
             heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..read]);
         }
-    });
+    })?;
     let text = || String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
     for (question, answer) in answers {
         wait::holds(question, PATIENCE, || text().contains(question)).await?;

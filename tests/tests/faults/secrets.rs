@@ -157,7 +157,8 @@ async fn f25_a_stored_key_is_in_its_own_workers_memory_only() -> Result<()> {
         say(&format!("F25: {times} times in the memory of the {role} while it came in"));
     }
     scene.stack().revive().await?;
-    scene.stack().ready().await?;
+    let ready = async || (scene.client().get("/ready").await.ok()?.status == 200).then_some(());
+    wait::until("readiness", Duration::from_secs(20), ready).await?;
     let own = scene.worker("s").await?;
     wait::until("the key in its worker", Duration::from_secs(20), async || {
         (memory::count(own, canary.as_bytes()).ok()? > 0).then_some(())
