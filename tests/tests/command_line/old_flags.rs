@@ -110,7 +110,7 @@ const LINES: [Line; 16] = [
         words: "--mode multi --admin-port 8081 --provider zhipu --api-key K",
         port: 8081,
         key: None,
-        paths: &["/health", "/api/health", "/api/v1/setup"],
+        paths: &["/health", "/v1/models", "/api/v1/setup"],
     },
     Line {
         words: "--provider aliyun --api-key K --model qwen-turbo",
