@@ -98,6 +98,11 @@ async fn permissions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn live() -> Result<()> {
+    browse("live").await
+}
+
+#[tokio::test]
 async fn pages() -> Result<()> {
     browse("pages").await
 }

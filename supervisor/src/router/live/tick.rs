@@ -1,5 +1,6 @@
 //! One frame a second while somebody watches: how everything is, put together from what the supervisor knows of the
-//! processes and what this router knows of the calls. Events come with it.
+//! processes and what this router knows of the calls. Events are told as they happen, each with such a frame at once,
+//! so that nobody waits for the effect of what was done.
 
 use super::{Live, ask, now_ms, status};
 use crate::router::pulse;
@@ -13,30 +14,39 @@ use protocol::ipc::notice::SavedBreaker;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep_until;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Between two frames, whatever happens.
+const BREATH: Duration = Duration::from_millis(100);
 /// Events told at once.
 const EVENTS: u32 = 100;
 
 /// Ticks until everything is cut; does nothing while nobody watches.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut ticks = interval(SECOND);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Before::default();
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            () = turn(&shared, &mut before) => {}
             () = shared.cut.cancelled() => return,
-        }
-        if shared.live.ring.is_watched() {
-            tick(&shared, &mut before).await;
         }
     }
 }
 
+/// A second, or less when something happens.
+async fn turn(shared: &Shared, before: &mut Before) {
+    let began = Instant::now();
+    if shared.live.ring.is_watched() {
+        let happened = events(shared).await;
+        tick(shared, before).await;
+        let pause = if happened { BREATH } else { SECOND };
+        sleep_until((began + pause).into()).await;
+    } else {
+        sleep_until((began + SECOND).into()).await;
+    }
+}
+
 async fn tick(shared: &Shared, before: &mut Before) {
-    events(shared).await;
     let Some(status) = status(shared).await else { return };
     let snapshot = shared.snapshot();
     let now = Instant::now();
@@ -59,28 +69,36 @@ async fn tick(shared: &Shared, before: &mut Before) {
     });
 }
 
-/// Tells the events since the last time. The first look only finds where the end is.
-async fn events(shared: &Shared) {
+/// Waits a second for events since the last time, and tells them; whether there were any. The first look only finds
+/// where the end is.
+async fn events(shared: &Shared) -> bool {
     let ring = &shared.live.ring;
     let page = match ring.last_event() {
-        Some(last) => Page { after: Some(last.to_string()), limit: EVENTS, ..Page::default() },
+        Some(last) => Page {
+            after: Some(last.to_string()),
+            limit: EVENTS,
+            wait_ms: SECOND.as_millis() as u64,
+            ..Page::default()
+        },
         None => Page { limit: 1, ..Page::default() },
     };
     let first = page.after.is_none();
     let ControlReply::Events(events) =
         ask(shared, ControlRequest::Events { filter: EventFilter::default(), page }).await
     else {
-        return;
+        return false;
     };
     if first {
         ring.told_event(events.first().map_or(0, |event| event.id));
-        return;
+        return false;
     }
+    let happened = !events.is_empty();
     for event in events {
         ring.told_event(event.id);
         let event: Box<EventView> = Box::new(event);
         ring.push(|seq, at| LiveFrame::Event { seq, at, event });
     }
+    happened
 }
 
 fn total(shared: &Shared, live: &Live, at: i64) -> LiveMeter {
@@ -142,7 +160,11 @@ struct Before {
 impl Before {
     fn process(&mut self, name: &str, child: &ChildStatus) -> LiveProcess {
         let pulse = child.pulse.unwrap_or_default();
-        LiveProcess { generation: child.generation, ..self.figures(name, child.pid, &pulse) }
+        LiveProcess {
+            generation: child.generation,
+            memory_limit_bytes: child.memory_limit_bytes,
+            ..self.figures(name, child.pid, &pulse)
+        }
     }
 
     fn supervisor(&mut self, status: &SystemStatus) -> LiveProcess {
