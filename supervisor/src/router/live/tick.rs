@@ -42,6 +42,8 @@ async fn turn(shared: &Shared, before: &mut Before) {
         let pause = if happened { BREATH } else { SECOND };
         sleep_until((began + pause).into()).await;
     } else {
+        // Since when a breaker stands is known to whoever looks later.
+        before.breakers(shared);
         sleep_until((began + SECOND).into()).await;
     }
 }
@@ -49,8 +51,7 @@ async fn turn(shared: &Shared, before: &mut Before) {
 async fn tick(shared: &Shared, before: &mut Before) {
     let Some(status) = status(shared).await else { return };
     let snapshot = shared.snapshot();
-    let now = Instant::now();
-    let breakers = snapshot.table.register().save(now, now_ms().unsigned_abs());
+    let breakers = before.breakers(shared);
     let live = &shared.live;
     live.ring.push(|seq, at| {
         LiveFrame::Tick(Box::new(LiveTick {
@@ -109,7 +110,7 @@ fn provider(
     status: &ProviderStatus,
     live: &Live,
     snapshot: &Snapshot,
-    breakers: &[SavedBreaker],
+    breakers: &[(String, BreakerView)],
     at: i64,
     before: &mut Before,
 ) -> LiveProvider {
@@ -123,11 +124,7 @@ fn provider(
         meter,
         process: process.unwrap_or_default(),
         restarts: status.restarts,
-        breakers: breakers
-            .iter()
-            .filter(|b| b.provider == status.name)
-            .filter_map(|b| breaker(b, at))
-            .collect(),
+        breakers: breakers.iter().filter(|(of, _)| *of == status.name).map(|(_, b)| b.clone()).collect(),
     }
 }
 
@@ -142,7 +139,10 @@ pub(super) fn breaker(saved: &SavedBreaker, now: i64) -> Option<BreakerView> {
         (true, None, false) => ("key-refused", "the provider refuses the key".to_owned(), Some(until)),
         (false, None, false) if until > now => (
             "open",
-            format!("{} failures in a row, opened {} times", saved.failures, saved.trips),
+            match saved.trips {
+                0 => "too many of its calls failed".to_owned(),
+                n => format!("too many of its calls failed, and so did {n} that tried again"),
+            },
             Some(until),
         ),
         (false, None, false) => ("half-open", "the next call tries whether it works again".to_owned(), None),
@@ -151,13 +151,33 @@ pub(super) fn breaker(saved: &SavedBreaker, now: i64) -> Option<BreakerView> {
     Some(BreakerView { model, state: state.to_owned(), reason, since_ms: now, until_ms })
 }
 
-/// CPU time of each process when it was last looked at.
+/// What earlier looks found.
 #[derive(Default)]
 struct Before {
+    /// CPU time of each process when it was last looked at.
     cpu: HashMap<String, (Option<u32>, Instant, u64)>,
+    /// Since when each breaker is in its state, by provider, model and state.
+    stand: HashMap<(String, String, String), i64>,
 }
 
 impl Before {
+    /// The breakers that are not closed, each with its provider.
+    fn breakers(&mut self, shared: &Shared) -> Vec<(String, BreakerView)> {
+        let now = now_ms();
+        let saved = shared.snapshot().table.register().save(Instant::now(), now.unsigned_abs());
+        let mut stand = HashMap::new();
+        let mut views = Vec::new();
+        for one in &saved {
+            let Some(mut view) = breaker(one, now) else { continue };
+            let key = (one.provider.clone(), view.model.clone(), view.state.clone());
+            view.since_ms = self.stand.get(&key).copied().unwrap_or(now);
+            stand.insert(key, view.since_ms);
+            views.push((one.provider.clone(), view));
+        }
+        self.stand = stand;
+        views
+    }
+
     fn process(&mut self, name: &str, child: &ChildStatus) -> LiveProcess {
         let pulse = child.pulse.unwrap_or_default();
         LiveProcess {
