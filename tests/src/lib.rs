@@ -6,7 +6,7 @@
 //! * [`upstream`]: a provider that does what its [`script`] says, or that a [`player`] plays from fixtures; [`chaos`]:
 //!   a bad network in front of it.
 //! * [`control`]: what an operator asks at the socket; [`operator`]: a person or script at the admin API.
-//! * [`client`], [`stream`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
+//! * [`client`], [`stream`], [`heard`]: what an app does, and how a stream ended; [`crowd`]: many of them at once.
 //! * [`proc`], [`memory`]: what the kernel says about processes; [`wait`]: conditions with a deadline.
 
 pub mod chaos;
@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 pub mod control;
 pub mod crowd;
+pub mod heard;
 pub mod memory;
 pub mod operator;
 pub mod player;

@@ -162,6 +162,36 @@ impl Refusal {
     }
 }
 
+/// An address that never answers: its queue of connections is full, so that the kernel drops every other attempt,
+/// as a firewall would.
+pub struct BlackHole {
+    address: SocketAddr,
+    _queue: (TcpListener, Vec<TcpStream>),
+}
+
+impl BlackHole {
+    pub async fn new() -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let listener = socket.listen(1)?;
+        let address = listener.local_addr()?;
+        let mut waiting = Vec::new();
+        // Nobody accepts: after a few the next one is not even refused.
+        while waiting.len() < 16 {
+            let attempt = TcpStream::connect(address);
+            match tokio::time::timeout(Duration::from_millis(300), attempt).await {
+                Ok(connected) => waiting.push(connected?),
+                Err(_) => return Ok(Self { address, _queue: (listener, waiting) }),
+            }
+        }
+        anyhow::bail!("the queue of {address} is never full")
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {

@@ -12,6 +12,7 @@ use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlError, ControlReceiver, ControlSender, child_end};
 use protocol::transport::inherit::{self, InheritError};
+use protocol::transport::slack::Slack;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -187,7 +188,7 @@ impl Life<'_> {
 
     /// Ready: answers the supervisor until it says stop or is gone.
     async fn obey(&mut self, mut epoch: u64, desk: &Arc<Desk>) -> Result<(), LifeError> {
-        let mut heart = Heart::start();
+        let (mut heart, mut slack) = (Heart::start(), Slack::default());
         let (replies, mut replied) = mpsc::channel(8);
         let mut key_news = desk.provider.key_news();
         let mut drained: Option<tokio::task::JoinHandle<()>> = None;
@@ -216,6 +217,7 @@ impl Life<'_> {
             match received.message {
                 ToChild::Ping { seq } => {
                     let (in_flight, calls) = desk.counts();
+                    slack.look(in_flight, calls);
                     let mut pulse = heart.pulse(seq);
                     (pulse.epoch, pulse.in_flight, pulse.calls) = (epoch, in_flight, calls);
                     self.tell(FromChild::Pong(pulse)).await?;

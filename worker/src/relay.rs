@@ -16,7 +16,7 @@ use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Traile
 use protocol::ipc::configure::Timeouts;
 use protocol::model::{Failure, FailureKind, Retry, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
@@ -112,13 +112,19 @@ impl Relay {
 
     /// Waits for `what`, but no longer than the deadlines allow.
     pub(crate) async fn within<T>(&mut self, what: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut what = pin!(what);
         let Some((at, which)) = self.deadlines.next() else { return Ok(what.await) };
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-        alarm.as_mut().reset(at.into());
-        tokio::select! {
-            biased;
-            done = what => Ok(done),
-            () = alarm.as_mut() => Err(overdue(which)),
+        loop {
+            // One that is set too early goes off in vain at most once; setting it anew for every chunk costs more.
+            if alarm.is_elapsed() || alarm.deadline() > at.into() {
+                alarm.as_mut().reset(at.into());
+            }
+            tokio::select! {
+                biased;
+                done = what.as_mut() => return Ok(done),
+                () = alarm.as_mut() => if alarm.deadline() >= at.into() { return Err(overdue(which)) },
+            }
         }
     }
 
@@ -182,7 +188,7 @@ impl Relay {
         if self.translator.as_ref().is_some_and(|translator| translator.content_seen()) {
             self.content();
         }
-        self.flush(BytesMut::from(Bytes::from(out))).await
+        self.flush(out.into()).await
     }
 
     async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
@@ -216,11 +222,11 @@ impl Relay {
             return self.push(chunk).await;
         }
         splitter.push(chunk);
-        let mut out = BytesMut::new();
+        let mut out = Gathered::default();
         while let Some((observed, raw)) = splitter.next(&mut self.tap)? {
-            self.take(&mut out, observed, &raw)?;
+            self.take(&mut out, observed, raw)?;
         }
-        Ok(self.flush(out).await?)
+        Ok(self.flush(out.into_bytes()).await?)
     }
 
     /// The stream has no more bytes: did it end well?
@@ -228,26 +234,26 @@ impl Relay {
         if self.translator.is_some() {
             return self.finish().await;
         }
-        let mut out = BytesMut::new();
+        let mut out = Gathered::default();
         while let Some((observed, raw)) = splitter.finish(&mut self.tap) {
-            self.take(&mut out, observed, &raw)?;
+            self.take(&mut out, observed, raw)?;
         }
         let verdict = self.tap.end();
         if let (Ok(()), Some(closing)) = (&verdict, self.tap.closing()) {
-            out.extend_from_slice(closing);
+            out.push(Bytes::copy_from_slice(closing));
         }
-        self.flush(out).await?;
+        self.flush(out.into_bytes()).await?;
         Ok(verdict?)
     }
 
     /// One event's fate: sent on, hidden, or the end of it all.
-    fn take(&mut self, out: &mut BytesMut, observed: Observed, raw: &Bytes) -> Result<(), Broken> {
+    fn take(&mut self, out: &mut Gathered, observed: Observed, raw: Bytes) -> Result<(), Broken> {
         match observed {
             Observed::Failure(failure) => {
                 // What the upstream itself calls an error is shown as it is; garbage is not.
                 let body = match failure.kind {
                     FailureKind::BadAnswer | FailureKind::Interrupted => Bytes::new(),
-                    _ => raw.clone(),
+                    _ => raw,
                 };
                 return Err(Broken::Failed(Box::new(Failed { failure, headers: Vec::new(), body })));
             }
@@ -256,7 +262,7 @@ impl Relay {
             Observed::End => self.terminated = true,
             Observed::Prelude | Observed::UsageOnly => {}
         }
-        out.extend_from_slice(raw);
+        out.push(raw);
         Ok(())
     }
 
@@ -282,7 +288,7 @@ impl Relay {
         }
     }
 
-    async fn flush(&mut self, out: BytesMut) -> Result<(), Gone> {
+    async fn flush(&mut self, out: Bytes) -> Result<(), Gone> {
         if out.is_empty() {
             return Ok(());
         }
@@ -292,7 +298,7 @@ impl Relay {
             false => Commit::Held,
         };
         self.deadlines.paused();
-        let sent = self.reply.data(out.freeze(), commit).await;
+        let sent = self.reply.data(out, commit).await;
         self.deadlines.bytes(Instant::now());
         sent
     }
@@ -394,6 +400,30 @@ impl Relay {
 
     fn elapsed_us(&self) -> u64 {
         self.started.elapsed().as_micros() as u64
+    }
+}
+
+/// Events that are sent on together. One alone is not copied.
+#[derive(Default)]
+struct Gathered {
+    only: Bytes,
+    all: BytesMut,
+}
+
+impl Gathered {
+    fn push(&mut self, event: Bytes) {
+        if self.only.is_empty() && self.all.is_empty() {
+            self.only = event;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.only);
+        }
+        self.all.extend_from_slice(&event);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() { self.only } else { self.all.freeze() }
     }
 }
 

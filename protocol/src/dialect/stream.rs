@@ -131,6 +131,7 @@ pub struct StreamTranslation {
     /// Who goes on with somebody else's answer, until that is said.
     mark: Option<String>,
     content: bool,
+    complete: bool,
     events: Vec<Event>,
 }
 
@@ -144,6 +145,7 @@ impl StreamTranslation {
             seam: None,
             mark: None,
             content: false,
+            complete: false,
             events: Vec::new(),
         }
     }
@@ -165,6 +167,7 @@ impl StreamTranslation {
             seam: Some(Seam::new(&resumed.text, before)),
             mark: Some(by.to_owned()),
             content: false,
+            complete: false,
             events: Vec::new(),
         }
     }
@@ -189,7 +192,7 @@ impl StreamTranslation {
 
     /// The stream has ended well; what the upstream still sends is of no interest.
     pub fn is_over(&self) -> bool {
-        self.reader.is_over()
+        self.complete
     }
 
     pub fn usage(&self) -> Usage {
@@ -217,7 +220,7 @@ impl StreamTranslation {
             match event {
                 Event::Fail(failure) => return Err(failure),
                 Event::Delta { .. } => self.content = true,
-                Event::Finish { .. } => self.content = true,
+                Event::Finish { .. } => (self.content, self.complete) = (true, true),
                 Event::PartStart { .. }
                 | Event::Start(_)
                 | Event::PartEnd { .. }

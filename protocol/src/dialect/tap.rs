@@ -7,6 +7,7 @@ use super::failure::in_band;
 use super::{Dialect, anthropic, gemini, ollama, openai_chat, openai_responses};
 use crate::framing::{NdjsonLine, SseEvent};
 use crate::model::{Failure, FailureKind, Usage};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -165,11 +166,25 @@ pub(crate) fn in_band_of(data: &[u8]) -> Option<Failure> {
     serde_json::from_slice(data).ok().as_ref().and_then(in_band)
 }
 
-/// True if `key` (with its quotes) stands in the text as a member whose value is neither `null` nor `""`. Quotes
-/// inside a JSON string are escaped, so a text that speaks of the key does not hit; a hit only costs a parse.
-pub(crate) fn has_member(text: &[u8], key: &str) -> bool {
-    memchr::memmem::find_iter(text, key.as_bytes()).any(|at| {
-        let rest = text[at + key.len()..].trim_ascii_start();
+/// The names of members to be looked for in every event of a stream, each with its quotes. Preparing the search
+/// takes longer than searching a usual event.
+pub(crate) struct Members<const N: usize>([Finder<'static>; N]);
+
+impl<const N: usize> Members<N> {
+    pub(crate) fn new(keys: [&'static str; N]) -> Self {
+        Self(keys.map(|key| Finder::new(key.as_bytes())))
+    }
+
+    /// True if one of them stands in the text as a member whose value is neither `null` nor `""`.
+    pub(crate) fn any_in(&self, text: &[u8]) -> bool {
+        self.0.iter().any(|key| has_member(text, key))
+    }
+}
+
+/// Quotes inside a JSON string are escaped, so a text that speaks of the key does not hit; a hit only costs a parse.
+fn has_member(text: &[u8], key: &Finder<'_>) -> bool {
+    key.find_iter(text).any(|at| {
+        let rest = text[at + key.needle().len()..].trim_ascii_start();
         let Some(value) = rest.strip_prefix(b":") else { return false };
         let value = value.trim_ascii_start();
         !(value.starts_with(b"null") || value.starts_with(b"\"\""))

@@ -5,6 +5,7 @@
 //! Pure: values to bytes and back. An entry is one write(2); who writes and who reads is elsewhere.
 
 use crate::control::record::CallDetail;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The longest entry. A call whose trace makes it longer is left without its trace.
@@ -13,20 +14,20 @@ pub const MAX_ENTRY: usize = 16 * 1024;
 const BEGIN: u8 = 0x1e;
 const END: u8 = b'\n';
 
-/// One entry.
+/// One entry. `D` is what its reader wants to know of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Entry {
+pub enum Entry<D = CallDetail> {
     /// A call is over; its client sees the last byte after this was written.
-    Call(Box<CallDetail>),
+    Call(Box<D>),
     /// So many calls could not be written before this.
     Lost { calls: u64 },
 }
 
 /// What the beginning of a spool held.
-#[derive(Debug, Default, PartialEq)]
-pub struct Taken {
-    pub entries: Vec<Entry>,
+#[derive(Debug, PartialEq)]
+pub struct Taken<D = CallDetail> {
+    pub entries: Vec<Entry<D>>,
     /// Entries that were torn, or are not of this program.
     pub torn: u64,
     /// Bytes that need not be looked at again.
@@ -44,8 +45,8 @@ pub fn encode(entry: &Entry, into: &mut Vec<u8>) -> bool {
 
 /// Reads up to `most` entries. What follows the last line feed may still be in the making and is left; zeros (what a
 /// released range reads as) are passed over.
-pub fn take(bytes: &[u8], most: usize) -> Taken {
-    let mut taken = Taken::default();
+pub fn take<D: DeserializeOwned>(bytes: &[u8], most: usize) -> Taken<D> {
+    let mut taken = Taken { entries: Vec::new(), torn: 0, used: 0 };
     while taken.entries.len() < most {
         let rest = &bytes[taken.used..];
         let Some(end) = memchr::memchr(END, rest) else { break };
@@ -79,6 +80,10 @@ pub fn skip(spooled: &[u8], bytes: usize) -> (usize, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn take(bytes: &[u8], most: usize) -> Taken {
+        super::take(bytes, most)
+    }
 
     fn lost(calls: u64) -> Entry {
         Entry::Lost { calls }

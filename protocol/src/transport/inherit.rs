@@ -1,6 +1,6 @@
 //! Descriptors handed from the supervisor to a child at fixed numbers, and the few things a child process
-//! must be before its program starts. The one file of the project with `unsafe`; it never reads or writes
-//! a descriptor, and knows no message.
+//! must be before its program starts; and the one word to the allocator. The one file of the project with
+//! `unsafe`; it never reads or writes a descriptor, and knows no message.
 //!
 //! Parent: [`prepare`] installs one hook that runs in the child between `fork` and `exec`:
 //!
@@ -54,6 +54,16 @@ const PROCESS_NAME: &std::ffi::CStr = c"llm-link";
 /// Least number of a descriptor that a supervisor hands to itself: above everything that a start opens before
 /// it takes them over.
 pub const FIRST_KEPT: RawFd = 200;
+
+/// Gives what is free inside the allocator's heap back to the system (malloc_trim(3)): a few milliseconds for some tens
+/// of megabytes, to be done when nothing is under way.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer, and is safe to call at any time from any thread (MT-Safe, malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
 
 /// Why descriptors could not be passed on or taken over.
 #[derive(Debug, thiserror::Error)]

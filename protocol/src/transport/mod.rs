@@ -5,8 +5,10 @@
 //! * [`local`]: named sockets in the runtime directory, through `interprocess`.
 //! * [`control`]: the conversation on fd 3.
 //! * [`link`]: the data connection between a router and a worker.
+//! * [`slack`]: memory that is given back after a busy time.
 
 pub mod control;
 pub mod inherit;
 pub mod link;
 pub mod local;
+pub mod slack;

@@ -175,6 +175,25 @@ fn what_comes_after_the_end_is_dropped() {
     }
 }
 
+/// A stream that fails has not ended well, even when its content comes in the same piece as its failure.
+#[test]
+fn a_failure_beside_content_is_not_a_good_end() {
+    let upstream = concat!(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"so far\"}}]}\n\n",
+        "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n",
+    );
+    for to in Dialect::ALL {
+        for text in [upstream, &upstream[..upstream.find("\n\n").unwrap() + 1]] {
+            let from = Dialect::OpenAiChat;
+            let mut translation = StreamTranslation::new(from, to, &stamp(), &Quirks::default(), &style());
+            let mut out = Vec::new();
+            let pushed = translation.push(text.as_bytes(), &mut out);
+            assert!(pushed.and_then(|()| translation.finish(&mut out)).is_err(), "{to}");
+            assert!(translation.content_seen() && !translation.is_over(), "{to}");
+        }
+    }
+}
+
 /// A refusal and a filtered answer reach every client as such.
 #[test]
 fn refusals_are_told() {

@@ -3,12 +3,10 @@
 //! committed again without effect: a call counts once by its id.
 
 use super::recorder::{Ledger, Unrecorded};
-use super::spool::{Found, Spool};
+use super::spool::{Entry, Found, Settled, Spool};
 use super::spools::Spools;
 use crate::store::UnixMs;
 use crate::store::calls::{CallId, CallRow, Cost};
-use protocol::control::record::CallDetail;
-use protocol::ipc::spool::Entry;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -165,7 +163,7 @@ impl Collector {
         for entry in entries {
             match entry {
                 Entry::Lost { calls } => unwritten += calls,
-                Entry::Call(detail) => match row(*detail) {
+                Entry::Call(settled) => match row(*settled) {
                     Some(row) => rows.push(row),
                     None => torn += 1,
                 },
@@ -192,8 +190,8 @@ fn unreadable(path: &std::path::Path, error: &io::Error) {
 }
 
 /// The call as it is stored; none when its id is none.
-fn row(detail: CallDetail) -> Option<CallRow> {
-    let CallDetail { call, trace } = detail;
+fn row(settled: Settled) -> Option<CallRow> {
+    let Settled { call, trace } = settled;
     let cost = call.cost_nano.zip(call.currency).map(|(nano, currency)| Cost { nano, currency });
     Some(CallRow {
         id: CallId(uuid::Uuid::parse_str(&call.id).ok()?),
@@ -213,6 +211,6 @@ fn row(detail: CallDetail) -> Option<CallRow> {
         usage_source: call.usage_source,
         cost,
         timings: call.timings,
-        trace: trace.and_then(|trace| serde_json::to_value(trace).ok()),
+        trace: trace.map(|trace| Box::<str>::from(trace).into_string()),
     })
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// Calls that may wait to be written.
-const QUEUE: usize = 8192;
+/// Batches of calls that may wait to be written.
+const QUEUE: usize = 16;
 /// Calls in one transaction.
 const BATCH: usize = 500;
 /// The longest a call waits for others.
@@ -66,7 +66,7 @@ struct Counters {
 }
 
 enum Entry {
-    Call(Box<CallRow>),
+    Calls(Vec<CallRow>),
     /// Answer when everything before this is committed; dropped when it cannot be.
     Flush(oneshot::Sender<()>),
 }
@@ -91,9 +91,7 @@ impl Ledger {
     /// Takes calls, waiting for room, and answers when they and everything before them are committed: the
     /// acknowledgement for a sender that keeps its calls until then and may send them again.
     pub(crate) async fn commit(&self, calls: Vec<CallRow>) -> Result<(), Unrecorded> {
-        for call in calls {
-            self.queue.send(Entry::Call(Box::new(call))).await.map_err(|_| Unrecorded::Closed)?;
-        }
+        self.queue.send(Entry::Calls(calls)).await.map_err(|_| Unrecorded::Closed)?;
         let (done, committed) = oneshot::channel();
         self.queue.send(Entry::Flush(done)).await.map_err(|_| Unrecorded::Closed)?;
         committed.await.map_err(|_| Unrecorded::Closed)
@@ -197,7 +195,8 @@ struct Batch {
 impl Batch {
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Call(call) => self.calls.push(*call),
+            Entry::Calls(mut calls) if self.calls.is_empty() => std::mem::swap(&mut self.calls, &mut calls),
+            Entry::Calls(calls) => self.calls.extend(calls),
             Entry::Flush(done) => self.waiting.push(done),
         }
     }

@@ -4,7 +4,10 @@
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::unistd::{Whence, lseek};
-use protocol::ipc::spool::{Entry, MAX_ENTRY, skip, take};
+use protocol::control::record::CallSummary;
+use protocol::ipc::spool::{self, MAX_ENTRY, skip, take};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -30,8 +33,17 @@ pub(super) struct Spool {
     released: u64,
 }
 
+/// A call as it is taken off a spool. The trace is stored as it was written: nothing here looks into it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Settled {
+    pub(super) call: CallSummary,
+    pub(super) trace: Option<Box<RawValue>>,
+}
+
+pub(super) type Entry = spool::Entry<Settled>;
+
 /// What was found.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) entries: Vec<Entry>,
     /// Calls that nobody can read.

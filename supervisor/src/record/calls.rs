@@ -27,7 +27,7 @@ impl Record {
         let id = id(call).ok_or_else(unknown)?;
         let found = self.usage.read(move |view| view.call(id)).await.map_err(unreadable)?;
         let mut row = found.ok_or_else(unknown)?;
-        let trace = row.trace.take().and_then(|trace| serde_json::from_value(trace).ok());
+        let trace = row.trace.take().and_then(|trace| serde_json::from_str(&trace).ok());
         Ok(ControlReply::Call(Box::new(CallDetail { call: summary(row), trace })))
     }
 }

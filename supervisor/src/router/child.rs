@@ -17,6 +17,7 @@ use protocol::ipc::control::{FromChild, Role, ToChild};
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlError, ControlReceiver, ControlSender, child_end};
 use protocol::transport::inherit::{self, InheritError};
+use protocol::transport::slack::Slack;
 use std::future::{Future, pending};
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -123,7 +124,7 @@ where
     let (sender, receiver) = child_end(control)?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (asker, asking) = asker::asker();
-    let mut life = Life { sender, receiver, asking, recalled: None, started };
+    let mut life = Life { sender, receiver, asking, slack: Slack::default(), recalled: None, started };
     life.tell(FromChild::Hello {
         role: Role::Router,
         protocol_min: PROTOCOL_MIN,
@@ -162,6 +163,7 @@ struct Life {
     sender: ControlSender<FromChild>,
     receiver: ControlReceiver<ToChild>,
     asking: Asking,
+    slack: Slack,
     /// What was known before there was a configuration to apply it to.
     recalled: Option<Zeroizing<Vec<u8>>>,
     started: u64,
@@ -257,6 +259,7 @@ impl Life {
             return Ok(());
         }
         let (in_flight, calls) = shared.counts();
+        self.slack.look(in_flight, calls);
         let mut pulse = pulse::read(seq);
         (pulse.epoch, pulse.in_flight, pulse.calls) = (epoch, in_flight, calls);
         pulse.loop_lag_us = lag.as_micros() as u64;

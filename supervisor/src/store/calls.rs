@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::page::{Clause, Page};
 use super::providers::{always_named, named};
 use super::usage::UsageView;
-use super::words::{Json, UnixMs, count, uncount};
+use super::words::{UnixMs, count, uncount};
 pub(crate) use protocol::control::record::CallTimings;
 use protocol::dialect::{Dialect, Operation};
 use protocol::model::{FailureKind, Usage, UsageSource};
@@ -13,7 +13,7 @@ use rusqlite::{Row, ToSql, params};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::sync::LazyLock;
 
 /// A UUIDv7. It stands in its column as 16 bytes, whose order is that of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,8 +45,8 @@ pub(crate) struct CallRow {
     pub(crate) usage_source: Option<UsageSource>,
     pub(crate) cost: Option<Cost>,
     pub(crate) timings: CallTimings,
-    /// The decision trace, if it is kept. Not read back with pages: see [`UsageView::trace`].
-    pub(crate) trace: Option<Value>,
+    /// The decision trace as JSON, if it is kept. Not read back with pages: see [`UsageView::trace`].
+    pub(crate) trace: Option<String>,
 }
 
 /// What a call cost.
@@ -80,6 +80,12 @@ pub(crate) struct CallFilter {
 const COLUMNS: &str = "id, at, app, provider, model, upstream_model, dialect, operation, status, failure, attempts, stream,
     request_bytes, input_fresh, cache_read, cache_write, output, reasoning, usage_source, cost_nano, currency, queue_us,
     ipc_us, connect_us, first_byte_us, first_token_us, upstream_us, total_us";
+
+/// Built once: a statement is found by its text.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let values = (1..=28).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+    format!("INSERT INTO calls ({COLUMNS}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
+});
 
 impl CallId {
     /// The least id of an instant: calls that came in before it sort below.
@@ -120,18 +126,15 @@ impl UsageView<'_> {
     }
 
     /// The decision trace of a call.
-    pub(crate) fn trace(&self, id: CallId) -> Result<Option<Value>, StoreError> {
-        self.view
-            .one("SELECT trace FROM traces WHERE call_id = ?1", [id], |row| Ok(row.get::<_, Json<_>>(0)?.0))
+    pub(crate) fn trace(&self, id: CallId) -> Result<Option<String>, StoreError> {
+        self.view.one("SELECT trace FROM traces WHERE call_id = ?1", [id], |row| row.get(0))
     }
 
     /// Adds a call unless its id is there already. True when it was added.
     pub(super) fn add_call(&self, call: &CallRow) -> Result<bool, StoreError> {
-        let values = (0..28).map(|n| format!("?{}", n + 1)).collect::<Vec<_>>().join(", ");
-        let sql = format!("INSERT INTO calls ({COLUMNS}) VALUES ({values}) ON CONFLICT (id) DO NOTHING");
         let (usage, timings) = (&call.usage, &call.timings);
         let added = self.view.execute(
-            &sql,
+            &INSERT,
             params![
                 call.id,
                 call.at,
@@ -164,8 +167,7 @@ impl UsageView<'_> {
             ],
         )?;
         if let (1, Some(trace)) = (added, &call.trace) {
-            self.view
-                .execute("INSERT INTO traces (call_id, trace) VALUES (?1, ?2)", (call.id, Json(trace)))?;
+            self.view.execute("INSERT INTO traces (call_id, trace) VALUES (?1, ?2)", (call.id, trace))?;
         }
         Ok(added == 1)
     }

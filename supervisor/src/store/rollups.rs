@@ -116,6 +116,13 @@ impl RollupKey {
     }
 }
 
+impl RollupKey {
+    /// The slot of another length that this slot is part of.
+    pub(super) fn within(&self, span: Span) -> RollupKey {
+        RollupKey { span, start: self.start - self.start.rem_euclid(span.seconds()), ..self.clone() }
+    }
+}
+
 impl Rollup {
     /// The sums of one call.
     pub(crate) fn of(call: &CallRow) -> Rollup {

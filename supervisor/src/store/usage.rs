@@ -160,7 +160,7 @@ pub(crate) struct Room {
 fn add_calls(conn: &mut Connection, calls: &[CallRow]) -> Result<Added, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let view = UsageView::new(&tx);
-    let mut sums: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
+    let mut minutes: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
     let mut done = Added::default();
     for call in calls {
         if !view.add_call(call)? {
@@ -168,14 +168,22 @@ fn add_calls(conn: &mut Connection, calls: &[CallRow]) -> Result<Added, StoreErr
             continue;
         }
         done.added += 1;
-        let of_call = Rollup::of(call);
-        for span in Span::ALL {
-            sums.entry(RollupKey::of(call, span)).or_default().merge(&of_call);
-        }
+        minutes.entry(RollupKey::of(call, Span::Minute)).or_default().merge(&Rollup::of(call));
     }
-    view.add_rollups(&sums)?;
+    view.add_rollups(&in_all_spans(minutes))?;
     tx.commit()?;
     Ok(done)
+}
+
+/// The same calls by minute, by hour and by day.
+fn in_all_spans(minutes: BTreeMap<RollupKey, Rollup>) -> BTreeMap<RollupKey, Rollup> {
+    let mut sums: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
+    for (minute, of_minute) in minutes {
+        for span in Span::ALL {
+            sums.entry(minute.within(span)).or_default().merge(&of_minute);
+        }
+    }
+    sums
 }
 
 fn open_or_set_aside(opening: &Opening) -> Result<(Connection, UsageOpened), StoreError> {

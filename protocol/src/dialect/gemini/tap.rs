@@ -2,10 +2,11 @@
 
 use super::usage::{self, UsageMetadata};
 use crate::dialect::lenient::{Filled, List, Loose};
-use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, keep, read};
+use crate::dialect::tap::{Members, Observed, Seen, in_band_of, keep, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -39,9 +40,12 @@ struct Feedback<'a> {
     block_reason: Option<Cow<'a, str>>,
 }
 
+static MORE_THAN_CONTENT: LazyLock<Members<4>> = LazyLock::new(|| {
+    Members::new(["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"promptFeedback\""])
+});
+
 pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
-    let plain = ["\"usageMetadata\"", "\"error\"", "\"finishReason\"", "\"promptFeedback\""];
-    if seen.content && !plain.iter().any(|key| has_member(data, key)) {
+    if seen.content && !MORE_THAN_CONTENT.any_in(data) {
         return Observed::Content;
     }
     document(seen, data)

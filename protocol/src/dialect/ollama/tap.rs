@@ -2,9 +2,10 @@
 
 use super::usage::Counts;
 use crate::dialect::lenient::{Count, Filled, Loose, Text};
-use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, read};
+use crate::dialect::tap::{Members, Observed, Seen, in_band_of, read};
 use crate::model::{Failure, FailureKind};
 use serde::Deserialize;
+use std::sync::LazyLock;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -28,8 +29,10 @@ struct Message {
     images: Filled,
 }
 
+static ERROR: LazyLock<Members<1>> = LazyLock::new(|| Members::new(["\"error\""]));
+
 pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
-    if seen.content && !is_done(data) && !has_member(data, "\"error\"") {
+    if seen.content && !is_done(data) && !ERROR.any_in(data) {
         return Observed::Content;
     }
     document(seen, data)

@@ -2,9 +2,10 @@
 
 use super::usage::ChatUsage;
 use crate::dialect::lenient::{Filled, List, Loose};
-use crate::dialect::tap::{Observed, Seen, has_member, in_band_of, keep, read};
+use crate::dialect::tap::{Members, Observed, Seen, in_band_of, keep, read};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -54,13 +55,15 @@ struct Groq {
     usage: Loose<ChatUsage>,
 }
 
+static MORE_THAN_CONTENT: LazyLock<Members<4>> =
+    LazyLock::new(|| Members::new(["\"usage\"", "\"error\"", "\"finish_reason\"", "\"base_resp\""]));
+
 /// One event's data.
 pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
     if data.starts_with(b"[DONE]") {
         return Observed::End;
     }
-    let plain = ["\"usage\"", "\"error\"", "\"finish_reason\"", "\"base_resp\""];
-    if seen.content && !plain.iter().any(|key| has_member(data, key)) {
+    if seen.content && !MORE_THAN_CONTENT.any_in(data) {
         return Observed::Content;
     }
     document(seen, data)

@@ -66,6 +66,13 @@ impl Hasher for IdHasher {
     }
 }
 
+/// Most polls come from the task that polled before: its waker is there already.
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    if !slot.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+        *slot = Some(cx.waker().clone());
+    }
+}
+
 /// The table. Every method is quick and never blocks; wakers that must be woken are handed out, so that the
 /// caller can wake them outside its lock.
 pub struct Mux {
@@ -189,7 +196,7 @@ impl Mux {
             if stream.closed_in {
                 return (Poll::Ready(Item::Lost), None);
             }
-            stream.recv_waker = Some(cx.waker().clone());
+            remember(&mut stream.recv_waker, cx);
             return (Poll::Pending, None);
         };
         let wake = grant.and_then(|n| {
@@ -201,22 +208,33 @@ impl Mux {
         (Poll::Ready(item), wake)
     }
 
-    /// Ready when the stream's queue has room for more, or is over.
-    pub fn poll_room(&mut self, id: u32, cx: &mut Context<'_>) -> Poll<()> {
-        match self.streams.get_mut(&id) {
-            Some(s) if !s.closed_in && s.queued >= WINDOW as usize => {
-                s.send_waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
+    /// Queues body bytes, taken from `bytes`, once the stream's queue has room for more. `None` = the stream is over.
+    pub fn poll_send(
+        &mut self,
+        id: u32,
+        cx: &mut Context<'_>,
+        bytes: &mut Bytes,
+        flags: u8,
+    ) -> Poll<Option<Option<Waker>>> {
+        let Some(stream) = self.streams.get_mut(&id).filter(|s| !s.closed_in) else {
+            return Poll::Ready(None);
+        };
+        if stream.queued >= WINDOW as usize {
+            remember(&mut stream.send_waker, cx);
+            return Poll::Pending;
         }
+        if !stream.closed_out {
+            stream.queue(Out::Data { bytes: std::mem::take(bytes), flags });
+            Self::schedule(&mut self.turns, id, stream);
+        }
+        Poll::Ready(Some(self.writer.take()))
     }
 
     /// Ready when the peer reset the stream or the connection is gone (worker side).
     pub fn poll_cancelled(&mut self, id: u32, cx: &mut Context<'_>) -> Poll<()> {
         match self.streams.get_mut(&id) {
             Some(s) if !s.closed_in => {
-                s.cancel_waker = Some(cx.waker().clone());
+                remember(&mut s.cancel_waker, cx);
                 Poll::Pending
             }
             _ => Poll::Ready(()),

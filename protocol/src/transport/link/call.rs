@@ -233,17 +233,14 @@ impl Reply {
 
     /// Sends bytes of the answer, waiting while the client does not take what was sent. Cancel safe until it
     /// has waited. `Err` = the call is over.
-    pub async fn data(&mut self, bytes: Bytes, commit: Commit) -> Result<(), Gone> {
-        poll_fn(|cx| self.shared.lock().poll_room(self.id, cx)).await;
-        if self.shared.lock().is_over(self.id) {
-            return Err(Gone);
-        }
+    pub async fn data(&mut self, mut bytes: Bytes, commit: Commit) -> Result<(), Gone> {
         let flags = match commit {
             Commit::Held => 0,
             Commit::Committed => flag::COMMIT,
             Commit::Terminated => flag::COMMIT | flag::LAST,
         };
-        wake(self.shared.lock().send_data(self.id, bytes, flags));
+        let sent = poll_fn(|cx| self.shared.lock().poll_send(self.id, cx, &mut bytes, flags)).await;
+        wake(sent.ok_or(Gone)?);
         Ok(())
     }
 

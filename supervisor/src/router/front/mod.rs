@@ -49,7 +49,7 @@ pub(crate) use reply::{Cut, Reply, ReplyBody};
 pub(crate) use serve::serve;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 
-/// A number in 0..1 for jitter and choices; 0.5 if the system has no randomness.
+/// A number in 0..1 for jitter and choices; nobody gains by guessing it.
 fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |n| f64::from(n) / (f64::from(u32::MAX) + 1.0))
+    fastrand::f64()
 }

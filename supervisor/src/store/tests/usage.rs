@@ -9,7 +9,6 @@ use crate::store::{UnixMs, UsageStore};
 use proptest::prelude::*;
 use protocol::dialect::Operation;
 use protocol::model::{FailureKind, Usage};
-use serde_json::json;
 use std::time::{Duration, Instant};
 
 const DAY: i64 = 86_400_000;
@@ -33,7 +32,7 @@ async fn a_call_comes_back_as_it_was() {
     let (_temp, store) = usage().await;
     let mut full = call(1);
     full.failure = Some(FailureKind::RateLimited);
-    full.trace = Some(json!({ "attempts": [{ "provider": "a", "us": 5 }] }));
+    full.trace = Some(r#"{"attempts":[{"provider":"a","us":5}]}"#.to_owned());
     full.usage.reasoning = Some(7);
     let mut bare = call(2);
     (bare.provider, bare.upstream_model, bare.cost, bare.usage_source) = (None, None, None, None);
@@ -164,7 +163,7 @@ async fn old_rows_go_in_steps_and_sums_stay() {
     let calls: Vec<_> = (0..100)
         .map(|n| {
             let mut c = call(n);
-            c.trace = Some(json!({}));
+            c.trace = Some("{}".to_owned());
             c
         })
         .collect();
