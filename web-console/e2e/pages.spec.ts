@@ -56,18 +56,19 @@ for (const [language, theme, width] of [
       await expect(page.locator('main h1')).toBeVisible();
       await audit(page, '/login');
       await enter(context, stack);
-      let asked: string[] = [];
+      // The same question again is an answer to an event, not one more to draw the page.
+      const asked = new Set<string>();
       page.on('request', (r) => {
         const path = new URL(r.url()).pathname;
         // Who is signed in is remembered, and confirmed after the page is drawn; streams are no questions.
-        if (path.startsWith('/api/v1') && !path.startsWith('/api/v1/auth/') && path !== '/api/v1/status' && r.resourceType() === 'fetch') asked.push(path);
+        if (path.startsWith('/api/v1') && !path.startsWith('/api/v1/auth/') && path !== '/api/v1/status' && r.resourceType() === 'fetch') asked.add(r.url().slice(stack.url.length));
       });
       for (const path of PAGES) {
-        asked = [];
+        asked.clear();
         await page.goto(stack.url + path);
         await expect(page.locator('main h1')).toBeVisible();
         await expect(page.locator('main [role=status][aria-label]')).toHaveCount(0);
-        expect(asked.length, `${path}: ${asked.join(' ')}`).toBeLessThanOrEqual(3);
+        expect(asked.size, `${path}: ${[...asked].join(' ')}`).toBeLessThanOrEqual(3);
         await expect(page.locator('html')).toHaveAttribute('lang', language === 'zh-CN' ? 'zh-CN' : 'en');
         expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${path} is wider than the window`).toBeLessThanOrEqual(0);
         await audit(page, path);
@@ -132,7 +133,7 @@ test('a table of twenty providers that changes each second costs little', async 
   test.setTimeout(180_000);
   for (let i = 1; i < 20; i += 1) await stack.addProvider(`p${i}`);
   const key = await stack.addApp('busy');
-  await stack.ask('PUT', '/apps/busy/route', { route: { candidates: Array.from({ length: 19 }, (_, i) => ({ provider: `p${i + 1}` })), rule: 'round-robin' } });
+  await stack.ask('PUT', '/apps/busy/route', { route: { candidates: Array.from({ length: 19 }, (_, i) => ({ provider: `p${i + 1}` })), rule: 'round_robin' } });
   await enter(context, stack);
   await page.goto(`${stack.url}/providers`);
   await expect(page.locator('tr[data-provider]')).toHaveCount(20);
