@@ -23,10 +23,11 @@ fn children(nested: &Nested, kind: &str) -> Result<Vec<String>> {
 
 /// The one child of a kind, once there is one only and it is none of these.
 async fn next(nested: &Nested, kind: &str, former: &str) -> Result<String> {
-    let one = || children(nested, kind).ok().and_then(|pids| <[String; 1]>::try_from(pids).ok());
-    let other = || one().is_some_and(|[pid]| pid != former);
+    let one =
+        || children(nested, kind).ok().and_then(|pids| <[String; 1]>::try_from(pids).ok().map(|[pid]| pid));
+    let other = || one().is_some_and(|pid| pid != former);
     wait::holds(&format!("another {kind}"), limit(Duration::from_secs(5)), other).await?;
-    one().map(|[pid]| pid).context("it is gone again")
+    one().context("it is gone again")
 }
 
 #[tokio::test]
@@ -66,7 +67,7 @@ async fn f5_upgrades_of_the_unit_lose_nothing() -> Result<()> {
         let said = nested.run("/usr/local/bin/llm-link upgrade")?;
         let taken = || {
             let count = "journalctl --no-pager -u llm-link | grep -c 'taken over name=router' || true";
-            nested.run(count).is_ok_and(|text| text.trim().parse() >= Ok(n))
+            nested.run(count).is_ok_and(|text| text.trim().parse().is_ok_and(|seen: usize| seen >= n))
         };
         wait::holds(&format!("upgrade {n} ({said})"), SETTLED, taken).await?;
         for kind in ["router", "worker"] {
