@@ -36,11 +36,13 @@ fn run(out: &mut impl Write) -> std::io::Result<bool> {
         let verdict = verdict(p99, CHUNK, SLACK, &mut kept);
         writeln!(out, "{:40} {:>8} {:>7} {:>7}  {verdict}", name(from, to), us(p50), us(p99), us(max))?;
     }
-    writeln!(out, "\nrequest of 1 MiB, decode and encode (ms)         p50     max")?;
-    for (from, to) in pairs() {
-        let [p50, max] = request_times(from, to);
-        let verdict = verdict(p50, REQUEST, SLACK, &mut kept);
-        writeln!(out, "{:40} {:>12} {:>7}  {verdict}", name(from, to), ms(p50), ms(max))?;
+    for (shape, words) in [("long texts", 40), ("short turns", 4)] {
+        writeln!(out, "\nrequest of 1 MiB, {shape}, decode and encode (ms)  p50     max")?;
+        for (from, to) in pairs() {
+            let [p50, max] = request_times(from, to, words);
+            let verdict = verdict(p50, REQUEST, SLACK, &mut kept);
+            writeln!(out, "{:40} {:>12} {:>7}  {verdict}", name(from, to), ms(p50), ms(max))?;
+        }
     }
     writeln!(out, "\nstream of 16 MiB: growth of the process (KiB)")?;
     for (from, to) in pairs() {
@@ -129,20 +131,28 @@ fn chunk_times(from: Dialect, to: Dialect) -> [Duration; 3] {
     [times[times.len() / 2], times[times.len() * 99 / 100], times[times.len() - 1]]
 }
 
-/// A conversation of an agent: many turns, a tool list, 1 MiB in all.
-fn conversation(dialect: Dialect) -> Vec<u8> {
-    let text = "All work and no play makes \\ \"Jack\" a dull boy.\n".repeat(40);
+/// A conversation of an agent: many turns of so many lines, a tool list, 1 MiB in all.
+fn conversation(dialect: Dialect, lines: usize) -> Vec<u8> {
+    let mut turns = 1024 * 1024 / (60 * lines * 3 + 250);
+    loop {
+        let body = turns_of(dialect, turns, lines);
+        if body.is_empty() || body.len() > 1024 * 1024 {
+            return body;
+        }
+        turns += turns / 20 + 1;
+    }
+}
+
+fn turns_of(dialect: Dialect, turns: usize, lines: usize) -> Vec<u8> {
+    let text = "All work and no play makes \\ \"Jack\" a dull boy.\n".repeat(lines);
     let tool = serde_json::json!({"type": "object", "properties": {"path": {"type": "string"}, "n": {"type": "integer"}}});
-    let escaped = serde_json::Value::from(text.as_str()).to_string().len();
     let mut messages = Vec::new();
-    let mut size = 0;
-    while size < 1024 * 1024 {
+    for _ in 0..turns {
         let id = format!("call_{}", messages.len());
         messages.push(serde_json::json!({"role": "user", "content": text}));
         messages.push(serde_json::json!({"role": "assistant", "content": text, "tool_calls": [
             {"id": id, "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"/etc/hosts\",\"n\":1}"}}]}));
         messages.push(serde_json::json!({"role": "tool", "tool_call_id": id, "content": text}));
-        size += 3 * escaped;
     }
     let tools: Vec<_> = (0..20)
         .map(|n| serde_json::json!({"type": "function", "function": {"name": format!("tool_{n}"), "description": "d", "parameters": tool}}))
@@ -161,8 +171,8 @@ fn head() -> RequestHead<'static> {
     RequestHead { operation: Operation::Chat, model: "m", stream: true }
 }
 
-fn request_times(from: Dialect, to: Dialect) -> [Duration; 2] {
-    let body = conversation(from);
+fn request_times(from: Dialect, to: Dialect, lines: usize) -> [Duration; 2] {
+    let body = conversation(from, lines);
     assert!(body.len() > 1024 * 1024, "{from}: {} bytes", body.len());
     let mut times: Vec<Duration> = (0..30)
         .map(|_| {

@@ -5,8 +5,10 @@ use anyhow::{Context, Result};
 use http::Method;
 use protocol::dialect::Dialect;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tests::client::{Client, Reply};
 use tests::scene::{Cast, Scene};
+use tests::script::{Script, Step};
 
 /// How a dialect asks for a conversation.
 struct Voice {
@@ -47,9 +49,9 @@ impl Voice {
     /// A path of this dialect that does not exist.
     fn nowhere(&self) -> &'static str {
         match self.dialect {
-            Dialect::Anthropic => "/anthropic/v1/nothing",
-            Dialect::Ollama => "/ollama/api/nothing",
-            Dialect::Gemini => "/gemini/v1beta/nothing",
+            Dialect::Anthropic => "/v1/messages/nothing",
+            Dialect::Ollama => "/api/nothing",
+            Dialect::Gemini => "/v1beta/nothing",
             Dialect::OpenAiChat | Dialect::OpenAiResponses => "/v1/nothing/here",
         }
     }
@@ -86,7 +88,10 @@ fn anthropic_type(status: u16) -> &'static str {
     match status {
         401 => "authentication_error",
         404 => "not_found_error",
-        413 => "request_too_large",
+        413 | 431 => "request_too_large",
+        429 => "rate_limit_error",
+        502 => "api_error",
+        504 => "timeout_error",
         _ => "invalid_request_error",
     }
 }
@@ -95,6 +100,9 @@ fn google_status(status: u16) -> &'static str {
     match status {
         401 => "UNAUTHENTICATED",
         404 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        429 => "RESOURCE_EXHAUSTED",
+        502 => "UNAVAILABLE",
         _ => "INVALID_ARGUMENT",
     }
 }
@@ -190,5 +198,106 @@ async fn a_wrong_key_and_a_large_body_are_told_in_every_dialect() -> Result<()> 
         let large = with("right-key").post(&path, body.to_string()).await?;
         voice.assert("too large", &large, 413, &[]);
     }
+    Ok(())
+}
+
+/// The answer in what came over a bare connection.
+fn parsed(bytes: &[u8]) -> Result<Reply> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n").with_context(|| format!("no answer: {text}"))?;
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("a status")?.parse()?;
+    let mut headers = http::HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(": ").context("a header")?;
+        headers.insert(http::HeaderName::try_from(name)?, value.parse()?);
+    }
+    Ok(Reply { status, headers, body: body.as_bytes().to_vec().into(), took: Duration::ZERO })
+}
+
+#[tokio::test]
+async fn large_heads_and_slow_bodies_are_told_in_every_dialect() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let cast = cast.configure(|c, _| Ok(c.server("header_limit", "16KiB").server("read_timeout", "1s")))?;
+    let scene = cast.start().await?;
+    let patience = Duration::from_secs(20);
+    for voice in &VOICES {
+        let (client, path) = (scene.client(), voice.path("a/m1"));
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
+        let silent = format!("{head}content-length: 100000\r\n\r\n{{");
+        let answer = client.raw(silent.as_bytes(), patience).await?;
+        voice.assert("silent body", &parsed(&answer)?, 408, &[]);
+        let large = format!("{head}x-long: {}\r\ncontent-length: 2\r\n\r\n{{}}", "y".repeat(20_000));
+        let answer = client.raw(large.as_bytes(), patience).await?;
+        voice.assert("large head", &parsed(&answer)?, 431, &["16384"]);
+    }
+    assert_eq!(scene.upstream("a")?.request_count(), 0);
+    Ok(())
+}
+
+/// What goes wrong behind the door is the router's to tell: limits of ours, providers that cannot be reached or do
+/// not answer in time.
+#[tokio::test]
+async fn what_the_router_makes_is_told_in_every_dialect() -> Result<()> {
+    let cast = Cast::new()?
+        .provider_with("mute", |p| p.timeout("first_token", "300ms").timeout("total", "600ms"))
+        .await?
+        .provider_at("gone", "http://127.0.0.1:9/v1", |p| p.models(&["m1"]))?;
+    let scene = cast.start().await?;
+    scene.upstream("mute")?.on("m1", Script::just([Step::Hang]));
+    for voice in &VOICES {
+        for (case, model, status) in [("unreachable", "gone/m1", 502), ("timeout", "mute/m1", 504)] {
+            let reply = scene.client().post(&voice.path(model), voice.body(model).to_string()).await?;
+            voice.assert(case, &reply, status, &[]);
+        }
+    }
+    let cast = Cast::new()?.provider("a").await?;
+    let limited = "limits = { requests_per_minute = 1 }";
+    let scene = cast.configure(|c, _| c.default_app(limited))?.start().await?;
+    let first = scene.client().chat("a/m1").await?;
+    assert_eq!(first.status, 200, "{}", first.text());
+    for voice in &VOICES {
+        let reply = scene.client().post(&voice.path("a/m1"), voice.body("a/m1").to_string()).await?;
+        voice.assert("over the limit", &reply, 429, &[]);
+        let wait: u64 = reply.header("retry-after").context("retry-after")?.parse()?;
+        assert!((1..=60).contains(&wait), "{}: {wait}", voice.dialect);
+        if voice.dialect == Dialect::Gemini {
+            let delay = &reply.json()["error"]["details"][0]["retryDelay"];
+            assert_eq!(*delay, format!("{wait}s"), "{}", reply.text());
+        }
+    }
+    Ok(())
+}
+
+/// A strict app's client reads the name of its own field, not of ours.
+#[tokio::test]
+async fn strict_apps_are_told_their_own_field() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let scene = cast.configure(|c, _| c.default_app("strict = true"))?.start().await?;
+    for voice in &VOICES {
+        let mut body = voice.body("a/m1");
+        let field = match voice.dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                body["truncation"] = "auto".into();
+                "truncation"
+            }
+            Dialect::Anthropic => {
+                let text = json!({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}});
+                body["messages"][0]["content"] = json!([text]);
+                "messages[0].content[0].cache_control"
+            }
+            Dialect::Ollama => {
+                body["options"] = json!({"top_k": 5});
+                "options.top_k"
+            }
+            Dialect::Gemini => {
+                body["generationConfig"] = json!({"topK": 5});
+                "generationConfig.topK"
+            }
+        };
+        let reply = scene.client().post(&voice.path("a/m1"), body.to_string()).await?;
+        voice.assert("strict", &reply, 400, &[&format!("`{field}`")]);
+    }
+    assert_eq!(scene.upstream("a")?.request_count(), 0, "nothing was sent");
     Ok(())
 }

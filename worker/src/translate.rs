@@ -13,8 +13,8 @@ use protocol::dialect::{
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::ModelFacts;
 use protocol::model::{
-    ChatRequest, Event, Failure, FailureKind, Loss, LossReason, Losses, Start, StopKind, StopReason, Usage,
-    fold,
+    ChatRequest, Event, Failure, FailureKind, Loss, LossReason, Losses, Role, Start, StopKind, StopReason,
+    Usage, fold,
 };
 use std::sync::Arc;
 
@@ -77,15 +77,18 @@ pub(crate) fn talk(
     half: Option<Half>,
 ) -> Result<Asked, Failure> {
     let stream = pair.upstream == Transport::Stream;
+    let words = Words::of(head.dialect, &request);
     let shown = if head.wants_usage { UsageInStream::Shown } else { UsageInStream::Hidden };
     let profile = Profile { target: pair.target, quirks: pair.quirks, facts: pair.facts };
-    adapt::adapt(&mut request, &profile, &mut losses)?;
+    adapt::adapt(&mut request, &profile, &mut losses).map_err(|failure| words.failure(failure))?;
     let style = ReplyStyle::of(&request, head.operation, shown);
-    let encoded = pair.target.encode_request(&request, pair.quirks)?;
-    for loss in encoded.losses {
-        losses.add(loss.field, loss.reason);
+    let encoded =
+        pair.target.encode_request(&request, pair.quirks).map_err(|failure| words.failure(failure))?;
+    let mut told = Losses::default();
+    for loss in losses.into_vec().into_iter().chain(encoded.losses) {
+        told.add(words.field(&loss.field), loss.reason);
     }
-    let losses = losses.into_vec();
+    let losses = told.into_vec();
     if head.strict {
         refuse_losses(&losses)?;
     }
@@ -103,6 +106,29 @@ pub(crate) fn talk(
         body: encoded.body,
         back,
     })
+}
+
+/// How the client spells what the passes and the codecs speak of.
+struct Words {
+    client: Dialect,
+    /// The field that became the first message.
+    system: Option<&'static str>,
+}
+
+impl Words {
+    fn of(client: Dialect, request: &ChatRequest) -> Self {
+        let leads = request.messages.first().is_some_and(|message| message.role == Role::System);
+        Self { client, system: client.system_field().filter(|_| leads) }
+    }
+
+    fn field(&self, field: &str) -> String {
+        self.client.spelled(field, self.system)
+    }
+
+    fn failure(&self, failure: Failure) -> Failure {
+        let param = failure.param.as_deref().map(|param| self.field(param));
+        Failure { param, ..failure }
+    }
 }
 
 /// Says a request for embeddings in the endpoint's dialect.

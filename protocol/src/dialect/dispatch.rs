@@ -5,7 +5,7 @@ use super::codec::{
     UsageInStream, unsupported,
 };
 use super::{Dialect, Operation, anthropic, gemini, ollama, openai_chat, openai_responses, turns};
-use crate::model::{ChatRequest, ChatResponse, Event, Failure, RawJson, Sequencer, Tool, fold};
+use crate::model::{ChatRequest, ChatResponse, Event, Failure, Part, RawJson, Sequencer, Tool, fold};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -177,6 +177,21 @@ impl ReplyStyle {
     }
 }
 
+/// How many answers Gemini's clients ask for.
+#[derive(serde::Deserialize)]
+struct Candidates {
+    #[serde(default, rename = "candidateCount")]
+    count: Option<u64>,
+    #[serde(default, rename = "candidate_count")]
+    snake: Option<u64>,
+}
+
+impl Candidates {
+    fn count(&self) -> u64 {
+        self.count.or(self.snake).unwrap_or(1)
+    }
+}
+
 /// Fields whose loss would give another answer than the one asked for.
 fn refuse_untranslatable(target: Dialect, request: &ChatRequest) -> Result<(), Failure> {
     let Some(origin) = request.origin.filter(|origin| *origin != target) else { return Ok(()) };
@@ -185,7 +200,19 @@ fn refuse_untranslatable(target: Dialect, request: &ChatRequest) -> Result<(), F
     if origin == Dialect::OpenAiChat && many {
         return Err(unsupported("n", "this provider's API gives one choice a call"));
     }
+    let candidates = said("generationConfig").and_then(RawJson::read::<Candidates>);
+    if origin == Dialect::Gemini && candidates.is_some_and(|config| config.count() > 1) {
+        let message = "this provider's API gives one candidate a call";
+        return Err(unsupported("generationConfig.candidateCount", message));
+    }
     if origin == Dialect::OpenAiResponses {
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        let mut opaque =
+            parts.filter_map(|part| if let Part::Opaque(found) = part { Some(found) } else { None });
+        if opaque.any(|found| found.kind == "item_reference") {
+            let message = "this provider keeps no items: send them instead of references to them";
+            return Err(unsupported("input", message));
+        }
         for key in ["previous_response_id", "conversation"] {
             if said(key).is_some() {
                 let message = "this provider keeps no conversations: send the whole input instead";

@@ -5,56 +5,94 @@
 
 use super::Dialect;
 use super::codec::DecodeError;
-use super::write::Object;
+use super::text::Text;
+use super::write::{self, Object};
 use crate::model::{Extras, RawJson, join};
-use indexmap::IndexMap;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// Objects of more members than this are looked through for a duplicate with a set, not pair by pair.
+const MANY: usize = 24;
 
 /// The members of one object that have not been taken yet.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
-    path: String,
-    members: IndexMap<Cow<'a, str>, &'a RawValue>,
+    text: &'a Text<'a>,
+    /// Where the object stands.
+    at: usize,
+    members: Vec<Member<'a>>,
+    /// What is left of objects that were read in part.
+    rests: Vec<(&'static str, RawJson)>,
+}
+
+#[derive(Debug)]
+struct Member<'a> {
+    key: Cow<'a, str>,
+    value: Range<usize>,
+    taken: bool,
 }
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Item<'a> {
-    pub(crate) path: String,
-    pub(crate) raw: &'a RawValue,
+    text: &'a Text<'a>,
+    span: Range<usize>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads a whole body.
-    pub(crate) fn body(body: &'a [u8]) -> Result<Self, DecodeError> {
-        let text = std::str::from_utf8(body).map_err(|e| DecodeError::new("", format!("not UTF-8: {e}")))?;
-        let text = text.trim_start_matches('\u{feff}');
-        Self::read(text, String::new())
+    pub(crate) fn body(text: &'a Text<'a>) -> Result<Self, DecodeError> {
+        let start = text.start();
+        Self::read(text, start)
     }
 
-    fn read(text: &'a str, path: String) -> Result<Self, DecodeError> {
-        let members: Members<'a> =
-            serde_json::from_str(text).map_err(|e| DecodeError::new(&path, e.to_string()))?;
-        Ok(Self { path, members: members.0 })
+    fn read(text: &'a Text<'a>, at: usize) -> Result<Self, DecodeError> {
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(4);
+        let walked = text.scan(at).object(|scan, key| {
+            let value = text.step(scan)?;
+            members.push(Member { key, value, taken: false });
+            Ok(())
+        });
+        walked.map_err(|error| DecodeError::new(&text.path(at), error.to_string()))?;
+        let fields = Self { text, at, members, rests: Vec::new() };
+        match fields.twice() {
+            Some(key) => Err(DecodeError::new(&fields.path(), format!("the field `{key}` appears twice"))),
+            None => Ok(fields),
+        }
+    }
+
+    /// A key that two members have.
+    fn twice(&self) -> Option<&str> {
+        let keys = self.members.iter().map(|member| member.key.as_ref());
+        if self.members.len() > MANY {
+            let mut seen = HashSet::with_capacity(self.members.len());
+            return keys.into_iter().find(|key| !seen.insert(*key));
+        }
+        let earlier = |(i, key): &(usize, &str)| self.members[..*i].iter().any(|member| member.key == *key);
+        keys.enumerate().find(earlier).map(|(_, key)| key)
     }
 
     /// The path of a member.
     pub(crate) fn at(&self, key: &str) -> String {
-        join(&self.path, key)
+        join(&self.path(), key)
     }
 
-    pub(crate) fn path(&self) -> &str {
-        &self.path
+    pub(crate) fn path(&self) -> String {
+        self.text.path(self.at)
+    }
+
+    fn left(&self) -> impl Iterator<Item = &Member<'a>> {
+        self.members.iter().filter(|member| !member.taken)
     }
 
     /// The member as text; `null` counts as absent.
     pub(crate) fn raw(&mut self, key: &str) -> Option<Item<'a>> {
-        let raw = self.members.shift_remove(key)?;
-        (raw.get() != "null").then(|| Item { path: self.at(key), raw })
+        let member = self.members.iter_mut().find(|member| !member.taken && member.key == key)?;
+        member.taken = true;
+        let item = Item { text: self.text, span: member.value.clone() };
+        (item.raw() != "null").then_some(item)
     }
 
     /// The member as `T`.
@@ -87,107 +125,115 @@ impl<'a> Fields<'a> {
     }
 
     /// Puts a value back that turned out to be of no known kind.
-    pub(crate) fn put_back(&mut self, key: &'static str, item: &Item<'a>) {
-        self.members.insert(Cow::Borrowed(key), item.raw);
+    pub(crate) fn put_back(&mut self, item: &Item<'a>) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.value == item.span) {
+            member.taken = false;
+        }
+    }
+
+    /// Keeps what was not taken of a member that is an object.
+    pub(crate) fn keep_rest(&mut self, key: &'static str, rest: &Fields<'a>) {
+        if !rest.is_empty() {
+            let mut out = Vec::new();
+            write::object(&mut out, |o| rest.left().for_each(|m| o.raw(&m.key, rest.text.slice(&m.value))));
+            self.rests.push((key, RawJson::checked(&String::from_utf8_lossy(&out))));
+        }
+    }
+
+    /// Puts a value back under the one of its two spellings that is looked for later.
+    pub(crate) fn put_back_as(&mut self, key: &'static str, item: &Item<'a>) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.value == item.span) {
+            member.key = Cow::Borrowed(key);
+            member.taken = false;
+        }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.members.get(key).is_some_and(|raw| raw.get() != "null")
+        self.left().any(|member| member.key == key && self.text.slice(&member.value) != "null")
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.left().next().is_none() && self.rests.is_empty()
     }
 
     /// The names of the members not taken, without those that say nothing.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
-        self.members.iter().filter(|(_, raw)| raw.get() != "null").map(|(key, _)| key.clone().into_owned())
+        let said = self.left().filter(|member| self.text.slice(&member.value) != "null");
+        said.map(|member| member.key.clone().into_owned())
     }
 
     /// Writes the members of a kept object, except those in `said`, which the writer has said already.
     pub(crate) fn copy(kept: &RawJson, said: &[&str], o: &mut Object<'_>) {
-        let Ok(members) = serde_json::from_str::<Members<'_>>(kept.as_str()) else { return };
-        for (key, raw) in members.0.iter().filter(|(key, _)| !said.contains(&key.as_ref())) {
-            o.raw(key, raw.get());
+        let Ok(text) = Text::read(kept.as_str().as_bytes()) else { return };
+        let Ok(fields) = Fields::body(&text) else { return };
+        for member in fields.left().filter(|member| !said.contains(&member.key.as_ref())) {
+            o.raw(&member.key, text.slice(&member.value));
         }
     }
 
     /// Everything not taken, as the extras of `origin`.
     pub(crate) fn rest(self, origin: Dialect) -> Extras {
-        if self.members.is_empty() {
+        if self.is_empty() {
             return Extras::default();
         }
-        let fields = self.members.into_iter().map(|(key, raw)| (key.into_owned(), RawJson::new(raw)));
-        Extras::new(origin, fields.collect())
+        let left = self.members.into_iter().filter(|member| !member.taken);
+        let field = |m: Member<'a>| (m.key.into_owned(), RawJson::checked(self.text.slice(&m.value)));
+        let rests = self.rests.into_iter().map(|(key, rest)| (key.to_owned(), rest));
+        Extras::new(origin, left.map(field).chain(rests).collect())
     }
 }
 
 impl<'a> Item<'a> {
+    /// The value as it was written.
+    pub(crate) fn raw(&self) -> &'a str {
+        self.text.slice(&self.span)
+    }
+
     pub(crate) fn read<T: Deserialize<'a>>(&self) -> Result<T, DecodeError> {
-        serde_json::from_str(self.raw.get()).map_err(|error| DecodeError::new(&self.path, error.to_string()))
+        serde_json::from_str(self.raw()).map_err(|error| self.error(error.to_string()))
     }
 
     pub(crate) fn object(&self) -> Result<Fields<'a>, DecodeError> {
-        Fields::read(self.raw.get(), self.path.clone())
+        match self.raw().starts_with('{') {
+            true => Fields::read(self.text, self.span.start),
+            false => Err(self.error("must be an object")),
+        }
     }
 
     pub(crate) fn list(&self) -> Result<Vec<Item<'a>>, DecodeError> {
-        let items: Vec<&'a RawValue> = self.read()?;
-        let place = |(i, raw)| Item { path: format!("{}[{i}]", self.path), raw };
-        Ok(items.into_iter().enumerate().map(place).collect())
+        if !self.is_list() {
+            return Err(self.error("must be a list"));
+        }
+        let mut items = Vec::new();
+        let walked = self.text.scan(self.span.start).elements(|scan| {
+            items.push(Item { text: self.text, span: self.text.step(scan)? });
+            Ok(())
+        });
+        walked.map(|()| items).map_err(|error| self.error(error.to_string()))
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        self.raw.get().starts_with('"')
+        self.raw().starts_with('"')
     }
 
     pub(crate) fn is_list(&self) -> bool {
-        self.raw.get().starts_with('[')
+        self.raw().starts_with('[')
     }
 
     pub(crate) fn json(&self) -> RawJson {
-        RawJson::new(self.raw)
+        RawJson::checked(self.raw())
+    }
+
+    /// Where it stands, as `messages[2].content`.
+    pub(crate) fn path(&self) -> String {
+        self.text.path(self.span.start)
     }
 
     /// An error at this place.
     pub(crate) fn error(&self, what: impl Into<String>) -> DecodeError {
-        DecodeError::new(&self.path, what)
+        DecodeError::new(&self.path(), what)
     }
 }
-
-struct Members<'a>(IndexMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = IndexMap::new();
-        while let Some(Key(key)) = map.next_key()? {
-            let value = map.next_value()?;
-            if let Some(_earlier) = members.insert(key.clone(), value) {
-                return Err(serde::de::Error::custom(format_args!("the field `{key}` appears twice")));
-            }
-        }
-        Ok(Members(members))
-    }
-}
-
-/// A key, borrowed when it has no escapes.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +242,8 @@ mod tests {
     #[test]
     fn what_is_not_taken_is_kept_verbatim() {
         let body = br#"{"a":1.10,"b":{"z":1,"y":12345678901234567890123,"z":2},"c":null,"d":"x"}"#;
-        let mut fields = Fields::body(body).unwrap();
+        let text = Text::read(body).unwrap();
+        let mut fields = Fields::body(&text).unwrap();
         assert_eq!(fields.text("d").unwrap().as_deref(), Some("x"));
         assert_eq!(fields.take::<String>("c").unwrap(), None);
         let extras = fields.rest(Dialect::Ollama);
@@ -207,12 +254,21 @@ mod tests {
 
     #[test]
     fn errors_name_the_path() {
-        let mut fields = Fields::body(br#"{"m":[{"x":{"y":7}}]}"#).unwrap();
+        let text = Text::read(br#"{"m":[{"x":{"y":7}}]}"#).unwrap();
+        let mut fields = Fields::body(&text).unwrap();
         let items = fields.list("m").unwrap();
         let mut inner = items[0].object().unwrap().object("x").unwrap().unwrap();
         let error = inner.text("y").unwrap_err();
         assert!(error.to_string().starts_with("m[0].x.y: invalid type"), "{error}");
-        assert!(Fields::body(br#"{"a":1,"a":2}"#).unwrap_err().to_string().contains("`a` appears twice"));
-        assert!(Fields::body(b"[1]").is_err());
+        let many: String = (0..MANY).map(|i| format!("\"k{i}\":0,")).collect();
+        for twice in [r#"{"a":1,"a":2}"#.to_owned(), format!("{{{many}\"a\":1,\"\\u0061\":2}}")] {
+            let text = Text::read(twice.as_bytes()).unwrap();
+            assert!(Fields::body(&text).unwrap_err().to_string().contains("`a` appears twice"), "{twice}");
+        }
+        let text = Text::read(br#"{"l":[1],"t":"x"}"#).unwrap();
+        let mut fields = Fields::body(&text).unwrap();
+        assert_eq!(fields.object("l").unwrap_err().to_string(), "l: must be an object");
+        assert_eq!(fields.list("t").unwrap_err().to_string(), "t: must be a list");
+        assert!(Fields::body(&Text::read(b"[1]").unwrap()).is_err());
     }
 }

@@ -62,10 +62,26 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Goes on at another byte of the text.
+    pub(crate) fn jump(&mut self, at: usize) {
+        self.at = at.min(self.text.len());
+    }
+
     /// Walks an object's members: `each` gets the decoded key and must read the value.
     pub fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.members(|scan, key| {
+            let key = scan.text_of(&key)?;
+            each(scan, key)
+        })
+    }
+
+    /// Walks an object's members: `each` gets the key's range, quotes included, and must read the value.
+    pub(crate) fn members(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
         self.expect(b'{', "expected an object")?;
         if self.peek() == Some(b'}') {
@@ -73,11 +89,28 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         loop {
-            let span = self.string()?;
-            let key = self.text_of(&span)?;
+            let key = self.string()?;
             self.expect(b':', "expected a colon")?;
             each(self, key)?;
             if self.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks a list's elements: `each` must read one.
+    pub(crate) fn elements(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        self.expect(b'[', "expected a list")?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            if self.more(b']')? {
                 return Ok(());
             }
         }
@@ -127,8 +160,8 @@ impl<'a> Scan<'a> {
         match first {
             Some(b'"') => return self.string(),
             Some(b'{' | b'[') if depth >= DEPTH_LIMIT => return Err(self.error("nested too deeply")),
-            Some(b'{') => self.members(depth)?,
-            Some(b'[') => self.elements(depth)?,
+            Some(b'{') => self.members(|scan, _| scan.nested(depth + 1).map(drop))?,
+            Some(b'[') => self.elements(|scan| scan.nested(depth + 1).map(drop))?,
             Some(b't') => self.word(b"true")?,
             Some(b'f') => self.word(b"false")?,
             Some(b'n') => self.word(b"null")?,
@@ -137,36 +170,6 @@ impl<'a> Scan<'a> {
             None => return Err(self.error("unexpected end of the JSON text")),
         }
         Ok(start..self.at)
-    }
-
-    fn members(&mut self, depth: u32) -> Result<(), ScanError> {
-        self.at += 1;
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.string()?;
-            self.expect(b':', "expected a colon")?;
-            self.nested(depth + 1)?;
-            if self.more(b'}')? {
-                return Ok(());
-            }
-        }
-    }
-
-    fn elements(&mut self, depth: u32) -> Result<(), ScanError> {
-        self.at += 1;
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.nested(depth + 1)?;
-            if self.more(b']')? {
-                return Ok(());
-            }
-        }
     }
 
     /// After a member or element: true if `close` ended the container, false after a comma.

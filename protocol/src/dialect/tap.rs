@@ -41,6 +41,8 @@ pub struct Seen {
     pub(crate) content: bool,
     pub(crate) end: bool,
     pub(crate) events: u64,
+    /// How many of them, or documents, were parsed; the others were only looked at.
+    pub(crate) parsed: u64,
 }
 
 impl Tap {
@@ -117,6 +119,11 @@ impl Tap {
         self.seen.stop_reason.as_deref()
     }
 
+    /// How many events or documents it took a parse to observe: of a stream its beginning and its end.
+    pub fn parsed(&self) -> u64 {
+        self.seen.parsed
+    }
+
     /// Content has been seen.
     pub fn content_seen(&self) -> bool {
         self.seen.content
@@ -151,7 +158,8 @@ fn broken(message: &str) -> Failure {
 
 /// Reads `data` as `T`, or says what the event is instead: an in-band error, no JSON at all, or JSON of an unknown
 /// shape, which is the client's to judge.
-pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Observed> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(seen: &mut Seen, data: &'a [u8]) -> Result<T, Observed> {
+    seen.parsed += 1;
     serde_json::from_slice(data).map_err(|_| match serde_json::from_slice::<serde_json::Value>(data) {
         Ok(value) => in_band(&value).map_or(Observed::Content, Observed::Failure),
         Err(error) => {

@@ -18,6 +18,26 @@ pub(crate) fn joined(request: &ChatRequest, target: Dialect) -> Option<ChatReque
                 _ => joined.push(message.clone()),
             }
         }
-        ChatRequest { messages: joined, ..request.clone() }
+        with_messages(request, joined)
     })
+}
+
+/// The request with other messages; its own, which may be megabytes, are not copied for it.
+fn with_messages(request: &ChatRequest, messages: Vec<Message>) -> ChatRequest {
+    ChatRequest {
+        messages,
+        origin: request.origin,
+        model: request.model.clone(),
+        tools: request.tools.clone(),
+        tool_choice: request.tool_choice.clone(),
+        parallel_tools: request.parallel_tools,
+        output_limit: request.output_limit,
+        sampling: request.sampling.clone(),
+        reasoning: request.reasoning.clone(),
+        format: request.format.clone(),
+        stream: request.stream,
+        user: request.user.clone(),
+        renamed: request.renamed.clone(),
+        extras: request.extras.clone(),
+    }
 }

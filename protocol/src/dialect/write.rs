@@ -44,8 +44,17 @@ impl Object<'_> {
         if !std::mem::replace(&mut self.empty, false) {
             self.out.push(b',');
         }
-        value(self.out, key);
-        self.out.push(b':');
+        match key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            true => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(key.as_bytes());
+                self.out.extend_from_slice(b"\":");
+            }
+            false => {
+                value(self.out, key);
+                self.out.push(b':');
+            }
+        }
         self.out
     }
 

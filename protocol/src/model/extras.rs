@@ -3,54 +3,88 @@
 use super::{Loss, LossReason, RawJson};
 use crate::dialect::Dialect;
 use indexmap::IndexMap;
+use std::fmt;
 
-/// Unmodelled members of one object, in their order. Empty for most objects.
+/// Unmodelled members of one object, in their order. Empty for most objects, and then no more than a null pointer:
+/// every message and every part of it has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
-    origin: Option<Dialect>,
+pub struct Extras(Option<Box<Kept>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    origin: Dialect,
     fields: IndexMap<String, RawJson>,
 }
 
 impl Extras {
     pub fn new(origin: Dialect, fields: IndexMap<String, RawJson>) -> Self {
-        Self { origin: Some(origin), fields }
+        Self((!fields.is_empty()).then(|| Box::new(Kept { origin, fields })))
     }
 
     /// The members, if they may be said in this dialect.
     pub fn for_dialect(&self, dialect: Dialect) -> impl Iterator<Item = (&str, &RawJson)> {
-        let home = self.origin == Some(dialect);
-        self.fields.iter().filter(move |_| home).map(|(key, value)| (key.as_str(), value))
+        let home = self.0.iter().filter(move |kept| kept.origin == dialect);
+        home.flat_map(|kept| &kept.fields).map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Where they came from, if there are any.
+    pub fn origin(&self) -> Option<Dialect> {
+        self.0.as_ref().map(|kept| kept.origin)
     }
 
     /// One member, if it may be said in this dialect.
     pub fn get(&self, dialect: Dialect, key: &str) -> Option<&RawJson> {
-        (self.origin == Some(dialect)).then(|| self.fields.get(key)).flatten()
+        self.0.as_ref().filter(|kept| kept.origin == dialect)?.fields.get(key)
+    }
+
+    /// The same and one member more, if there is one.
+    pub fn with(self, origin: Dialect, key: &str, value: Option<RawJson>) -> Self {
+        let Some(value) = value else { return self };
+        let mut fields = self.0.map(|kept| kept.fields).unwrap_or_default();
+        fields.insert(key.to_owned(), value);
+        Self::new(origin, fields)
     }
 
     /// Takes a member out, whatever the origin.
     pub fn take(&mut self, key: &str) -> Option<RawJson> {
-        self.fields.shift_remove(key)
+        let kept = self.0.as_mut()?;
+        let taken = kept.fields.shift_remove(key);
+        if kept.fields.is_empty() {
+            self.0 = None;
+        }
+        taken
     }
 
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.0.is_none()
     }
 
     /// Reports every member that `target` will not see. `path` is the object's, empty for the body.
-    pub fn lose(&self, target: Dialect, path: &str, losses: &mut Losses) {
-        if self.origin == Some(target) {
-            return;
-        }
-        for (key, value) in &self.fields {
-            if !self.says_nothing(path, key, value.as_str()) {
-                losses.add(join(path, key), LossReason::Unsupported);
+    pub fn lose(&self, target: Dialect, path: impl fmt::Display, losses: &mut Losses) {
+        let Some(kept) = self.0.as_ref().filter(|kept| kept.origin != target) else { return };
+        let path = path.to_string();
+        for (key, value) in &kept.fields {
+            let members = (path.is_empty() && READ_IN_PART.contains(&key.as_str())).then(|| members(value));
+            match members {
+                Some(rest) => rest.iter().for_each(|m| losses.add(join(key, m), LossReason::Unsupported)),
+                None if kept.says_nothing(&path, key, value.as_str()) => {}
+                None => losses.add(join(&path, key), LossReason::Unsupported),
             }
         }
     }
+}
 
+/// The names in an object that say anything.
+fn members(value: &RawJson) -> Vec<String> {
+    let all: IndexMap<String, RawJson> = value.read().unwrap_or_default();
+    let said = all.into_iter().filter(|(_, value)| value.as_str() != "null");
+    said.map(|(name, _)| name).collect()
+}
+
+impl Kept {
     /// What clients send by habit and what means the same when it is left out: no loss to anybody.
     fn says_nothing(&self, path: &str, key: &str, value: &str) -> bool {
-        let bookkeeping = self.origin == Some(Dialect::OpenAiResponses) && !path.is_empty();
+        let bookkeeping = self.origin == Dialect::OpenAiResponses && !path.is_empty();
         match (key, value) {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
             // Names and states of items in OpenAI's own store; calls and results are paired by another id.
@@ -77,6 +111,12 @@ pub enum ContinuationKind {
     Encrypted,
 }
 
+/// Top-level objects of which codecs take what they know: each member that is left is a loss of its own.
+const READ_IN_PART: [&str; 4] = ["generationConfig", "options", "output_config", "text"];
+
+/// More losses than this are not told one by one.
+const MANY: usize = 100;
+
 /// Collects losses, each kind of field once: thirty messages with the same unsayable member are one loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses(Vec<Loss>);
@@ -85,7 +125,7 @@ impl Losses {
     pub fn add(&mut self, field: impl Into<String>, reason: LossReason) {
         let field = field.into();
         let known = |loss: &Loss| loss.reason == reason && shape(&loss.field).eq(shape(&field));
-        if !self.0.iter().any(known) {
+        if self.0.len() < MANY && !self.0.iter().any(known) {
             self.0.push(Loss { field, reason });
         }
     }

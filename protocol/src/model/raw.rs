@@ -15,6 +15,11 @@ impl RawJson {
         Self(raw.to_owned())
     }
 
+    /// Keeps a value of a text that was checked before; what is no JSON after all says nothing.
+    pub fn checked(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|| Self(RawValue::NULL.to_owned()))
+    }
+
     /// Keeps `text` if it is one JSON value.
     pub fn parse(text: &str) -> Option<Self> {
         RawValue::from_string(text.to_owned()).ok().map(Self)

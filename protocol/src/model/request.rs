@@ -3,6 +3,7 @@
 use super::{Extras, Message, Part, RawJson, Shape, Tool, ToolChoice};
 use crate::dialect::Dialect;
 use serde_json::Number;
+use std::collections::HashMap;
 
 /// One request. Absent means "not said", never a default of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,10 +29,14 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The name of the tool that was called under this id.
-    pub fn tool_name(&self, call_id: &str) -> Option<&str> {
-        let parts = self.messages.iter().flat_map(|message| &message.parts);
-        parts.filter_map(Part::as_call).find(|call| call.id == call_id).map(|call| call.name.as_str())
+    /// The names of the tools that were called, by the ids of the calls; of two calls under one id the first.
+    pub fn tool_names(&self) -> HashMap<&str, &str> {
+        let calls = self.messages.iter().flat_map(|message| &message.parts).filter_map(Part::as_call);
+        let mut names = HashMap::new();
+        for call in calls {
+            names.entry(call.id.as_str()).or_insert(call.name.as_str());
+        }
+        names
     }
 }
 

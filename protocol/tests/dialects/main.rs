@@ -5,6 +5,8 @@ mod common;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod laws;

@@ -14,7 +14,7 @@
 
 use super::common::{answer_of, events_of, fixtures, head, meaning, stamp, streams, style, translate};
 use protocol::dialect::{Dialect, Quirks};
-use protocol::model::{Effort, FailureKind, Loss, ReasoningAsk, StopKind, Usage};
+use protocol::model::{Effort, FailureKind, Loss, Part, ReasoningAsk, StopKind, Usage};
 use serde_json::{Value, json};
 
 fn sse(events: &[Value]) -> String {
@@ -409,6 +409,82 @@ fn unknown_fields_go_home_only() {
                     "{case}: {from} to {to}"
                 );
             }
+        }
+    }
+}
+
+/// Vendors exist whose last chunk repeats the whole message; a stream that is nothing but a whole message is read.
+#[test]
+fn a_message_after_its_pieces_is_not_said_twice() {
+    let piece = |text: &str| json!({"choices": [{"index": 0, "delta": {"content": text}}]});
+    let whole = json!({"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "ab"}}]});
+    for events in [vec![piece("a"), piece("b"), whole.clone()], vec![whole]] {
+        let answer = answer_of(Dialect::OpenAiChat, sse(&events).as_bytes()).unwrap();
+        assert_eq!(meaning(&answer).text, "ab", "{events:?}");
+    }
+}
+
+/// Whole calls are as many as there are, whatever their ids.
+#[test]
+fn two_calls_of_one_id_are_two() {
+    let call = json!({"id": "call_a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let message = json!({"role": "assistant", "content": null, "tool_calls": [call, call]});
+    let body = json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let answer =
+        Dialect::OpenAiChat.decode_response(body.to_string().as_bytes(), &stamp(), &Quirks::default());
+    assert_eq!(answer.unwrap().parts.iter().filter_map(Part::as_call).count(), 2);
+}
+
+/// A signature of Gemini's goes through an OpenAI client and comes back to Gemini, and to nobody else.
+#[test]
+fn a_gemini_signature_survives_an_openai_client() {
+    let part = json!({"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"});
+    let chunk = json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP", "index": 0}]});
+    let upstream = format!("data: {chunk}\r\n\r\n");
+    let (out, _) = translate(Dialect::Gemini, Dialect::OpenAiChat, &[upstream.as_bytes()]);
+    let said = chunks(Dialect::OpenAiChat, &out);
+    let call = said.iter().find_map(|c| c.pointer("/choices/0/delta/tool_calls/0/extra_content"));
+    let extra = call.expect("the signature").clone();
+    assert_eq!(extra, json!({"google": {"thought_signature": "c2ln"}}));
+    let call = json!({"id": "a", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra});
+    let body = json!({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "y"}]});
+    let request = Dialect::OpenAiChat.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
+    for to in Dialect::ALL {
+        let encoded = to.encode_request(&request, &Quirks::default()).unwrap();
+        let kept = String::from_utf8(encoded.body).unwrap().contains("c2ln");
+        assert_eq!(kept, matches!(to, Dialect::Gemini | Dialect::OpenAiChat), "{to}");
+    }
+}
+
+/// What would change the question if it were left out is refused, naming the field.
+#[test]
+fn what_cannot_be_left_out_is_refused() {
+    let cases = [
+        (Dialect::OpenAiChat, json!({"messages": [], "n": 2}), "n"),
+        (
+            Dialect::OpenAiResponses,
+            json!({"input": "x", "previous_response_id": "resp_1"}),
+            "previous_response_id",
+        ),
+        (Dialect::OpenAiResponses, json!({"input": "x", "conversation": "conv_1"}), "conversation"),
+        (Dialect::OpenAiResponses, json!({"input": "x", "background": true}), "background"),
+        (Dialect::OpenAiResponses, json!({"input": [{"type": "item_reference", "id": "msg_1"}]}), "input"),
+        (
+            Dialect::Gemini,
+            json!({"contents": [], "generationConfig": {"candidateCount": 2}}),
+            "generationConfig.candidateCount",
+        ),
+    ];
+    for (from, body, param) in cases {
+        let request = from.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
+        for to in Dialect::ALL.into_iter().filter(|to| *to != from) {
+            let failure = to.encode_request(&request, &Quirks::default()).unwrap_err();
+            assert_eq!(
+                (failure.kind, failure.param.as_deref()),
+                (FailureKind::Unsupported, Some(param)),
+                "{to}"
+            );
         }
     }
 }

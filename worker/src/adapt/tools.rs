@@ -23,13 +23,14 @@ pub(super) fn pass(request: &mut ChatRequest, profile: &Profile<'_>, losses: &mu
 /// nothing is lost.
 fn names(request: &mut ChatRequest) {
     let mut renamed: Vec<(String, String)> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut fit = |name: &mut String| {
         let short = safe_id(name);
         if name.is_empty() || short == *name {
             return;
         }
         let own = std::mem::replace(name, short.clone());
-        if !renamed.iter().any(|(known, _)| *known == short) {
+        if known.insert(short.clone()) {
             renamed.push((short, own));
         }
     };

@@ -53,24 +53,21 @@ fn unanswered(request: &mut ChatRequest, losses: &mut Losses) {
             _ => None,
         })
         .collect();
-    let mut at = 0;
-    while at + 1 < request.messages.len() {
-        let open: Vec<Part> = request.messages[at]
-            .parts
-            .iter()
-            .filter_map(Part::as_call)
-            .filter(|call| !answered.contains(&call.id))
-            .map(|call| no_result(&call.id, &call.name))
-            .collect();
+    let mut whole = Vec::with_capacity(request.messages.len());
+    let mut rest = std::mem::take(&mut request.messages).into_iter().enumerate().peekable();
+    while let Some((at, message)) = rest.next() {
+        let calls = message.parts.iter().filter_map(Part::as_call);
+        let open = calls.filter(|call| !answered.contains(&call.id));
+        let open: Vec<Part> = open.map(|call| no_result(&call.id, &call.name)).collect();
+        whole.push(message);
         // Further items of the same answer may stand between a call and its result.
-        let next = &request.messages[at + 1];
-        if !open.is_empty() && next.role != Role::Assistant {
+        let ends = rest.peek().is_some_and(|(_, next)| next.role != Role::Assistant);
+        if !open.is_empty() && ends {
             losses.add(format!("messages[{at}].tool_calls"), LossReason::Invented);
-            request.messages.insert(at + 1, Message::new(Role::Tool, open));
-            at += 1;
+            whole.push(Message::new(Role::Tool, open));
         }
-        at += 1;
     }
+    request.messages = whole;
 }
 
 fn no_result(call_id: &str, name: &str) -> Part {

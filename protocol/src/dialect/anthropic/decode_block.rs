@@ -1,5 +1,6 @@
 //! The content blocks of Messages requests.
 
+use super::encode_block::OWN_FORM;
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
@@ -7,6 +8,7 @@ use crate::model::{
     Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Opaque, Part, Reasoning, Shape,
     TextPart, ToolCall, ToolResult,
 };
+use indexmap::IndexMap;
 
 const HERE: Dialect = Dialect::Anthropic;
 
@@ -41,8 +43,20 @@ fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
             let continuation = Some(Continuation { origin: HERE, kind: ContinuationKind::Encrypted, data });
             Ok(Part::Reasoning(Reasoning { text: String::new(), continuation, extras: fields.rest(HERE) }))
         }
+        "search_result" => search_result(fields, item),
         _ => Ok(opaque(item, kind)),
     }
+}
+
+/// What a search of the client's own found: elsewhere a text, under its title and source.
+fn search_result(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Part, DecodeError> {
+    let head = [fields.text("title")?, fields.text("source")?];
+    let mut texts: Vec<String> = head.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    for part in fields.list("content")? {
+        texts.extend(part.object()?.text("text")?);
+    }
+    let extras = Extras::new(HERE, IndexMap::from([(OWN_FORM.to_owned(), item.json())]));
+    Ok(Part::Text(TextPart { text: texts.join("\n"), extras }))
 }
 
 fn opaque(item: &Item<'_>, kind: String) -> Part {
@@ -69,7 +83,7 @@ fn media(mut fields: Fields<'_>, item: &Item<'_>, kind: MediaKind, word: &str) -
 }
 
 fn tool_use(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
-    let input = fields.raw("input").map_or("{}", |item| item.raw.get()).to_owned();
+    let input = fields.raw("input").map_or("{}", |item| item.raw()).to_owned();
     Ok(Part::ToolCall(ToolCall {
         id: fields.need("id")?,
         name: fields.need("name")?,

@@ -4,6 +4,7 @@ use super::decode_block::content;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::text::Text;
 use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, Message, OutputLimit, ReasoningAsk, ReasoningMode,
     ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
@@ -12,7 +13,8 @@ use crate::model::{
 const HERE: Dialect = Dialect::Anthropic;
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     fields.raw("stream");
     let (tool_choice, parallel_tools) = tool_choice(&mut fields)?;
@@ -71,14 +73,13 @@ fn decode_messages(fields: &mut Fields<'_>, out: &mut Vec<Message>) -> Result<()
     Ok(())
 }
 
-/// `metadata.user_id` alone; other metadata stays as it is.
+/// `metadata.user_id`; with other metadata beside it all of it is kept as well.
 fn user(fields: &mut Fields<'_>) -> Result<Option<String>, DecodeError> {
     let Some(item) = fields.raw("metadata") else { return Ok(None) };
     let mut metadata = item.object()?;
     let user = metadata.text("user_id")?;
     if !metadata.is_empty() || user.is_none() {
-        fields.put_back("metadata", &item);
-        return Ok(None);
+        fields.put_back(&item);
     }
     Ok(user)
 }
@@ -98,12 +99,14 @@ fn thinking(fields: &mut Fields<'_>) -> Result<(Option<ReasoningAsk>, Option<Res
     }
     let Some(item) = fields.raw("output_config") else { return Ok((ask, None)) };
     let mut config = item.object()?;
-    let effort = config.text("effort")?.map(|word| Effort::from_word(&word));
+    let word = config.raw("effort");
+    let effort =
+        word.as_ref().map(|word| word.read()).transpose()?.map(|word: String| Effort::from_word(&word));
     let format = config.object("format")?.map(format).transpose()?;
-    if !config.is_empty() || effort == Some(None) {
-        fields.put_back("output_config", &item);
-        return Ok((ask, None));
+    if let (Some(word), Some(None)) = (&word, effort) {
+        config.put_back(word);
     }
+    fields.keep_rest("output_config", &config);
     if let Some(Some(effort)) = effort {
         ask.get_or_insert_with(|| ReasoningAsk::new(ReasoningMode::Unsaid)).effort = Some(effort);
     }
@@ -136,7 +139,7 @@ fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
         if word != "custom" {
             return Ok(Tool::Opaque { origin: HERE, kind: word, raw: item.json() });
         }
-        fields.put_back("type", kind);
+        fields.put_back(kind);
     }
     Ok(Tool::Function(FunctionTool {
         name: fields.need("name")?,

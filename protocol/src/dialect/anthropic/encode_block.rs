@@ -2,6 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::dialect::codec::safe_id;
+use crate::dialect::shared;
 use crate::dialect::write::{List, Object};
 use crate::model::{
     ChatRequest, ContinuationKind, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part,
@@ -9,6 +10,8 @@ use crate::model::{
 };
 
 const HERE: Dialect = Dialect::Anthropic;
+/// Where a block that others can only read as text keeps its own form among its extras.
+pub(super) const OWN_FORM: &str = "search_result";
 
 /// One message of the wire.
 pub(super) struct Turn<'a> {
@@ -30,7 +33,7 @@ pub(super) fn turns<'a>(
     let mut turns: Vec<Turn<'a>> = Vec::new();
     for (i, message) in messages.iter().enumerate() {
         let i = before + i;
-        message.extras.lose(HERE, &format!("messages[{i}]"), losses);
+        message.extras.lose(HERE, format_args!("messages[{i}]"), losses);
         let role = match message.role {
             Role::Assistant => "assistant",
             Role::System | Role::Developer if home => "system",
@@ -57,7 +60,7 @@ pub(super) fn turns<'a>(
 /// Parts that have a form here; empty texts and unsigned thinking are refused by the API.
 fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
     let reason = match part {
-        Part::Text(text) => return !text.text.is_empty(),
+        Part::Text(text) => return !text.text.is_empty() || text.extras.get(HERE, OWN_FORM).is_some(),
         Part::Refusal(text) => return !text.is_empty(),
         Part::ToolCall(_) | Part::ToolResult(_) => return true,
         Part::Reasoning(Reasoning { continuation: Some(found), .. }) if found.origin == HERE => return true,
@@ -78,10 +81,15 @@ pub(super) fn blocks(list: &mut List<'_>, parts: &[&Part], path: &str, losses: &
     for part in parts {
         match part {
             Part::Text(text) => {
-                text.extras.lose(HERE, path, losses);
+                if let Some(own) = text.extras.get(HERE, OWN_FORM) {
+                    list.raw(own);
+                    continue;
+                }
+                shared::lose_but_marker(&text.extras, path, losses);
                 list.object(|o| {
                     o.put("type", "text");
                     o.put("text", &text.text);
+                    shared::put_marker(&text.extras, o);
                     o.extras(&text.extras, HERE);
                 });
             }
@@ -90,8 +98,11 @@ pub(super) fn blocks(list: &mut List<'_>, parts: &[&Part], path: &str, losses: &
                 o.put("text", text);
             }),
             Part::Media(found) => {
-                found.extras.lose(HERE, path, losses);
-                list.object(|o| media(o, found));
+                shared::lose_but_marker(&found.extras, path, losses);
+                list.object(|o| {
+                    media(o, found);
+                    shared::put_marker(&found.extras, o);
+                });
             }
             Part::Reasoning(found) => list.object(|o| reasoning(o, found)),
             Part::ToolCall(call) => {

@@ -4,6 +4,8 @@ use super::encode_block::{Turn, blocks, turns};
 use super::quirks::{Quirks, Thinking};
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
+use crate::dialect::fields::Fields;
+use crate::dialect::shared;
 use crate::dialect::write::{self, Object};
 use crate::model::{
     ChatRequest, Effort, FunctionTool, LossReason, Losses, Message, Part, RawJson, ReasoningAsk,
@@ -29,10 +31,13 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
         sampling(o, request, &plan, &mut losses);
         tools(o, request, &mut losses);
         plan.write(o, request, &mut losses);
-        if let Some(user) = &request.user {
+        let kept = |key| request.extras.get(HERE, key);
+        if let (Some(user), None) = (&request.user, kept("metadata")) {
             o.object("metadata", |o| o.put("user_id", user));
         }
-        o.extras(&request.extras, HERE);
+        for (key, json) in request.extras.for_dialect(HERE).filter(|(key, _)| *key != "output_config") {
+            o.raw(key, json.as_str());
+        }
     });
     Encoded { body, losses: losses.into_vec() }
 }
@@ -110,7 +115,8 @@ impl<'a> Plan<'a> {
             }
             Some(ResponseFormat::Text) | None => None,
         };
-        if self.effort.is_none() && format.is_none() {
+        let kept = request.extras.get(HERE, "output_config");
+        if self.effort.is_none() && format.is_none() && kept.is_none() {
             return;
         }
         o.object("output_config", |o| {
@@ -121,6 +127,11 @@ impl<'a> Plan<'a> {
                     o.put("schema", &format.schema);
                     o.extras(&format.extras, HERE);
                 });
+            }
+            if let Some(kept) = kept {
+                let said = [("effort", self.effort.is_some()), ("format", format.is_some())];
+                let said: Vec<&str> = said.iter().filter(|(_, said)| *said).map(|(key, _)| *key).collect();
+                Fields::copy(kept, &said, o);
             }
         });
     }
@@ -161,7 +172,7 @@ fn system<'a>(o: &mut Object<'_>, request: &'a ChatRequest, losses: &mut Losses)
         }
         many => {
             for (i, message) in many.iter().enumerate() {
-                message.extras.lose(HERE, &format!("messages[{i}]"), losses);
+                message.extras.lose(HERE, format_args!("messages[{i}]"), losses);
             }
             let texts: Vec<String> =
                 many.iter().map(|m| joined_text(&m.parts)).filter(|t| !t.is_empty()).collect();
@@ -272,7 +283,7 @@ fn tools(o: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
 }
 
 fn function_tool(o: &mut Object<'_>, function: &FunctionTool, origin: Option<Dialect>, losses: &mut Losses) {
-    function.extras.lose(HERE, "tools[0]", losses);
+    shared::lose_but_marker(&function.extras, "tools[0]", losses);
     o.put("name", &function.name);
     o.maybe("description", &function.description);
     match &function.schema {
@@ -290,6 +301,7 @@ fn function_tool(o: &mut Object<'_>, function: &FunctionTool, origin: Option<Dia
         strict if origin == Some(HERE) => o.maybe("strict", &strict),
         _ => {}
     }
+    shared::put_marker(&function.extras, o);
     o.extras(&function.extras, HERE);
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
     if seen.content && is_delta(data) {
         return Observed::Content;
     }
-    let event: Event<'_> = match read(data) {
+    let event: Event<'_> = match read(seen, data) {
         Ok(event) => event,
         Err(observed) => return observed,
     };
@@ -85,7 +85,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
 }
 
 pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
-    let event: Event<'_> = match read(data) {
+    let event: Event<'_> = match read(seen, data) {
         Ok(event) => event,
         Err(observed) => return observed,
     };

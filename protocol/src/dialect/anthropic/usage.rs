@@ -1,6 +1,7 @@
 //! The `usage` object of Anthropic's API.
 
 use crate::dialect::lenient::{Count, Loose};
+use crate::dialect::openai_chat::usage::put;
 use crate::model::Usage;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,10 +39,15 @@ impl MessagesUsage {
 
 /// The object as the API spells it. The SDKs need `input_tokens` and `output_tokens`, so an unknown one is 0 here.
 pub(crate) fn encode(usage: &Usage) -> Value {
-    json!({
+    let output = usage.output.unwrap_or(0);
+    let mut out = json!({
         "input_tokens": usage.input_fresh.unwrap_or(0),
         "cache_creation_input_tokens": usage.cache_write.unwrap_or(0),
         "cache_read_input_tokens": usage.cache_read.unwrap_or(0),
-        "output_tokens": usage.output.unwrap_or(0),
-    })
+        "output_tokens": output,
+    });
+    // Never more than the whole, as the API promises.
+    let thinking = usage.reasoning.map(|tokens| tokens.min(output));
+    put(&mut out, "output_tokens_details", &[("thinking_tokens", thinking)]);
+    out
 }

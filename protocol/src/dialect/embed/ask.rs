@@ -4,16 +4,17 @@ use super::{BATCH, EmbedEncoded, EmbedRequest, Encoding, OLD};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, unsupported};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::text::Text;
 use crate::dialect::write::{self, Object};
 use crate::model::{Failure, Loss, LossReason};
-use serde_json::value::RawValue;
 
 /// Reads a client's request. `path` tells the two forms of a dialect apart.
 ///
 /// # Errors
 /// When the body is none; [`FailureKind::Unsupported`](crate::model::FailureKind) for tokens in the place of texts.
 pub fn decode_request(dialect: Dialect, path: &str, body: &[u8]) -> Result<EmbedRequest, Failure> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     let mut request =
         EmbedRequest { inputs: Vec::new(), dimensions: None, encoding: Encoding::Float, rest: Vec::new() };
@@ -48,15 +49,14 @@ fn texts(fields: &mut Fields<'_>) -> Result<Vec<String>, Failure> {
     let Some(item) = fields.raw("input") else {
         return Err(DecodeError::new("input", "is required").into());
     };
-    if item.raw.get().starts_with('"') {
+    if item.is_text() {
         return Ok(vec![item.read()?]);
     }
-    let items: Vec<&RawValue> = item.read()?;
-    if items.iter().any(|raw| !raw.get().starts_with('"')) {
+    let items = item.list()?;
+    if items.iter().any(|item| !item.is_text()) {
         return Err(unsupported("input", "this provider's API takes texts, not tokens"));
     }
-    let read = |raw: &RawValue| Item { path: item.path.clone(), raw }.read::<String>();
-    Ok(items.into_iter().map(read).collect::<Result<_, _>>()?)
+    Ok(items.iter().map(Item::read).collect::<Result<_, _>>()?)
 }
 
 fn gemini(fields: &mut Fields<'_>, request: &mut EmbedRequest) -> Result<(), Failure> {

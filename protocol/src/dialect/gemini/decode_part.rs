@@ -102,7 +102,7 @@ fn signature(fields: &mut Fields<'_>) -> Result<Option<Continuation>, DecodeErro
 
 fn function_call(mut call: Fields<'_>, mut part: Fields<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
     let name: String = call.need("name")?;
-    let arguments = call.raw("args").map_or("{}", |args| args.raw.get()).to_owned();
+    let arguments = call.raw("args").map_or("{}", |args| args.raw()).to_owned();
     let id = turns.calls.asked(call.text("id")?, &name);
     let continuation = signature(&mut part)?;
     Ok(Part::ToolCall(ToolCall { id, name, arguments, continuation, extras: part.rest(HERE) }))
@@ -116,7 +116,7 @@ fn function_response(
 ) -> Result<Part, DecodeError> {
     let name: String = response.need("name")?;
     let call_id = turns.calls.answered(response.text("id")?, Some(&name));
-    let text = response.raw("response").map_or("{}", |item| item.raw.get()).to_owned();
+    let text = response.raw("response").map_or("{}", |item| item.raw()).to_owned();
     let mut parts = vec![Part::text(text)];
     for item in response.list("parts")? {
         parts.push(self::part(&item, turns)?);

@@ -4,6 +4,7 @@ use super::decode_part::{Turns, parts};
 use super::schema::to_json_schema;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, RawJson, ReasoningAsk,
@@ -14,7 +15,8 @@ use indexmap::IndexMap;
 const HERE: Dialect = Dialect::Gemini;
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     // Tokens may be counted of a whole request in the place of its contents.
     if let (Operation::CountTokens, Some(whole)) =
         (head.operation, fields.either("generateContentRequest", "generate_content_request"))
@@ -99,7 +101,7 @@ fn declaration(mut fields: Fields<'_>) -> Result<FunctionTool, DecodeError> {
     let schema = match (plain, fields.raw("parameters")) {
         (Some(plain), _) => Some(plain.json()),
         (None, Some(open)) => {
-            fields.put_back("parameters", &open);
+            fields.put_back(&open);
             Some(to_json_schema(&open.json()))
         }
         (None, None) => None,
@@ -159,9 +161,7 @@ fn generation(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), 
         request.reasoning = Some(thinking_config(thinking.object()?)?);
     }
     request.format = format(&mut config)?;
-    if !config.is_empty() {
-        fields.put_back("generationConfig", &item);
-    }
+    fields.keep_rest("generationConfig", &config);
     Ok(())
 }
 
@@ -202,7 +202,7 @@ fn format(config: &mut Fields<'_>) -> Result<Option<ResponseFormat>, DecodeError
         ("application/json", None) => Ok(Some(ResponseFormat::JsonObject)),
         ("text/plain", _) => Ok(Some(ResponseFormat::Text)),
         _ => {
-            config.put_back("responseMimeType", &mime);
+            config.put_back_as("responseMimeType", &mime);
             Ok(None)
         }
     }

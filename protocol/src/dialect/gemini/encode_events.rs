@@ -19,7 +19,7 @@ enum Open {
     Nothing,
     Text,
     Reasoning,
-    Call { name: String, arguments: String, signature: Option<String> },
+    Call { id: String, name: String, arguments: String, signature: Option<String> },
 }
 
 impl Encoder {
@@ -62,9 +62,10 @@ impl Encoder {
     }
 
     fn part_end(&mut self, out: &mut Vec<u8>) {
-        if let Open::Call { name, arguments, signature } = std::mem::replace(&mut self.open, Open::Nothing) {
+        let open = std::mem::replace(&mut self.open, Open::Nothing);
+        if let Open::Call { id, name, arguments, signature } = open {
             self.chunk(out, None, None, |list| {
-                list.object(|o| call(o, &name, &arguments, signature.as_deref()))
+                list.object(|o| call(o, &id, &name, &arguments, signature.as_deref()))
             });
         }
     }
@@ -80,9 +81,12 @@ impl EncodeEvents for Encoder {
                 self.open = match head {
                     PartHead::Text | PartHead::Refusal => Open::Text,
                     PartHead::Reasoning => Open::Reasoning,
-                    PartHead::ToolCall { name, .. } => {
-                        Open::Call { name: name.clone(), arguments: String::new(), signature: None }
-                    }
+                    PartHead::ToolCall { id, name } => Open::Call {
+                        id: id.clone(),
+                        name: name.clone(),
+                        arguments: String::new(),
+                        signature: None,
+                    },
                     PartHead::Opaque(_) => Open::Nothing,
                 }
             }
@@ -125,8 +129,10 @@ fn thought(o: &mut Object<'_>, text: &str, continuation: Option<&Continuation>) 
     o.maybe("thoughtSignature", &continuation.filter(|found| found.origin == HERE).map(|found| &found.data));
 }
 
-fn call(o: &mut Object<'_>, name: &str, arguments: &str, signature: Option<&str>) {
+/// With the id that pairs it with its result: clients give it back where two calls have one name.
+fn call(o: &mut Object<'_>, id: &str, name: &str, arguments: &str, signature: Option<&str>) {
     o.object("functionCall", |o| {
+        o.put("id", id);
         o.put("name", name);
         o.arguments("args", arguments);
     });
@@ -165,7 +171,7 @@ fn part(list: &mut List<'_>, part: &Part) {
         }
         Part::ToolCall(found) => {
             let own = found.continuation.as_ref().filter(|c| c.origin == HERE).map(|c| c.data.as_str());
-            list.object(|o| call(o, &found.name, &found.arguments, own));
+            list.object(|o| call(o, &found.id, &found.name, &found.arguments, own));
         }
         Part::Reasoning(_) | Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
     }

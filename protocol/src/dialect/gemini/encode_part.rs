@@ -7,18 +7,28 @@ use crate::model::{
     ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, RawJson,
     Reasoning, Role, ToolCall, ToolResult, joined_text,
 };
+use std::collections::HashMap;
 
 const HERE: Dialect = Dialect::Gemini;
 /// What the API documents for calls in a history that another model made.
 const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
 
+/// What a part's form depends on outside of it.
+struct Asked<'a> {
+    /// The request came in this dialect.
+    home: bool,
+    /// The tools' names by the ids of their calls.
+    names: HashMap<&'a str, &'a str>,
+}
+
 pub(super) fn contents(o: &mut Object<'_>, request: &ChatRequest, messages: &[Message], losses: &mut Losses) {
-    let home = request.origin == Some(HERE);
+    let asked = Asked { home: request.origin == Some(HERE), names: request.tool_names() };
+    let home = asked.home;
     let mut turns: Vec<(&str, Vec<&Part>, Vec<&Message>)> = Vec::new();
     let before = request.messages.len() - messages.len();
     for (i, message) in messages.iter().enumerate() {
         let i = before + i;
-        message.extras.lose(HERE, &format!("messages[{i}]"), losses);
+        message.extras.lose(HERE, format_args!("messages[{i}]"), losses);
         let role = match message.role {
             Role::Assistant => "model",
             Role::User | Role::Tool | Role::System | Role::Developer => "user",
@@ -35,7 +45,7 @@ pub(super) fn contents(o: &mut Object<'_>, request: &ChatRequest, messages: &[Me
         for (role, parts, messages) in &turns {
             list.object(|o| {
                 o.put("role", role);
-                o.list("parts", |list| write_parts(list, parts, request, losses));
+                o.list("parts", |list| write_parts(list, parts, &asked, losses));
                 messages.iter().for_each(|message| o.extras(&message.extras, HERE));
             });
         }
@@ -59,7 +69,7 @@ fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
     false
 }
 
-fn write_parts(list: &mut List<'_>, parts: &[&Part], request: &ChatRequest, losses: &mut Losses) {
+fn write_parts(list: &mut List<'_>, parts: &[&Part], asked: &Asked<'_>, losses: &mut Losses) {
     let mut called = false;
     for part in parts {
         match part {
@@ -83,13 +93,13 @@ fn write_parts(list: &mut List<'_>, parts: &[&Part], request: &ChatRequest, loss
             }),
             Part::ToolCall(call) => {
                 call.extras.lose(HERE, "tool_calls[0]", losses);
-                list.object(|o| function_call(o, call, request.origin == Some(HERE), !called));
+                list.object(|o| function_call(o, call, asked.home, !called));
                 called = true;
             }
             Part::ToolResult(result) => {
                 result.extras.lose(HERE, "tool_result", losses);
-                list.object(|o| function_response(o, result, request));
-                if request.origin != Some(HERE) {
+                list.object(|o| function_response(o, result, asked));
+                if !asked.home {
                     let pictures = result.parts.iter().filter_map(as_media);
                     pictures.for_each(|found| list.object(|o| media(o, found)));
                 }
@@ -162,9 +172,10 @@ fn own_id(o: &mut Object<'_>, id: &str, made: bool) {
 }
 
 /// The response must be an object: an object stays, any other text is put into one.
-fn function_response(o: &mut Object<'_>, result: &ToolResult, request: &ChatRequest) {
-    let home = request.origin == Some(HERE);
-    let name = result.name.as_deref().or_else(|| request.tool_name(&result.call_id)).unwrap_or("tool");
+fn function_response(o: &mut Object<'_>, result: &ToolResult, asked: &Asked<'_>) {
+    let home = asked.home;
+    let called = || asked.names.get(result.call_id.as_str()).copied();
+    let name = result.name.as_deref().or_else(called).unwrap_or("tool");
     let text = joined_text(&result.parts);
     o.object("functionResponse", |o| {
         own_id(o, &result.call_id, !home);

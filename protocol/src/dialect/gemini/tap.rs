@@ -55,7 +55,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
     if data.trim_ascii_start().starts_with(b"[") {
         return stream_array(seen, data);
     }
-    let chunk: Chunk<'_> = match read(data) {
+    let chunk: Chunk<'_> = match read(seen, data) {
         Ok(chunk) => chunk,
         Err(observed) => return observed,
     };
@@ -80,7 +80,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
 
 /// A stream without `alt=sse` is one JSON array of chunks; an error may come as an array of one.
 fn stream_array(seen: &mut Seen, data: &[u8]) -> Observed {
-    let items: Vec<&serde_json::value::RawValue> = match read(data) {
+    let items: Vec<&serde_json::value::RawValue> = match read(seen, data) {
         Ok(items) => items,
         Err(observed) => return observed,
     };

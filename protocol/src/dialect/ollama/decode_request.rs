@@ -4,6 +4,7 @@ use crate::dialect::calls::Calls;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
 use crate::dialect::openai_chat::{arguments, tool};
+use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
     ChatRequest, Effort, Extras, LimitWord, Media, MediaKind, MediaSource, Message, OutputLimit, Part,
@@ -14,7 +15,8 @@ use crate::model::{
 const HERE: Dialect = Dialect::Ollama;
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     fields.raw("stream");
     let messages = match head.operation {
@@ -155,9 +157,7 @@ fn options(fields: &mut Fields<'_>) -> Result<(Sampling, Option<u64>), DecodeErr
         seed: options.take("seed")?,
         stop,
     };
-    if !options.is_empty() {
-        fields.put_back("options", &item);
-    }
+    fields.keep_rest("options", &options);
     // Negative limits mean "no limit".
     Ok((sampling, limit.and_then(|limit| u64::try_from(limit).ok())))
 }

@@ -9,6 +9,7 @@ use crate::model::{
     ChatRequest, Effort, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, ReasoningAsk,
     ReasoningMode, ResponseFormat, Role, Tool, ToolCall, ToolChoice, ToolResult, joined_text,
 };
+use std::collections::HashMap;
 
 const HERE: Dialect = Dialect::Ollama;
 
@@ -17,9 +18,10 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     request.extras.lose(HERE, "", &mut losses);
     let body = write::document(|o| {
         o.put("model", &request.model);
+        let names = request.tool_names();
         o.list("messages", |list| {
             for (i, message) in request.messages.iter().enumerate() {
-                one(list, message, request, &format!("messages[{i}]"), &mut losses);
+                one(list, message, &names, &format!("messages[{i}]"), &mut losses);
             }
         });
         tools(o, request, &mut losses);
@@ -42,13 +44,13 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     Encoded { body, losses: losses.into_vec() }
 }
 
-fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str, losses: &mut Losses) {
+fn one(list: &mut List<'_>, message: &Message, names: &HashMap<&str, &str>, path: &str, losses: &mut Losses) {
     message.extras.lose(HERE, path, losses);
     let mut rest: Vec<&Part> = Vec::new();
     for part in &message.parts {
         match part {
             Part::ToolResult(result) => {
-                list.object(|o| tool_result(o, result, request));
+                list.object(|o| tool_result(o, result, names));
                 rest.extend(result.parts.iter().filter(|part| matches!(part, Part::Media(_))));
             }
             other => rest.push(other),
@@ -77,7 +79,7 @@ fn members(o: &mut Object<'_>, parts: &[&Part], path: &str, losses: &mut Losses)
     for part in parts {
         match part {
             Part::Text(text) => {
-                text.extras.lose(HERE, &format!("{path}.content[0]"), losses);
+                text.extras.lose(HERE, format_args!("{path}.content[0]"), losses);
                 texts.push(&text.text);
             }
             Part::Refusal(text) => texts.push(text),
@@ -133,11 +135,11 @@ fn media_form(media: &Media) -> Form<'_> {
     }
 }
 
-fn tool_result(o: &mut Object<'_>, result: &ToolResult, request: &ChatRequest) {
+fn tool_result(o: &mut Object<'_>, result: &ToolResult, names: &HashMap<&str, &str>) {
     let error = if result.is_error == Some(true) { "Error: " } else { "" };
     o.put("role", "tool");
     o.put("content", &format!("{error}{}", joined_text(&result.parts)));
-    let name = result.name.clone().or_else(|| request.tool_name(&result.call_id).map(str::to_owned));
+    let name = result.name.as_deref().or_else(|| names.get(result.call_id.as_str()).copied());
     o.maybe("tool_name", &name);
 }
 

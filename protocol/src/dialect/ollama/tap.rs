@@ -39,7 +39,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
 }
 
 pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
-    let line: Line = match read(data) {
+    let line: Line = match read(seen, data) {
         Ok(line) => line,
         Err(observed) => return observed,
     };

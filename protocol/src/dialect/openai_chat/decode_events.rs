@@ -19,6 +19,17 @@ pub(crate) struct Decoder {
     started: bool,
     lanes: Lanes,
     calls: Vec<Call>,
+    /// Pieces have come: a whole message after them repeats them.
+    pieces: bool,
+}
+
+/// What a choice brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Something to add to what came before.
+    Piece,
+    /// All of it: each of its tool calls is one of its own, whatever their ids.
+    Whole,
 }
 
 /// A tool call in the making.
@@ -42,6 +53,7 @@ impl Decoder {
             started: false,
             lanes: Lanes::default(),
             calls: Vec::new(),
+            pieces: false,
         }
     }
 
@@ -85,9 +97,13 @@ impl Decoder {
         if let Some(text) = choice.text.0 {
             self.text(&text, out);
         }
-        if let Some(delta) = choice.delta.0.or(choice.message.0) {
-            self.delta(delta, out);
+        let before = out.len();
+        match (choice.delta.0, choice.message.0) {
+            (Some(delta), _) => self.delta(delta, Extent::Piece, out),
+            (None, Some(message)) if !self.pieces => self.delta(message, Extent::Whole, out),
+            (None, _) => {}
         }
+        self.pieces |= out.len() > before;
         if let Some(reason) = choice.finish_reason.0.filter(|reason| !reason.is_empty()) {
             self.flush(out);
             out.push(match broken_finish(&reason) {
@@ -97,7 +113,7 @@ impl Decoder {
         }
     }
 
-    fn delta(&mut self, delta: WireDelta<'_>, out: &mut Vec<Event>) {
+    fn delta(&mut self, delta: WireDelta<'_>, extent: Extent, out: &mut Vec<Event>) {
         if let Some(text) = delta.reasoning() {
             self.lanes.piece(Lane::Reasoning, text, out);
         }
@@ -111,10 +127,10 @@ impl Decoder {
             self.lanes.piece(Lane::Refusal, text, out);
         }
         for call in delta.tool_calls.0 {
-            self.call(call, out);
+            self.call(call, extent, out);
         }
         if let Some(function) = delta.function_call.0 {
-            self.call(ToolDelta { function: Loose(Some(function)), ..ToolDelta::default() }, out);
+            self.call(ToolDelta { function: Loose(Some(function)), ..ToolDelta::default() }, extent, out);
         }
     }
 
@@ -144,11 +160,15 @@ impl Decoder {
         self.pieces(pieces, out);
     }
 
-    fn call(&mut self, wire: ToolDelta<'_>, out: &mut Vec<Event>) {
+    fn call(&mut self, wire: ToolDelta<'_>, extent: Extent, out: &mut Vec<Event>) {
         let function = wire.function.0.unwrap_or_default();
         let id = wire.id.0.filter(|id| !id.is_empty());
         let name = function.name.0.clone().filter(|name| !name.is_empty());
-        let slot = match self.find(wire.index.0, id.as_deref(), name.is_some()) {
+        let begun = match extent {
+            Extent::Piece => self.find(wire.index.0, id.as_deref(), name.is_some()),
+            Extent::Whole => None,
+        };
+        let slot = match begun {
             Some(slot) => slot,
             None if self.calls.len() >= PARTS_LIMIT => return,
             None => self.add(wire.index.0, id),

@@ -3,12 +3,24 @@
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::shared;
 use crate::model::{
-    Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning, Role, Shape, TextPart, ToolCall,
-    ToolResult,
+    Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning,
+    Role, Shape, TextPart, ToolCall, ToolResult,
 };
 
 const HERE: Dialect = Dialect::OpenAiChat;
+pub(super) const EXTRA_CONTENT: &str = "extra_content";
+
+#[derive(serde::Deserialize)]
+struct ExtraContent {
+    google: GoogleExtra,
+}
+
+#[derive(serde::Deserialize)]
+struct GoogleExtra {
+    thought_signature: Option<String>,
+}
 
 pub(super) fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     if !fields.has("messages") {
@@ -88,13 +100,25 @@ fn tool_call(item: &Item<'_>) -> Result<Part, DecodeError> {
     let id = fields.text("id")?.unwrap_or_default();
     fields.raw("index");
     let name: String = function.need("name")?;
+    let continuation = signature(&mut fields)?;
     Ok(Part::ToolCall(ToolCall {
         id,
         name,
         arguments: arguments(&mut function)?,
-        continuation: None,
+        continuation,
         extras: fields.rest(HERE),
     }))
+}
+
+/// `extra_content.google.thought_signature`: how Google's own servers put a signature into this dialect.
+fn signature(fields: &mut Fields<'_>) -> Result<Option<Continuation>, DecodeError> {
+    let Some(item) = fields.raw(EXTRA_CONTENT) else { return Ok(None) };
+    let found = item.read::<ExtraContent>().ok().and_then(|extra| extra.google.thought_signature);
+    if found.is_none() {
+        fields.put_back(&item);
+    }
+    let kind = ContinuationKind::Signature;
+    Ok(found.map(|data| Continuation { origin: Dialect::Gemini, kind, data }))
 }
 
 /// A text; some clients send the object itself.
@@ -102,7 +126,7 @@ pub(crate) fn arguments(function: &mut Fields<'_>) -> Result<String, DecodeError
     match function.raw("arguments") {
         None => Ok(String::new()),
         Some(item) if item.is_text() => item.read(),
-        Some(item) => Ok(item.raw.get().to_owned()),
+        Some(item) => Ok(item.raw().to_owned()),
     }
 }
 
@@ -168,7 +192,8 @@ fn image(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
         true => (item.read::<String>()?, fields.rest(HERE)),
         false => {
             let mut inner = item.object()?;
-            (inner.need::<String>("url")?, inner.rest(HERE))
+            let url = inner.need::<String>("url")?;
+            (url, inner.rest(HERE).with(HERE, shared::MARKER, fields.raw(shared::MARKER).map(|m| m.json())))
         }
     };
     Ok(Part::Media(Media { kind: MediaKind::Image, source: MediaSource::from_url(&url), name: None, extras }))
@@ -192,7 +217,7 @@ fn file(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
     let source = match (inner.text("file_data")?, inner.text("file_id")?) {
         (Some(data), _) => MediaSource::from_url(&data),
         (None, Some(id)) => MediaSource::File { origin: HERE, id },
-        (None, None) => return Err(DecodeError::new(inner.path(), "needs `file_data` or `file_id`")),
+        (None, None) => return Err(DecodeError::new(&inner.path(), "needs `file_data` or `file_id`")),
     };
     Ok(Part::Media(Media { kind: MediaKind::Document, source, name, extras: fields.rest(HERE) }))
 }

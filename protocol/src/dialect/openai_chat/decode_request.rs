@@ -3,6 +3,7 @@
 use super::decode_message::{message, messages};
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
+use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
     ChatRequest, Effort, FunctionTool, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk,
@@ -10,7 +11,8 @@ use crate::model::{
 };
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     fields.raw("stream");
     let messages = match head.operation {
@@ -87,7 +89,7 @@ fn reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningAsk>, DecodeErro
     let Some(item) = fields.raw("reasoning_effort") else { return Ok(None) };
     let effort = item.read::<String>().ok().and_then(|word| Effort::from_word(&word));
     if effort.is_none() {
-        fields.put_back("reasoning_effort", &item);
+        fields.put_back(&item);
     }
     Ok(effort.map(ReasoningAsk::of_effort))
 }
@@ -104,7 +106,7 @@ fn format(fields: &mut Fields<'_>) -> Result<Option<ResponseFormat>, DecodeError
             None => return Err(DecodeError::new(&format.at("json_schema"), "is required")),
         },
         _ => {
-            fields.put_back("response_format", &item);
+            fields.put_back(&item);
             None
         }
     })

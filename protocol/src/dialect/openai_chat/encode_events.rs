@@ -1,9 +1,10 @@
 //! Events as chat completion chunks, and a whole answer as a document. The old completions API differs in names only.
 
+use super::encode_message::extra_content;
 use super::usage;
-use crate::dialect::Operation;
 use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream, put_mark};
 use crate::dialect::write::{self, Object};
+use crate::dialect::{Dialect, Operation};
 use crate::framing::sse;
 use crate::model::{ChatResponse, Delta, Event, Part, PartHead, Start, StopKind, ToolCall};
 
@@ -88,6 +89,19 @@ impl Encoder {
             (Delta::Text(text), Lane::Reasoning) => self.chunk(out, |o| o.put("reasoning_content", text)),
             (Delta::Text(text), Lane::Refusal) => self.chunk(out, |o| o.put("refusal", text)),
             (Delta::Arguments(text), Lane::Call) => self.arguments(text, out),
+            (Delta::Continuation(found), Lane::Call) if found.origin == Dialect::Gemini => {
+                let index = self.calls.saturating_sub(1);
+                self.chunk(out, |o| {
+                    o.list("tool_calls", |list| {
+                        list.object(|o| {
+                            o.put("index", &index);
+                            // The official SDK takes no piece of a call without it.
+                            o.object("function", |o| o.put("arguments", ""));
+                            extra_content(o, found);
+                        });
+                    });
+                });
+            }
             (Delta::Text(_) | Delta::Arguments(_) | Delta::Continuation(_), _) => {}
         }
     }
@@ -253,6 +267,9 @@ fn message(o: &mut Object<'_>, response: &ChatResponse) {
                     o.put("name", &call.name);
                     o.put("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
                 });
+                if let Some(found) = &call.continuation {
+                    extra_content(o, found);
+                }
             });
         }
     });

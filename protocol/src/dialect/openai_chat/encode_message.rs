@@ -1,12 +1,14 @@
 //! Canonical messages as chat completions messages.
 
+use super::decode_message::EXTRA_CONTENT;
 use super::quirks::{Quirks, ReasoningField, Roles, ToolIds};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{safe_id, short_id};
+use crate::dialect::shared;
 use crate::dialect::write::{List, Object};
 use crate::model::{
-    ChatRequest, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape, ToolCall,
-    ToolResult, joined_text,
+    ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape,
+    ToolCall, ToolResult, joined_text,
 };
 
 const HERE: Dialect = Dialect::OpenAiChat;
@@ -34,6 +36,9 @@ fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str
             let role = if context.quirks.roles == Roles::NoDeveloper { "system" } else { "developer" };
             plain(list, message, role, context, path, losses);
         }
+        Role::User | Role::Tool if !message.parts.iter().any(|part| matches!(part, Part::ToolResult(_))) => {
+            plain(list, message, "user", context, path, losses);
+        }
         Role::User | Role::Tool => {
             let mut rest = Vec::new();
             for part in &message.parts {
@@ -44,8 +49,10 @@ fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str
                     other => rest.push(other),
                 }
             }
-            if !rest.is_empty() || message.parts.is_empty() {
-                let only = Message { parts: rest.into_iter().cloned().collect(), ..message.clone() };
+            if !rest.is_empty() {
+                let parts = rest.into_iter().cloned().collect();
+                let Message { role, shape, ref extras, .. } = *message;
+                let only = Message { role, parts, shape, extras: extras.clone() };
                 plain(list, &only, "user", context, path, losses);
             }
         }
@@ -130,9 +137,7 @@ fn assistant(list: &mut List<'_>, message: &Message, context: &Context<'_>, path
         past_reasoning(o, reasoning, !calls.is_empty(), context, losses);
         o.maybe("refusal", &refusal);
         if !calls.is_empty() {
-            o.list("tool_calls", |list| {
-                calls.iter().for_each(|part| call(list, part, context.quirks, losses))
-            });
+            o.list("tool_calls", |list| calls.iter().for_each(|part| call(list, part, context, losses)));
         }
         o.extras(&message.extras, HERE);
     });
@@ -165,11 +170,18 @@ fn past_reasoning(
     }
 }
 
-fn call(list: &mut List<'_>, part: &Part, quirks: &Quirks, losses: &mut Losses) {
+fn call(list: &mut List<'_>, part: &Part, context: &Context<'_>, losses: &mut Losses) {
     match part {
         Part::ToolCall(call) => {
             call.extras.lose(HERE, "tool_calls[0]", losses);
-            list.object(|o| tool_call(o, call, quirks));
+            list.object(|o| {
+                tool_call(o, call, context.quirks);
+                // It came from such a client, and such a server takes it back.
+                if let (Some(found), Some(HERE)) = (&call.continuation, context.request.origin) {
+                    extra_content(o, found);
+                }
+                o.extras(&call.extras, HERE);
+            });
         }
         Part::Opaque(opaque) => list.raw(&opaque.raw),
         _ => {}
@@ -183,7 +195,15 @@ fn tool_call(o: &mut Object<'_>, call: &ToolCall, quirks: &Quirks) {
         o.put("name", &call.name);
         o.put("arguments", if call.arguments.trim().is_empty() { "{}" } else { &call.arguments });
     });
-    o.extras(&call.extras, HERE);
+}
+
+/// A signature of Gemini's, where Google's own servers have it in this dialect.
+pub(super) fn extra_content(o: &mut Object<'_>, found: &Continuation) {
+    if found.origin == Dialect::Gemini {
+        o.object(EXTRA_CONTENT, |o| {
+            o.object("google", |o| o.put("thought_signature", &found.data));
+        });
+    }
 }
 
 fn tool_id(id: &str, quirks: &Quirks) -> String {
@@ -266,8 +286,10 @@ fn media_part(o: &mut Object<'_>, media: &Media, losses: &mut Losses) {
             o.put("type", "image_url");
             o.object("image_url", |o| {
                 o.put("url", &source.to_url().unwrap_or_default());
-                o.extras(&media.extras, HERE);
+                let detail = media.extras.for_dialect(HERE).filter(|(key, _)| *key != shared::MARKER);
+                detail.for_each(|(key, json)| o.raw(key, json.as_str()));
             });
+            shared::put_marker(&media.extras, o);
         }
         (MediaKind::Audio, MediaSource::Inline { mime, base64 }) => {
             let format = mime.strip_prefix("audio/").unwrap_or(mime);

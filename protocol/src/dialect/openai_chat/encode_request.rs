@@ -4,6 +4,7 @@ use super::encode_message::{Context, messages};
 use super::quirks::{LimitField, Quirks, Thinking, ToolChoices};
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
+use crate::dialect::shared;
 use crate::dialect::write::{self, Object};
 use crate::model::{
     ChatRequest, Effort, FunctionTool, LimitWord, LossReason, Losses, ReasoningAsk, ReasoningMode,
@@ -14,7 +15,7 @@ const HERE: Dialect = Dialect::OpenAiChat;
 
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    shared::lose(request, HERE, &[], &mut losses);
     let body = write::document(|o| {
         let mut o = Filtered { o, drop: &quirks.drop, losses: &mut losses };
         o.put("model", &request.model);
@@ -33,7 +34,7 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
         format(&mut o, request.format.as_ref());
         tools(&mut o, request, quirks);
         user(&mut o, request);
-        for (key, json) in request.extras.for_dialect(HERE) {
+        for (key, json) in request.extras.for_dialect(HERE).chain(shared::fields(request, HERE)) {
             o.raw(key, json.as_str());
         }
     });
@@ -179,6 +180,7 @@ fn tools(o: &mut Filtered<'_, '_>, request: &ChatRequest, quirks: &Quirks) {
                     list.object(|o| {
                         o.put("type", "function");
                         o.object("function", |o| function_members(o, function, HERE));
+                        shared::put_marker(&function.extras, o);
                     });
                 }
                 Tool::Opaque { raw, .. } => list.raw(raw),
@@ -197,7 +199,9 @@ pub(crate) fn function_members(o: &mut Object<'_>, function: &FunctionTool, dial
     o.maybe("description", &function.description);
     o.maybe("parameters", &function.schema);
     o.maybe("strict", &function.strict);
-    o.extras(&function.extras, dialect);
+    // Its cache marker stands beside the function.
+    let own = function.extras.for_dialect(dialect).filter(|(key, _)| *key != shared::MARKER);
+    own.for_each(|(key, json)| o.raw(key, json.as_str()));
 }
 
 fn tool_choice(o: &mut Filtered<'_, '_>, choice: &ToolChoice, known: ToolChoices) {

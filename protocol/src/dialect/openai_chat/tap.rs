@@ -71,7 +71,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
 
 /// A chunk or a whole document.
 pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
-    let chunk: Chunk<'_> = match read(data) {
+    let chunk: Chunk<'_> = match read(seen, data) {
         Ok(chunk) => chunk,
         Err(observed) => return observed,
     };

@@ -25,6 +25,8 @@ pub(crate) struct ChatUsage {
 struct PromptDetails {
     cached_tokens: Count,
     cache_write_tokens: Count,
+    /// The same at vendors with explicit caches.
+    cache_creation_input_tokens: Count,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -37,7 +39,8 @@ impl ChatUsage {
     pub(crate) fn canonical(self) -> Usage {
         let prompt = self.prompt_tokens_details.0.unwrap_or_default();
         let beside = self.cached_tokens.0.or(self.prompt_cache_hit_tokens.0).or(self.num_cached_tokens.0);
-        let (cache_read, cache_write) = (prompt.cached_tokens.0.or(beside), prompt.cache_write_tokens.0);
+        let cache_read = prompt.cached_tokens.0.or(beside);
+        let cache_write = prompt.cache_write_tokens.0.or(prompt.cache_creation_input_tokens.0);
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         let reasoning = self.completion_tokens_details.0.unwrap_or_default().reasoning_tokens.0;
         Usage {

@@ -57,6 +57,7 @@ pub(super) struct Delta<'a> {
     pub(super) refusal: Text,
     reasoning_content: Text,
     reasoning: Text,
+    reasoning_text: Text,
     reasoning_details: List<ReasoningDetail>,
     #[serde(borrow)]
     pub(super) tool_calls: List<ToolDelta<'a>>,
@@ -118,7 +119,8 @@ impl Delta<'_> {
     /// The first place that carries reasoning; vendors repeat it in several.
     pub(super) fn reasoning(&self) -> Option<String> {
         let filled = |text: &Text| text.0.clone().filter(|text| !text.is_empty());
-        filled(&self.reasoning_content).or_else(|| filled(&self.reasoning)).or_else(|| {
+        let plain = [&self.reasoning_content, &self.reasoning, &self.reasoning_text];
+        plain.into_iter().find_map(filled).or_else(|| {
             let details = self.reasoning_details.0.iter();
             let text: String =
                 details.filter_map(|d| filled(&d.text).or_else(|| filled(&d.summary))).collect();

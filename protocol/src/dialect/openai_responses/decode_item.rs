@@ -18,7 +18,7 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     match word.as_deref() {
         Some("message") | None => {
             if let Some(kind) = &kind {
-                fields.put_back("type", kind);
+                fields.put_back(kind);
             }
             message(fields)
         }
@@ -29,7 +29,8 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
         Some("reasoning") => reasoning(fields),
         Some(kind) => {
             let opaque = Opaque { origin: HERE, kind: kind.to_owned(), raw: item.json() };
-            Ok(Message::new(Role::Assistant, vec![Part::Opaque(opaque)]))
+            let parts = vec![Part::Opaque(opaque)];
+            Ok(Message { shape: Shape::Absent, ..Message::new(Role::Assistant, parts) })
         }
     }
 }
@@ -138,7 +139,7 @@ fn reasoning(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
             if text.is_empty() && found.is_list() {
                 text = texts(&found)?;
             }
-            fields.put_back(key, &found);
+            fields.put_back(&found);
         }
     }
     let data = fields.text("encrypted_content")?;

@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
 use crate::dialect::openai_chat::{choice_word, function, schema_format};
+use crate::dialect::text::Text;
 use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk,
     ReasoningMode, ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
@@ -22,7 +23,8 @@ pub(super) const CUSTOM: &str = "custom";
 pub(super) const INPUT: &str = "input";
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::body(body)?;
+    let text = Text::read(body)?;
+    let mut fields = Fields::body(&text)?;
     fields.raw("model");
     fields.raw("stream");
     let messages = messages(&mut fields)?;
@@ -77,7 +79,7 @@ fn reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningAsk>, DecodeErro
     let word = reasoning.text("effort")?;
     let effort = word.as_deref().and_then(Effort::from_word);
     if word.is_some() && effort.is_none() {
-        fields.put_back("reasoning", &item);
+        fields.put_back(&item);
         return Ok(None);
     }
     let show = reasoning.has("summary").then_some(true);
@@ -94,9 +96,7 @@ fn text_format(fields: &mut Fields<'_>) -> Result<Option<ResponseFormat>, Decode
     let Some(item) = fields.raw("text") else { return Ok(None) };
     let mut text = item.object()?;
     let format = text.object("format")?;
-    if !text.is_empty() {
-        fields.put_back("text", &item);
-    }
+    fields.keep_rest("text", &text);
     let Some(mut format) = format else { return Ok(None) };
     let kind: String = format.need("type")?;
     match kind.as_str() {

@@ -54,10 +54,12 @@ fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str
                     false => losses.add(format!("{path}.content"), LossReason::Foreign),
                 }
             }
-            Part::Opaque(opaque) if opaque.origin == HERE => {
+            // An item of its own has no content to be a part of.
+            Part::Opaque(opaque) if opaque.origin == HERE && message.shape == Shape::Absent => {
                 flush(list, message, &mut run, home, losses);
                 list.raw(&opaque.raw);
             }
+            Part::Opaque(opaque) if opaque.origin == HERE => run.push(part),
             Part::Opaque(_) => losses.add(format!("{path}.content"), LossReason::Foreign),
         }
     }
@@ -125,6 +127,7 @@ fn content(list: &mut List<'_>, parts: &[&Part], kind: &str, losses: &mut Losses
                 found.extras.lose(HERE, "messages[0].content[0]", losses);
                 list.object(|o| media(o, found, kind));
             }
+            Part::Opaque(opaque) if opaque.origin == HERE => list.raw(&opaque.raw),
             Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
         }
     }

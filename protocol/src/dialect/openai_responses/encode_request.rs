@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
 use crate::dialect::fields::Fields;
 use crate::dialect::openai_chat::{function_members, write_schema_format};
+use crate::dialect::shared;
 use crate::dialect::write::{self, List, Object};
 use crate::model::{
     ChatRequest, FunctionTool, LossReason, Losses, Message, Part, RawJson, ReasoningAsk, ReasoningMode,
@@ -16,7 +17,7 @@ const HERE: Dialect = Dialect::OpenAiResponses;
 
 pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    shared::lose(request, HERE, &["verbosity"], &mut losses);
     let home = request.origin == Some(HERE);
     let body = write::document(|o| {
         o.put("model", &request.model);
@@ -48,7 +49,8 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
         if !home {
             o.put("store", &false);
         }
-        for (key, json) in request.extras.for_dialect(HERE).filter(|(key, _)| *key != "text") {
+        let own = request.extras.for_dialect(HERE).filter(|(key, _)| *key != "text");
+        for (key, json) in own.chain(shared::fields(request, HERE)) {
             o.raw(key, json.as_str());
         }
     });
@@ -99,7 +101,8 @@ fn reasoning(o: &mut Object<'_>, ask: &ReasoningAsk, home: bool, losses: &mut Lo
 
 fn text(o: &mut Object<'_>, request: &ChatRequest) {
     let rest = request.extras.get(HERE, "text");
-    if request.format.is_none() && rest.is_none() {
+    let verbosity = request.extras.get(Dialect::OpenAiChat, "verbosity");
+    if request.format.is_none() && rest.is_none() && verbosity.is_none() {
         return;
     }
     o.object("text", |o| {
@@ -111,6 +114,9 @@ fn text(o: &mut Object<'_>, request: &ChatRequest) {
                 o.put("type", "json_schema");
                 write_schema_format(o, schema, HERE);
             }),
+        }
+        if let Some(verbosity) = verbosity {
+            o.put("verbosity", verbosity);
         }
         if let Some(rest) = rest {
             let said: &[&str] = if request.format.is_some() { &["format"] } else { &[] };

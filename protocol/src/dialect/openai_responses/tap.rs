@@ -38,7 +38,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
     if seen.content && is_delta(data) {
         return Observed::Content;
     }
-    let event: Event<'_> = match read(data) {
+    let event: Event<'_> = match read(seen, data) {
         Ok(event) => event,
         Err(observed) => return observed,
     };
@@ -62,7 +62,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
 }
 
 pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
-    let body: Body = match read(data) {
+    let body: Body = match read(seen, data) {
         Ok(body) => body,
         Err(observed) => return observed,
     };

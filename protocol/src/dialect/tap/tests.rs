@@ -159,3 +159,27 @@ fn documents() {
     assert_eq!(error.unwrap_err().kind, FailureKind::RateLimited);
     assert!(Tap::new(Dialect::Anthropic).document(b"<html>").is_err());
 }
+
+/// What passes through is parsed where it begins and where it ends; two hundred pieces between cost no parse more.
+#[test]
+fn pieces_are_looked_at_and_not_parsed() {
+    let chat = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n";
+    let anthropic = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}\n\n";
+    let responses = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n";
+    let ollama = "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"x\"},\"done\":false}\n";
+    let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"x\"}]},\"index\":0}]}\r\n\r\n";
+    for (dialect, piece) in [
+        (Dialect::OpenAiChat, chat),
+        (Dialect::OpenAiResponses, responses),
+        (Dialect::Anthropic, anthropic),
+        (Dialect::Ollama, ollama),
+        (Dialect::Gemini, gemini),
+    ] {
+        let parsed = |count: usize| {
+            let (tap, seen) = watch(dialect, &piece.repeat(count));
+            assert!(seen.len() == count && tap.content_seen(), "{dialect}: {seen:?}");
+            tap.parsed()
+        };
+        assert_eq!((parsed(1), parsed(200)), (1, 1), "{dialect}");
+    }
+}

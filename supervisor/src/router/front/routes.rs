@@ -179,9 +179,9 @@ const RAW: [&str; 20] = [
 /// Looks a request up. `path` is the request target's path, without its query.
 pub(crate) fn find(method: &Method, path: &str) -> Found {
     match lookup(method, path) {
-        Found::Nothing(_) => match Meant::of(path) {
+        Found::Nothing(dialect) => match Meant::of(path) {
             Some(meant) => meant.voiced(lookup(method, &meant.path)),
-            None => Found::Nothing(None),
+            None => Found::Nothing(dialect),
         },
         found => found,
     }
@@ -205,8 +205,22 @@ fn lookup(method: &Method, path: &str) -> Found {
         (Found::Nothing(_), Some(rest)) if RAW.contains(&rest.split('/').next().unwrap_or_default()) => {
             raw(Dialect::OpenAiChat, rest)
         }
+        (Found::Nothing(_), _) => Found::Nothing(owner(path)),
         (other, _) => other,
     }
+}
+
+/// The dialect whose clients alone look below a path: they are told in their own words that nothing is there.
+fn owner(path: &str) -> Option<Dialect> {
+    const OWNERS: [(&str, Dialect); 4] = [
+        ("/v1beta", Dialect::Gemini),
+        ("/api", Dialect::Ollama),
+        ("/v1/messages", Dialect::Anthropic),
+        ("/v1/responses", Dialect::OpenAiResponses),
+    ];
+    let below =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    OWNERS.into_iter().find(|(prefix, _)| below(prefix)).map(|(_, dialect)| dialect)
 }
 
 fn raw(dialect: Dialect, path: &str) -> Found {
@@ -254,7 +268,7 @@ impl Meant {
             (Found::Model(Voice::ByHeaders, name), Some(dialect)) => {
                 Found::Model(Voice::Fixed(dialect), name)
             }
-            (Found::Nothing(_), prefix) => Found::Nothing(prefix),
+            (Found::Nothing(own), prefix) => Found::Nothing(prefix.or(own)),
             (found, _) => found,
         }
     }

@@ -47,8 +47,6 @@ enum Extra {
     Nothing,
     /// The methods that would do.
     Allow(&'static str),
-    /// A status that no kind of failure has.
-    Status(StatusCode),
 }
 
 /// Serves one request that came in at a listener.
@@ -67,7 +65,6 @@ where
                 Extra::Allow(methods) => {
                     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
                 }
-                Extra::Status(status) => *reply.status_mut() = status,
             }
             if !body.is_end_stream() {
                 reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -152,7 +149,15 @@ where
         }
         Found::Nothing(_) => {
             let path: String = parts.uri.path().chars().take(200).collect();
-            let message = format!("there is no {path} here; an OpenAI client wants .../v1 as its base URL");
+            let wanted = match dialect {
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                    "; an OpenAI client wants .../v1 as its base URL"
+                }
+                Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => {
+                    "; clients of this dialect want a base URL without a path"
+                }
+            };
+            let message = format!("there is no {path} here{wanted}");
             Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
         }
     }
@@ -199,8 +204,10 @@ fn check_head(parts: &Parts, limit: u64) -> Result<(), (Box<Failure>, Extra)> {
         return Ok(());
     }
     let message = format!("the request's headers are larger than the limit of {limit} bytes");
-    let failure = Failure::new(FailureKind::TooLarge, message);
-    Err((Box::new(failure), Extra::Status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)))
+    // Of this kind, but with a status of its own, which some envelopes repeat.
+    let status = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16());
+    let failure = Failure { status, ..Failure::new(FailureKind::TooLarge, message) };
+    Err((Box::new(failure), Extra::Nothing))
 }
 
 /// Reads and checks what is to be dispatched.

@@ -113,3 +113,23 @@ fn the_wrong_method_learns_the_right_one() {
     assert_eq!(find(&Method::OPTIONS, "/nowhere"), Found::Nothing(None));
     assert_eq!(posted("/anthropic/nowhere"), Found::Nothing(Some(Dialect::Anthropic)));
 }
+
+#[test]
+fn nothing_is_said_in_the_dialect_of_whoever_looks_there() {
+    for (path, dialect) in [
+        ("/v1beta/nothing", Some(Dialect::Gemini)),
+        ("/v1beta", Some(Dialect::Gemini)),
+        ("//v1beta/nothing/", Some(Dialect::Gemini)),
+        ("/gemini/v1/nothing", Some(Dialect::Gemini)),
+        ("/api/nothing", Some(Dialect::Ollama)),
+        ("/ollama/nothing", Some(Dialect::Ollama)),
+        ("/v1/messages/nothing", Some(Dialect::Anthropic)),
+        ("/anthropic/v1/nothing", Some(Dialect::Anthropic)),
+        ("/openai/v1/nothing", Some(Dialect::OpenAiChat)),
+        ("/v1/nothing", None),
+        ("/v1betas", None),
+        ("/apis", None),
+    ] {
+        assert_eq!(posted(path), Found::Nothing(dialect), "{path}");
+    }
+}
