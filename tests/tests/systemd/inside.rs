@@ -50,7 +50,7 @@ pub(crate) struct Counts {
 fn load() {
     let (Ok(stop), Ok(file)) = (std::env::var(STOP), std::env::var(COUNTS)) else { return };
     if std::env::var(WORK).is_ok_and(|work| work == Work::Calls.name()) {
-        let all = calls(Path::new(&stop), &Path::new(&file).with_extension("so-far"));
+        let all = calls(Path::new(&stop), &Path::new(&file).with_extension("so-far")).unwrap();
         std::fs::write(file, serde_json::to_vec(&all).unwrap()).unwrap();
         return;
     }
@@ -71,7 +71,7 @@ fn load() {
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn calls(stop: &Path, so_far: &Path) -> Counts {
+async fn calls(stop: &Path, so_far: &Path) -> std::io::Result<Counts> {
     let client = Client::new(([127, 0, 0, 1], 8080).into());
     let mut all = Counts::default();
     // In turns, so that the counts are known and the clients' notes stay small.
@@ -93,9 +93,9 @@ async fn calls(stop: &Path, so_far: &Path) -> Counts {
         all.answered += (answered + done) as u64;
         all.refused += refused as u64;
         all.lost += (calls.len() - answered - refused + stories.len() - done) as u64;
-        std::fs::write(so_far, all.answered.to_string()).unwrap();
+        std::fs::write(so_far, all.answered.to_string())?;
     }
-    all
+    Ok(all)
 }
 
 fn client(stop: &Path) -> Counts {
