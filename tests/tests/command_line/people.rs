@@ -136,7 +136,7 @@ async fn calls_and_usage_are_shown_for_people_and_programs() -> Result<()> {
 async fn settings_and_the_master_key_are_changed_while_calls_go_on() -> Result<()> {
     let scene = Scene::one().await?;
     scene.upstream("a")?.on("m1", Script::answer("hello"));
-    done(&scene.command(&["config", "set", "defaults.sandbox", "required"])?)?;
+    done(&scene.command(&["config", "set", "defaults.max_queue", "77"])?)?;
     done(&scene.command(&["config", "set", "retention.calls", "3"])?)?;
     let shown = done(&scene.command(&["config", "get", "retention"])?)?;
     assert!(shown.lines().any(|line| line.contains("retention.calls") && line.contains("store")), "{shown}");

@@ -4,7 +4,7 @@ use super::value::{amount, moment, named, number, size, text, time, word, yes};
 use super::{Context, plain};
 use crate::settings::cursor::Key;
 use crate::settings::mistake::Findings;
-use crate::settings::place::{Place, Typed};
+use crate::settings::place::Typed;
 use crate::settings::raw::keys::{self, provider as own};
 use crate::settings::raw::{
     KeySource, RawBase, RawKey, RawModel, RawPrice, RawProvider, RawRates, RawTimeouts,
@@ -123,9 +123,7 @@ pub(super) fn dialect(typed: Typed<String>, key: Key, findings: &mut Findings) -
 }
 
 fn keys(raw: &mut RawProvider, context: Context<'_>, findings: &mut Findings) -> Vec<KeyEntry> {
-    // As if it were made together with its provider.
-    let main = || Some(Typed::new("main".to_owned(), Place::Whole));
-    let single = raw.key.take().map(|key| (key, main(), None));
+    let single = raw.key.take().map(|key| (key, None, None));
     let several = std::mem::take(&mut raw.keys).into_iter().map(|one| (one.key, one.label, one.enabled));
     let entry = |(key, label, enabled): (RawKey, Option<Typed<String>>, Option<Typed<bool>>)| KeyEntry {
         label: text(label),

@@ -250,7 +250,6 @@ fn the_language_is_that_of_the_file() {
         limits = { concurrent = 4 }\nbudgets = { daily_cost = \"2.5\" }\n";
     let document = read_text(text, &Pretend::default().with_env("WEB", "abc")).unwrap();
     let provider = &document.providers[0];
-    assert_eq!(provider.keys[0].label, "main", "as if it were made with its provider");
     assert_eq!((provider.spec.preset.as_str(), provider.spec.limits.queue_wait_ms), ("deepseek", Some(2000)));
     assert_eq!(provider.keys[0].value, Some(KeyValue::File("/etc/llm-link/deepseek.key".to_owned())));
     assert_eq!(document.aliases[0].candidates[0].weight, 1);

@@ -142,7 +142,7 @@ fn server() {
             r#"a.toml:12:13: `state_dir` is no path | state_dir = "/var/lib/llm-link""#,
             "a.toml:13:8: `open` must be true or false, not text | open = true",
             r#"a.toml:14:1: unknown key `listne` in [server]; did you mean `listen`? | listen = ["127.0.0.1:8080"]"#,
-            "a.toml:15:1: unknown key `colour` in [server]; known are `listen`, `open`, `admin`, `state_dir`, `runtime_dir`, \
+            "a.toml:15:1: unknown key `colour` in [server]; known are `listen`, `open`, `admin`, `apps`, `state_dir`, `runtime_dir`, \
              `body_limit`, `hold_limit`, `header_limit`, `read_timeout`, `connections`, `deadline`, `drain_timeout`, \
              `max_attempts`, `attempts_per_provider`, `threads`, `runtime`, `utc_offset` | listen = [\"127.0.0.1:8080\"]",
         ]
