@@ -1,6 +1,6 @@
 //! Parts for dialects whose streams do not number them: an unbroken run of text, reasoning or refusal is one part.
 
-use crate::model::{Delta, Event, PartHead, PartKey};
+use crate::model::{Delta, Event, PartHead, PartKey, Token};
 
 /// What an unbroken run of pieces belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,14 @@ impl Lanes {
         }
         let key = self.enter(lane, out);
         out.push(Event::Delta { key, delta: Delta::Text(text) });
+    }
+
+    /// Says the tokens of the piece of text that comes next.
+    pub(crate) fn tokens(&mut self, tokens: Vec<Token>, out: &mut Vec<Event>) {
+        if !tokens.is_empty() {
+            let key = self.enter(Lane::Text, out);
+            out.push(Event::Delta { key, delta: Delta::Tokens(tokens) });
+        }
     }
 
     /// The part of this lane, opened if another one is open.

@@ -35,6 +35,7 @@ fn with_messages(request: &ChatRequest, messages: Vec<Message>) -> ChatRequest {
         sampling: request.sampling.clone(),
         reasoning: request.reasoning.clone(),
         format: request.format.clone(),
+        likelihood: request.likelihood,
         stream: request.stream,
         user: request.user.clone(),
         renamed: request.renamed.clone(),

@@ -1,6 +1,6 @@
 //! A streamed answer, step by step.
 
-use super::{Continuation, Failure, Opaque, StopReason, Usage};
+use super::{Continuation, Failure, Opaque, StopReason, Token, Usage};
 
 /// Names a part within one stream; private to decoder and [`super::Sequencer`], never sent to anyone.
 pub type PartKey = u32;
@@ -66,4 +66,6 @@ pub enum Delta {
     Arguments(String),
     /// What the maker needs to accept the part again.
     Continuation(Continuation),
+    /// The tokens of the next piece of a text, before that piece.
+    Tokens(Vec<Token>),
 }

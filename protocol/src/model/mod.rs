@@ -4,6 +4,7 @@
 mod event;
 mod extras;
 mod failure;
+mod likelihood;
 mod loss;
 mod message;
 mod raw;
@@ -16,6 +17,7 @@ mod usage;
 pub use event::{Delta, Event, PartHead, PartKey, Start};
 pub use extras::{Continuation, ContinuationKind, Extras, Losses, join};
 pub use failure::{Blame, Failure, FailureKind, Retry};
+pub use likelihood::{LikelihoodAsk, Likely, Token};
 pub use loss::{Loss, LossReason};
 pub use message::{
     Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning, Role, Shape, TextPart, ToolCall,

@@ -1,6 +1,6 @@
 //! A conversation turn asked for, as every dialect can mean it.
 
-use super::{Extras, Message, Part, RawJson, Shape, Tool, ToolChoice};
+use super::{Extras, LikelihoodAsk, Message, Part, RawJson, Shape, Tool, ToolChoice};
 use crate::dialect::Dialect;
 use serde_json::Number;
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ pub struct ChatRequest {
     pub sampling: Sampling,
     pub reasoning: Option<ReasoningAsk>,
     pub format: Option<ResponseFormat>,
+    pub likelihood: Option<LikelihoodAsk>,
     pub stream: bool,
     /// Who the app's own user is, for the vendor's abuse checks.
     pub user: Option<String>,

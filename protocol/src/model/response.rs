@@ -1,6 +1,6 @@
 //! An answer, whole.
 
-use super::{Part, Usage};
+use super::{Part, Token, Usage};
 
 /// One answer: the fold of its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct ChatResponse {
     /// Seconds since 1970.
     pub created: Option<u64>,
     pub parts: Vec<Part>,
+    /// The tokens of the text, where they were asked for.
+    pub tokens: Vec<Token>,
     pub stop: StopReason,
     pub usage: Usage,
 }

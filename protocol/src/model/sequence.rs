@@ -5,7 +5,7 @@
 
 use super::{
     ChatResponse, Delta, Event, Failure, FailureKind, Part, PartHead, PartKey, Reasoning, Start, StopKind,
-    StopReason, TextPart, ToolCall, Usage,
+    StopReason, TextPart, Token, ToolCall, Usage,
 };
 use std::collections::VecDeque;
 
@@ -143,7 +143,7 @@ impl Sequencer {
         if !self.parts.iter().any(|part| part.key == key) {
             match &delta {
                 Delta::Text(_) => self.part_start(key, PartHead::Text, out),
-                Delta::Arguments(_) | Delta::Continuation(_) => return,
+                Delta::Arguments(_) | Delta::Continuation(_) | Delta::Tokens(_) => return,
             }
         }
         let Some(part) = self.parts.iter_mut().find(|part| part.key == key) else { return };
@@ -264,6 +264,7 @@ impl Delta {
             (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_))
                 | (PartHead::ToolCall { .. }, Self::Arguments(_))
                 | (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_))
+                | (PartHead::Text, Self::Tokens(_))
         )
     }
 
@@ -271,6 +272,7 @@ impl Delta {
         match self {
             Self::Text(text) | Self::Arguments(text) => text.len(),
             Self::Continuation(continuation) => continuation.data.len(),
+            Self::Tokens(tokens) => tokens.iter().map(Token::len).sum(),
         }
     }
 }
@@ -330,6 +332,7 @@ pub fn fold(events: impl IntoIterator<Item = Event>) -> Result<ChatResponse, Fai
                 (answer.id, answer.model, answer.created) = (start.id, start.model, start.created);
             }
             Event::PartStart { head, .. } => answer.parts.push(part_of(head)),
+            Event::Delta { delta: Delta::Tokens(tokens), .. } => answer.tokens.extend(tokens),
             Event::Delta { delta, .. } => {
                 if let Some(part) = answer.parts.last_mut() {
                     append(part, delta);

@@ -14,7 +14,7 @@
 
 use super::common::{answer_of, events_of, fixtures, head, meaning, stamp, streams, style, translate};
 use protocol::dialect::{Dialect, Quirks};
-use protocol::model::{Effort, FailureKind, Loss, Part, ReasoningAsk, StopKind, Usage};
+use protocol::model::{Effort, FailureKind, Loss, Part, ReasoningAsk, StopKind, Token, Usage};
 use serde_json::{Value, json};
 
 fn sse(events: &[Value]) -> String {
@@ -485,6 +485,33 @@ fn what_cannot_be_left_out_is_refused() {
                 (FailureKind::Unsupported, Some(param)),
                 "{to}"
             );
+        }
+    }
+}
+
+/// How likely the tokens were crosses between all dialects that have a word for it, streamed and whole.
+#[test]
+fn likelihoods_cross() {
+    let knowing = Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Anthropic);
+    for from in knowing.clone() {
+        let (_, text) = streams(from).into_iter().find(|(case, _)| case == "tokens").unwrap();
+        let want = answer_of(from, text.as_bytes()).unwrap();
+        assert_eq!(want.tokens.len(), 2, "{from}");
+        // Gemini does not say the bytes.
+        let plain = |tokens: &[Token]| -> Vec<Value> {
+            let token = |token: &Token| {
+                let top: Vec<_> = token.top.iter().map(|top| json!([top.token, top.logprob])).collect();
+                json!([token.token, token.logprob, top])
+            };
+            tokens.iter().map(token).collect()
+        };
+        for to in knowing.clone() {
+            let (out, verdict) = translate(from, to, &[text.as_bytes()]);
+            verdict.unwrap();
+            assert_eq!(plain(&answer_of(to, &out).unwrap().tokens), plain(&want.tokens), "{from} to {to}");
+            let document = to.encode_response(&want, &stamp(), &style());
+            let back = to.decode_response(&document, &stamp(), &Quirks::default()).unwrap();
+            assert_eq!(plain(&back.tokens), plain(&want.tokens), "{from} to {to}, whole");
         }
     }
 }

@@ -19,6 +19,9 @@ const LEAST_BUDGET: u64 = 1024;
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
     request.extras.lose(HERE, "", &mut losses);
+    if request.likelihood.is_some() {
+        losses.add("logprobs", LossReason::Unsupported);
+    }
     let plan = Plan::new(request, quirks, &mut losses);
     let body = write::document(|o| {
         o.put("model", &request.model);

@@ -80,6 +80,7 @@ impl Decoder {
         }
         let first = answer.candidates.unwrap_or_default().into_iter().find(|c| c.index.0.unwrap_or(0) == 0);
         if let Some(candidate) = first {
+            self.lanes.tokens(candidate.logprobs_result.0.unwrap_or_default().tokens(), out);
             for raw in candidate.content.0.and_then(|content| content.parts).unwrap_or_default() {
                 self.part(raw.get(), out);
             }

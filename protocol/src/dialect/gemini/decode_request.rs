@@ -7,8 +7,8 @@ use crate::dialect::fields::{Fields, Item};
 use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
-    ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, RawJson, ReasoningAsk,
-    ReasoningMode, ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
+    ChatRequest, Effort, Extras, FunctionTool, LikelihoodAsk, LimitWord, Message, OutputLimit, RawJson,
+    ReasoningAsk, ReasoningMode, ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
 };
 use indexmap::IndexMap;
 
@@ -161,6 +161,9 @@ fn generation(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), 
         request.reasoning = Some(thinking_config(thinking.object()?)?);
     }
     request.format = format(&mut config)?;
+    let asked = config.either("responseLogprobs", "response_logprobs").map(|item| item.read()).transpose()?;
+    let top = config.take("logprobs")?;
+    request.likelihood = (asked == Some(true)).then_some(LikelihoodAsk { top });
     fields.keep_rest("generationConfig", &config);
     Ok(())
 }

@@ -5,7 +5,8 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::{EncodeEvents, Stamp, put_mark};
 use crate::dialect::write::{self, List, Object};
 use crate::framing::sse;
-use crate::model::{ChatResponse, Continuation, Delta, Event, Part, PartHead, StopKind, Usage};
+use crate::model::{ChatResponse, Continuation, Delta, Event, Part, PartHead, StopKind, Token, Usage};
+use serde_json::Number;
 
 const HERE: Dialect = Dialect::Gemini;
 
@@ -13,6 +14,8 @@ pub(crate) struct Encoder {
     stamp: Stamp,
     model: String,
     open: Open,
+    /// Tokens of the piece that comes next.
+    tokens: Vec<Token>,
 }
 
 enum Open {
@@ -24,7 +27,7 @@ enum Open {
 
 impl Encoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
-        Self { stamp: stamp.clone(), model: stamp.model.clone(), open: Open::Nothing }
+        Self { stamp: stamp.clone(), model: stamp.model.clone(), open: Open::Nothing, tokens: Vec::new() }
     }
 
     fn chunk(
@@ -34,8 +37,19 @@ impl Encoder {
         usage: Option<&Usage>,
         parts: impl FnOnce(&mut List<'_>),
     ) {
+        self.likely(out, reason, usage, &[], parts);
+    }
+
+    fn likely(
+        &self,
+        out: &mut Vec<u8>,
+        reason: Option<&str>,
+        usage: Option<&Usage>,
+        tokens: &[Token],
+        parts: impl FnOnce(&mut List<'_>),
+    ) {
         let data = write::document(|o| {
-            o.list("candidates", |list| list.object(|o| candidate(o, reason, parts)));
+            o.list("candidates", |list| list.object(|o| candidate(o, reason, tokens, parts)));
             if let Some(counts) = usage.and_then(usage::encode) {
                 o.put("usageMetadata", &counts);
             }
@@ -51,9 +65,11 @@ impl Encoder {
             (Open::Call { signature, .. }, Delta::Continuation(found)) if found.origin == HERE => {
                 *signature = Some(found.data.clone());
             }
-            (Open::Text, Delta::Text(text)) => self.chunk(out, None, None, |list| {
-                list.object(|o| o.put("text", text));
-            }),
+            (Open::Text, Delta::Tokens(tokens)) => self.tokens.extend(tokens.iter().cloned()),
+            (Open::Text, Delta::Text(text)) => {
+                let tokens = std::mem::take(&mut self.tokens);
+                self.likely(out, None, None, &tokens, |list| list.object(|o| o.put("text", text)));
+            }
             (Open::Reasoning, Delta::Text(text)) => self.chunk(out, None, None, |list| {
                 list.object(|o| thought(o, text, None));
             }),
@@ -104,7 +120,7 @@ impl EncodeEvents for Encoder {
     fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
         let data = write::document(|o| {
             o.list("candidates", |list| {
-                list.object(|o| candidate(o, None, |list| list.object(|o| o.put("text", ""))));
+                list.object(|o| candidate(o, None, &[], |list| list.object(|o| o.put("text", ""))));
             });
             o.put("modelVersion", &self.model);
             o.put("responseId", &self.stamp.id);
@@ -114,13 +130,35 @@ impl EncodeEvents for Encoder {
     }
 }
 
-fn candidate(o: &mut Object<'_>, reason: Option<&str>, parts: impl FnOnce(&mut List<'_>)) {
+fn candidate(o: &mut Object<'_>, reason: Option<&str>, tokens: &[Token], parts: impl FnOnce(&mut List<'_>)) {
     o.object("content", |o| {
         o.list("parts", parts);
         o.put("role", "model");
     });
     o.maybe("finishReason", &reason);
     o.put("index", &0);
+    if !tokens.is_empty() {
+        o.object("logprobsResult", |o| logprobs(o, tokens));
+    }
+}
+
+fn logprobs(o: &mut Object<'_>, tokens: &[Token]) {
+    fn chosen(list: &mut List<'_>, token: &str, logprob: &Option<Number>) {
+        list.object(|o| {
+            o.put("token", token);
+            o.maybe("logProbability", logprob);
+        });
+    }
+    o.list("chosenCandidates", |list| tokens.iter().for_each(|t| chosen(list, &t.token, &t.logprob)));
+    o.list("topCandidates", |list| {
+        for token in tokens {
+            list.object(|o| {
+                o.list("candidates", |list| {
+                    token.top.iter().for_each(|t| chosen(list, &t.token, &t.logprob))
+                });
+            });
+        }
+    });
 }
 
 fn thought(o: &mut Object<'_>, text: &str, continuation: Option<&Continuation>) {
@@ -151,7 +189,7 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp) -> Vec<u8>
     write::document(|o| {
         o.list("candidates", |list| {
             list.object(|o| {
-                candidate(o, Some(finish_reason(response.stop.kind)), |list| {
+                candidate(o, Some(finish_reason(response.stop.kind)), &response.tokens, |list| {
                     response.parts.iter().for_each(|found| part(list, found));
                 });
             });

@@ -161,6 +161,10 @@ fn generation(o: &mut Object<'_>, request: &ChatRequest, quirks: &Quirks, losses
             o.object("thinkingConfig", |o| thinking(o, ask, request.origin == Some(HERE)));
         }
         format(o, request.format.as_ref(), quirks);
+        if let Some(ask) = request.likelihood {
+            o.put("responseLogprobs", &true);
+            o.maybe("logprobs", &ask.top);
+        }
         if let Some(rest) = rest {
             let kept_mime = request.format.is_none();
             let said: Vec<&str> =

@@ -2,7 +2,9 @@
 
 use super::usage::UsageMetadata;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
+use crate::model::{Likely, Token};
 use serde::Deserialize;
+use serde_json::Number;
 use serde_json::value::RawValue;
 
 #[derive(Default, Deserialize)]
@@ -24,6 +26,48 @@ pub(super) struct Candidate<'a> {
     #[serde(borrow)]
     pub(super) content: Loose<Content<'a>>,
     pub(super) finish_reason: Text,
+    pub(super) logprobs_result: Loose<LogprobsResult>,
+}
+
+/// The tokens of the text, and for each place those that were likely too.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct LogprobsResult {
+    chosen_candidates: List<Chosen>,
+    top_candidates: List<Top>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Top {
+    candidates: List<Chosen>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Chosen {
+    token: Text,
+    log_probability: Loose<Number>,
+}
+
+impl LogprobsResult {
+    pub(super) fn tokens(self) -> Vec<Token> {
+        let mut tops = self.top_candidates.0.into_iter();
+        let token = |chosen: Chosen| Token {
+            token: chosen.token.0.unwrap_or_default(),
+            logprob: chosen.log_probability.0,
+            bytes: None,
+            top: tops
+                .next()
+                .map(|top| top.candidates.0.into_iter().map(likely).collect())
+                .unwrap_or_default(),
+        };
+        self.chosen_candidates.0.into_iter().map(token).collect()
+    }
+}
+
+fn likely(chosen: Chosen) -> Likely {
+    Likely { token: chosen.token.0.unwrap_or_default(), logprob: chosen.log_probability.0, bytes: None }
 }
 
 #[derive(Default, Deserialize)]

@@ -37,6 +37,7 @@ impl Decoder {
         for text in [message.thinking.0, line.thinking.0] {
             self.lanes.piece(Lane::Reasoning, text.unwrap_or_default(), out);
         }
+        self.lanes.tokens(line.logprobs.0, out);
         for text in [message.content.0, line.response.0] {
             self.lanes.piece(Lane::Text, text.unwrap_or_default(), out);
         }

@@ -3,7 +3,7 @@
 use crate::dialect::calls::Calls;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
-use crate::dialect::openai_chat::{arguments, tool};
+use crate::dialect::openai_chat::{arguments, likelihood, tool};
 use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
@@ -33,6 +33,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         sampling,
         reasoning: think(&mut fields)?,
         format: format(&mut fields)?,
+        likelihood: likelihood(&mut fields)?,
         stream: head.stream,
         ..ChatRequest::default()
     };

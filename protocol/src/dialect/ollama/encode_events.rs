@@ -4,7 +4,7 @@ use crate::dialect::Operation;
 use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, put_mark};
 use crate::dialect::time::rfc3339;
 use crate::dialect::write::{self, Object};
-use crate::model::{ChatResponse, Delta, Event, Part, PartHead, StopKind, ToolCall, Usage};
+use crate::model::{ChatResponse, Delta, Event, Part, PartHead, StopKind, Token, ToolCall, Usage};
 
 pub(crate) struct Encoder {
     stamp: Stamp,
@@ -13,6 +13,8 @@ pub(crate) struct Encoder {
     created_at: String,
     calls: u64,
     open: Open,
+    /// Tokens of the piece that comes next.
+    tokens: Vec<Token>,
 }
 
 enum Open {
@@ -31,6 +33,7 @@ impl Encoder {
             created_at: rfc3339(stamp.created),
             calls: 0,
             open: Open::Nothing,
+            tokens: Vec::new(),
         }
     }
 
@@ -46,10 +49,15 @@ impl Encoder {
     fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
         match (&mut self.open, delta) {
             (Open::Call { arguments, .. }, Delta::Arguments(text)) => arguments.push_str(text),
-            (Open::Text, Delta::Text(text)) => self.line(out, |o| {
-                said(o, self.operation, text, None);
-                o.put("done", &false);
-            }),
+            (Open::Text, Delta::Tokens(tokens)) => self.tokens.extend(tokens.iter().cloned()),
+            (Open::Text, Delta::Text(text)) => {
+                let tokens = std::mem::take(&mut self.tokens);
+                self.line(out, |o| {
+                    said(o, self.operation, text, None);
+                    o.put("done", &false);
+                    logprobs(o, &tokens);
+                });
+            }
             (Open::Reasoning, Delta::Text(text)) => self.line(out, |o| {
                 said(o, self.operation, "", Some(text));
                 o.put("done", &false);
@@ -140,6 +148,12 @@ fn call(o: &mut Object<'_>, id: &str, index: u64, name: &str, arguments: &str) {
     });
 }
 
+fn logprobs(o: &mut Object<'_>, tokens: &[Token]) {
+    if !tokens.is_empty() {
+        o.put("logprobs", tokens);
+    }
+}
+
 /// What the last line adds. Durations are not known here; strict clients want the members.
 fn done(o: &mut Object<'_>, kind: StopKind, usage: &Usage) {
     o.put("done", &true);
@@ -182,5 +196,6 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &Re
             }),
         }
         done(o, response.stop.kind, &response.usage);
+        logprobs(o, &response.tokens);
     })
 }

@@ -33,6 +33,10 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
             Some(ResponseFormat::JsonObject) => o.put("format", "json"),
             Some(ResponseFormat::JsonSchema(format)) => o.put("format", &format.schema),
         }
+        if let Some(ask) = request.likelihood {
+            o.put("logprobs", &true);
+            o.maybe("top_logprobs", &ask.top);
+        }
         options(o, request);
         if request.user.is_some() {
             losses.add("user", LossReason::Unsupported);

@@ -1,6 +1,7 @@
 //! The shape of answers of `/api/chat` and `/api/generate`, whole or line by line.
 
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
+use crate::model::Token;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +18,7 @@ pub(super) struct Line<'a> {
     pub(super) done_reason: Text,
     pub(super) prompt_eval_count: Count,
     pub(super) eval_count: Count,
+    pub(super) logprobs: List<Token>,
     pub(super) error: Filled,
 }
 

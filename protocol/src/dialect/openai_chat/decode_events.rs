@@ -98,6 +98,7 @@ impl Decoder {
             self.text(&text, out);
         }
         let before = out.len();
+        self.lanes.tokens(choice.logprobs.0.unwrap_or_default().content.0, out);
         match (choice.delta.0, choice.message.0) {
             (Some(delta), _) => self.delta(delta, Extent::Piece, out),
             (None, Some(message)) if !self.pieces => self.delta(message, Extent::Whole, out),

@@ -6,8 +6,8 @@ use crate::dialect::fields::{Fields, Item};
 use crate::dialect::text::Text;
 use crate::dialect::{Dialect, Operation};
 use crate::model::{
-    ChatRequest, Effort, FunctionTool, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk,
-    ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
+    ChatRequest, Effort, FunctionTool, LikelihoodAsk, LimitWord, Message, OutputLimit, Part, RawJson,
+    ReasoningAsk, ResponseFormat, Role, Sampling, SchemaFormat, Shape, Stop, Tool, ToolChoice,
 };
 
 pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<ChatRequest, DecodeError> {
@@ -35,6 +35,13 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         sampling: sampling(&mut fields)?,
         reasoning: reasoning(&mut fields)?,
         format: format(&mut fields)?,
+        likelihood: match head.operation {
+            // A count there, and other answers.
+            Operation::Complete => None,
+            Operation::Chat | Operation::Embed | Operation::CountTokens | Operation::Raw => {
+                likelihood(&mut fields)?
+            }
+        },
         stream: head.stream,
         user: fields.text("user")?,
         ..ChatRequest::default()
@@ -82,6 +89,13 @@ fn sampling(fields: &mut Fields<'_>) -> Result<Sampling, DecodeError> {
         seed: fields.take("seed")?,
         stop,
     })
+}
+
+/// `logprobs` and `top_logprobs`; Ollama writes them the same.
+pub(crate) fn likelihood(fields: &mut Fields<'_>) -> Result<Option<LikelihoodAsk>, DecodeError> {
+    let asked: Option<bool> = fields.take("logprobs")?;
+    let top = fields.take("top_logprobs")?;
+    Ok((asked == Some(true)).then_some(LikelihoodAsk { top }))
 }
 
 /// `reasoning_effort`; a word that is not known stays among the extras, for a vendor that knows it.

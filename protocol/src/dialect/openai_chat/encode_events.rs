@@ -6,7 +6,7 @@ use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream, put_
 use crate::dialect::write::{self, Object};
 use crate::dialect::{Dialect, Operation};
 use crate::framing::sse;
-use crate::model::{ChatResponse, Delta, Event, Part, PartHead, Start, StopKind, ToolCall};
+use crate::model::{ChatResponse, Delta, Event, Part, PartHead, Start, StopKind, Token, ToolCall};
 
 pub(crate) struct Encoder {
     stamp: Stamp,
@@ -18,6 +18,8 @@ pub(crate) struct Encoder {
     calls: u64,
     /// The open call has said something.
     argued: bool,
+    /// Tokens of the piece that comes next.
+    tokens: Vec<Token>,
 }
 
 /// The kind of the open part.
@@ -36,7 +38,17 @@ impl Encoder {
         let (stamp, style) = (stamp.clone(), style.clone());
         let (id, created, model) =
             (reply_id(None, &stamp, style.operation), stamp.created, stamp.model.clone());
-        Self { stamp, style, id, created, model, lane: Lane::Silent, calls: 0, argued: false }
+        Self {
+            stamp,
+            style,
+            id,
+            created,
+            model,
+            lane: Lane::Silent,
+            calls: 0,
+            argued: false,
+            tokens: Vec::new(),
+        }
     }
 
     fn start(&mut self, start: &Start, out: &mut Vec<u8>) {
@@ -82,10 +94,14 @@ impl Encoder {
     fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
         match (delta, self.lane) {
             (Delta::Text(text), Lane::Text) if self.style.operation == Operation::Complete => {
-                self.choice(out, |o| o.put("text", text), None);
+                self.choice(out, |o| o.put("text", text), &[], None);
             }
             (_, _) if self.style.operation == Operation::Complete => {}
-            (Delta::Text(text), Lane::Text) => self.chunk(out, |o| o.put("content", text)),
+            (Delta::Tokens(tokens), _) => self.tokens.extend(tokens.iter().cloned()),
+            (Delta::Text(text), Lane::Text) => {
+                let tokens = std::mem::take(&mut self.tokens);
+                self.choice(out, |o| o.object("delta", |o| o.put("content", text)), &tokens, None);
+            }
             (Delta::Text(text), Lane::Reasoning) => self.chunk(out, |o| o.put("reasoning_content", text)),
             (Delta::Text(text), Lane::Refusal) => self.chunk(out, |o| o.put("refusal", text)),
             (Delta::Arguments(text), Lane::Call) => self.arguments(text, out),
@@ -129,8 +145,11 @@ impl Encoder {
     fn finish(&mut self, kind: StopKind, reported: &crate::model::Usage, out: &mut Vec<u8>) {
         let reason = Some(finish_reason(kind));
         match self.style.operation {
-            Operation::Complete => self.choice(out, |o| o.put("text", ""), reason),
-            _ => self.choice(out, |o| o.object("delta", |_| {}), reason),
+            Operation::Complete => self.choice(out, |o| o.put("text", ""), &[], reason),
+            _ => {
+                let tokens = std::mem::take(&mut self.tokens);
+                self.choice(out, |o| o.object("delta", |_| {}), &tokens, reason);
+            }
         }
         if let (UsageInStream::Shown, Some(counts)) = (self.style.usage, usage::encode(reported)) {
             let data = write::document(|o| {
@@ -144,17 +163,23 @@ impl Encoder {
     }
 
     fn chunk(&self, out: &mut Vec<u8>, delta: impl FnOnce(&mut Object<'_>)) {
-        self.choice(out, |o| o.object("delta", delta), None);
+        self.choice(out, |o| o.object("delta", delta), &[], None);
     }
 
-    fn choice(&self, out: &mut Vec<u8>, what: impl FnOnce(&mut Object<'_>), reason: Option<&str>) {
+    fn choice(
+        &self,
+        out: &mut Vec<u8>,
+        what: impl FnOnce(&mut Object<'_>),
+        tokens: &[Token],
+        reason: Option<&str>,
+    ) {
         let data = write::document(|o| {
             self.head(o);
             o.list("choices", |list| {
                 list.object(|o| {
                     o.put("index", &0);
                     what(o);
-                    o.null("logprobs");
+                    logprobs(o, tokens);
                     o.put("finish_reason", &reason);
                 });
             });
@@ -215,6 +240,16 @@ fn reply_id(given: Option<&str>, stamp: &Stamp, operation: Operation) -> String 
     }
 }
 
+fn logprobs(o: &mut Object<'_>, tokens: &[Token]) {
+    match tokens {
+        [] => o.null("logprobs"),
+        tokens => o.object("logprobs", |o| {
+            o.put("content", tokens);
+            o.null("refusal");
+        }),
+    }
+}
+
 fn finish_reason(kind: StopKind) -> &'static str {
     match kind {
         StopKind::Stop | StopKind::Sequence | StopKind::Pause => "stop",
@@ -238,7 +273,7 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &Re
                     true => o.put("text", &collect(response, text_of).unwrap_or_default()),
                     false => o.object("message", |o| message(o, response)),
                 }
-                o.null("logprobs");
+                logprobs(o, if complete { &[] } else { &response.tokens });
                 o.put("finish_reason", finish_reason(response.stop.kind));
             });
         });

@@ -32,6 +32,10 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
             reasoning(&mut o, ask, quirks.thinking);
         }
         format(&mut o, request.format.as_ref());
+        if let Some(ask) = request.likelihood {
+            o.put("logprobs", &true);
+            o.maybe("top_logprobs", &ask.top);
+        }
         tools(&mut o, request, quirks);
         user(&mut o, request);
         for (key, json) in request.extras.for_dialect(HERE).chain(shared::fields(request, HERE)) {

@@ -5,7 +5,7 @@ use super::think::Piece;
 use super::usage::ChatUsage;
 use crate::dialect::codec::bad_answer;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
-use crate::model::Failure;
+use crate::model::{Failure, Token};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -47,6 +47,14 @@ pub(super) struct Choice<'a> {
     pub(super) text: Text,
     pub(super) finish_reason: Text,
     pub(super) usage: Loose<ChatUsage>,
+    pub(super) logprobs: Loose<Logprobs>,
+}
+
+/// The old completions API spells them otherwise: what is no such list is left out.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Logprobs {
+    pub(super) content: List<Token>,
 }
 
 #[derive(Default, Deserialize)]

@@ -7,7 +7,7 @@ use crate::dialect::failure::in_band;
 use crate::model::PARTS_LIMIT;
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
-    Start, StopKind, StopReason, Usage,
+    Start, StopKind, StopReason, Token, Usage,
 };
 
 const HERE: Dialect = Dialect::OpenAiResponses;
@@ -76,7 +76,10 @@ impl Decoder {
         match event.kind.0.as_deref().unwrap_or("") {
             "response.created" | "response.in_progress" => out.extend(event.response.0.as_ref().map(start)),
             "response.output_item.added" => self.added(item, event.item.map_or("", |raw| raw.get()), out),
-            "response.output_text.delta" => self.piece(item, content, Slot::Text, text, out),
+            "response.output_text.delta" => {
+                self.tokens(item, content, event.logprobs.0, out);
+                self.piece(item, content, Slot::Text, text, out);
+            }
             "response.refusal.delta" => self.piece(item, content, Slot::Refusal, text, out),
             "response.reasoning_summary_text.delta" => self.piece(item, 0, Slot::Summary, text, out),
             "response.reasoning_text.delta" => self.piece(item, 0, Slot::RawReasoning, text, out),
@@ -172,6 +175,18 @@ impl Decoder {
         }
     }
 
+    fn tokens(&mut self, item: u64, content: u64, tokens: Vec<Token>, out: &mut Vec<Event>) {
+        if tokens.is_empty() {
+            return;
+        }
+        if self.find(item, content, Slot::Text).is_none() {
+            self.begin(item, content, Slot::Text, PartHead::Text, out);
+        }
+        if let Some(open) = self.find(item, content, Slot::Text) {
+            out.push(Event::Delta { key: open.key, delta: Delta::Tokens(tokens) });
+        }
+    }
+
     /// Raw reasoning beside a summary of it, or the other way round.
     fn repeats(&self, item: u64, slot: Slot) -> bool {
         let other = match slot {
@@ -227,6 +242,7 @@ impl Decoder {
                 Some("refusal") => (Slot::Refusal, &piece.refusal.0),
                 _ => (Slot::Text, &piece.text.0),
             };
+            self.tokens(item, index as u64, piece.logprobs.0.clone(), out);
             self.piece(item, index as u64, slot, text.clone().unwrap_or_default(), out);
         }
     }

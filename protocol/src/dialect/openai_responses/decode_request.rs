@@ -7,8 +7,8 @@ use crate::dialect::fields::{Fields, Item};
 use crate::dialect::openai_chat::{choice_word, function, schema_format};
 use crate::dialect::text::Text;
 use crate::model::{
-    ChatRequest, Effort, Extras, FunctionTool, LimitWord, Message, OutputLimit, Part, RawJson, ReasoningAsk,
-    ReasoningMode, ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
+    ChatRequest, Effort, Extras, FunctionTool, LikelihoodAsk, LimitWord, Message, OutputLimit, Part, RawJson,
+    ReasoningAsk, ReasoningMode, ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
 };
 use indexmap::IndexMap;
 
@@ -19,6 +19,8 @@ pub(super) const JOINT: &str = "__";
 pub(super) const NAMESPACE: &str = "namespace";
 /// Where a tool that takes a text, a call of it or its result keeps its own form among its extras.
 pub(super) const CUSTOM: &str = "custom";
+/// What a client includes that wants to know how likely the tokens were.
+pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// The one argument that such a tool has in other dialects.
 pub(super) const INPUT: &str = "input";
 
@@ -45,11 +47,25 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         },
         reasoning,
         format,
+        likelihood: likelihood(&mut fields)?,
         stream: head.stream,
         user: fields.text("user")?,
         ..ChatRequest::default()
     };
     Ok(ChatRequest { extras: fields.rest(HERE), ..request })
+}
+
+/// `top_logprobs`, or the wish to have them included without a count.
+fn likelihood(fields: &mut Fields<'_>) -> Result<Option<LikelihoodAsk>, DecodeError> {
+    let top: Option<u64> = fields.take("top_logprobs")?;
+    let included = match fields.raw("include") {
+        None => false,
+        Some(item) => {
+            fields.put_back(&item);
+            item.read::<Vec<String>>().is_ok_and(|all| all.iter().any(|name| name == LOGPROBS))
+        }
+    };
+    Ok((included || top.is_some_and(|top| top > 0)).then_some(LikelihoodAsk { top }))
 }
 
 fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {

@@ -8,7 +8,7 @@ use crate::dialect::codec::{EncodeEvents, Namespaced, ReplyStyle, Stamp, put_mar
 use crate::dialect::write::{self, Object};
 use crate::framing::sse;
 use crate::model::{
-    ChatResponse, ContinuationKind, Delta, Event, Part, PartHead, Start, StopKind, StopReason, Usage,
+    ChatResponse, ContinuationKind, Delta, Event, Part, PartHead, Start, StopKind, StopReason, Token, Usage,
 };
 
 const HERE: Dialect = Dialect::OpenAiResponses;
@@ -21,6 +21,8 @@ pub(crate) struct Encoder {
     /// Items that are done, as JSON text.
     items: Vec<Vec<u8>>,
     open: Option<Item>,
+    /// Tokens of the piece that comes next.
+    tokens: Vec<Token>,
 }
 
 /// Where a text delta of another writer stands.
@@ -45,7 +47,7 @@ impl Encoder {
     pub(crate) fn new(stamp: &Stamp, style: &ReplyStyle) -> Self {
         let head = Head::new(None, None, None, stamp);
         let (namespaces, customs) = (style.namespaces.clone(), style.customs.clone());
-        Self { head, namespaces, customs, sequence: 0, items: Vec::new(), open: None }
+        Self { head, namespaces, customs, sequence: 0, items: Vec::new(), open: None, tokens: Vec::new() }
     }
 
     /// Goes on behind an event that another writer wrote: with the next number, in the item of its name. `None` =
@@ -114,7 +116,8 @@ impl Encoder {
             o.put("item_id", &item.id);
             o.put("output_index", &index);
             o.put("content_index", &0);
-            o.object("part", |o| content_part(o, &item.kind, text));
+            let tokens: &[Token] = if text.is_empty() { &[] } else { &item.tokens };
+            o.object("part", |o| content_part(o, &item.kind, text, tokens));
         });
     }
 
@@ -134,6 +137,13 @@ impl Encoder {
     fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
         let text = match delta {
             Delta::Text(text) | Delta::Arguments(text) => text,
+            Delta::Tokens(tokens) => {
+                self.tokens.extend(tokens.iter().cloned());
+                if let Some(item) = &mut self.open {
+                    item.tokens.extend(tokens.iter().cloned());
+                }
+                return;
+            }
             Delta::Continuation(found) => {
                 let own = found.origin == HERE && found.kind == ContinuationKind::Encrypted;
                 if let (Some(item), true) = (&mut self.open, own) {
@@ -157,6 +167,7 @@ impl Encoder {
         let Some(item) = &self.open else { return };
         let (event, place, id) = (item.kind.delta_event(), item.kind.place(), item.id.clone());
         let index = self.items.len();
+        let tokens = std::mem::take(&mut self.tokens);
         self.event(out, event, |o| {
             o.put("item_id", &id);
             o.put("output_index", &index);
@@ -165,7 +176,7 @@ impl Encoder {
             }
             o.put("delta", text);
             if event == "response.output_text.delta" {
-                o.list("logprobs", |_| {});
+                o.put("logprobs", &tokens);
             }
         });
     }
@@ -213,7 +224,7 @@ impl Encoder {
             }
             o.put(item.kind.text_member(), &item.text);
             if item.kind == Kind::Text {
-                o.list("logprobs", |_| {});
+                o.put("logprobs", &item.tokens);
             }
         });
         match item.kind {
@@ -327,9 +338,13 @@ fn text_of(json: &[u8]) -> &str {
 
 pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
     let mut items: Vec<Vec<u8>> = Vec::new();
+    let mut tokens = response.tokens.clone();
     for part in &response.parts {
         let Some((kind, text, encrypted)) = whole(part, style) else { continue };
-        let item = Item { text, encrypted, ..Item::new(kind, stamp, items.len()) };
+        let mut item = Item { text, encrypted, ..Item::new(kind, stamp, items.len()) };
+        if item.kind == Kind::Text {
+            item.tokens = std::mem::take(&mut tokens);
+        }
         let mut out = Vec::new();
         write::object(&mut out, |o| item.write(o, Status::Completed));
         items.push(out);

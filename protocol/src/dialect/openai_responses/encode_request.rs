@@ -1,6 +1,6 @@
 //! A canonical request as a Responses request: stateless, because nothing of ours keeps conversations.
 
-use super::decode_request::{CUSTOM, JOINT, NAMESPACE};
+use super::decode_request::{CUSTOM, JOINT, LOGPROBS, NAMESPACE};
 use super::encode_item::items;
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
@@ -36,6 +36,12 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
         o.maybe("temperature", &request.sampling.temperature);
         o.maybe("top_p", &request.sampling.top_p);
         lose_sampling(request, &mut losses);
+        if let Some(ask) = request.likelihood {
+            o.maybe("top_logprobs", &ask.top);
+            if !home {
+                o.put("include", &[LOGPROBS]);
+            }
+        }
         if let Some(ask) = &request.reasoning {
             reasoning(o, ask, home, &mut losses);
         }

@@ -3,7 +3,7 @@
 use super::decode_request::INPUT;
 use crate::dialect::codec::{Namespaced, Stamp};
 use crate::dialect::write::Object;
-use crate::model::PartHead;
+use crate::model::{PartHead, Token};
 
 /// An item, open or whole.
 pub(super) struct Item {
@@ -12,6 +12,7 @@ pub(super) struct Item {
     /// Text, reasoning or arguments so far.
     pub(super) text: String,
     pub(super) encrypted: Option<String>,
+    pub(super) tokens: Vec<Token>,
     /// The item has been announced.
     pub(super) shown: bool,
 }
@@ -48,7 +49,7 @@ impl Item {
             Kind::Custom { .. } => "ctc",
         };
         let id = format!("{prefix}_{}_{index}", stamp.id);
-        Self { id, kind, text: String::new(), encrypted: None, shown: false }
+        Self { id, kind, text: String::new(), encrypted: None, tokens: Vec::new(), shown: false }
     }
 
     pub(super) fn write(&self, o: &mut Object<'_>, status: Status) {
@@ -61,7 +62,7 @@ impl Item {
                 o.put("role", "assistant");
                 o.list("content", |list| {
                     if done {
-                        list.object(|o| content_part(o, &self.kind, &self.text));
+                        list.object(|o| content_part(o, &self.kind, &self.text, &self.tokens));
                     }
                 });
             }
@@ -163,7 +164,7 @@ pub(super) fn kind_of(head: &PartHead, namespaces: &[Namespaced], customs: &[Str
     }
 }
 
-pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str) {
+pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str, tokens: &[Token]) {
     match kind {
         Kind::Refusal => {
             o.put("type", "refusal");
@@ -173,7 +174,7 @@ pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str) {
             o.put("type", "output_text");
             o.put("text", text);
             o.list("annotations", |_| {});
-            o.list("logprobs", |_| {});
+            o.put("logprobs", tokens);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::usage::ResponsesUsage;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
+use crate::model::Token;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,6 +15,7 @@ pub(super) struct Event<'a> {
     pub(super) content_index: Count,
     pub(super) delta: Text,
     pub(super) arguments: Text,
+    pub(super) logprobs: List<Token>,
     #[serde(borrow)]
     pub(super) item: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -64,4 +66,5 @@ pub(super) struct Piece {
     pub(super) kind: Text,
     pub(super) text: Text,
     pub(super) refusal: Text,
+    pub(super) logprobs: List<Token>,
 }
