@@ -19,11 +19,8 @@ pub(super) fn refusal(refusal: &Refusal, sheet: &mut Sheet<'_>) {
     if let Some(ms) = refusal.retry_after_ms {
         sheet.say(format!("  again in {} s", ms.div_ceil(1000)));
     }
-    match refusal.kind {
-        RefusalKind::Stale => {
-            sheet.say("  somebody changed it meanwhile; look again, then repeat the command")
-        }
-        _ => {}
+    if refusal.kind == RefusalKind::Stale {
+        sheet.say("  somebody changed it meanwhile; look again, then repeat the command");
     }
 }
 
