@@ -58,6 +58,9 @@ async fn browse(file: &str) -> Result<()> {
     command.args(["test", "--workers=1", &format!("e2e/{file}.spec.ts")]).current_dir(&root);
     command.arg(format!("--output=test-results/{file}"));
     command.env("LLM_LINK_BIN", executable()?).env("CI", "1").stdin(Stdio::null()).kill_on_drop(true);
+    if std::env::var_os("SCREENSHOTS").is_none() {
+        command.env("SCREENSHOTS", root.join("artefacts"));
+    }
     let output = command.output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
     say(&text);
@@ -95,6 +98,11 @@ async fn requests() -> Result<()> {
 #[tokio::test]
 async fn permissions() -> Result<()> {
     browse("permissions").await
+}
+
+#[tokio::test]
+async fn live() -> Result<()> {
+    browse("live").await
 }
 
 #[tokio::test]

@@ -65,11 +65,13 @@ async fn log_lines_come_as_they_are_written_and_none_twice() -> Result<()> {
 async fn whoever_may_not_see_it_does_not() -> Result<()> {
     let scene = Cast::new()?.provider("a").await?.start().await?;
     let ada = Operator::first(&scene).await?;
-    let bob = ada.user(&scene, "bob", &["ViewProviders"]).await?;
+    let bob = ada.user(&scene, "bob", &["SystemConfig"]).await?;
+    let dora = ada.user(&scene, "dora", &["ViewProviders"]).await?;
     for path in ["/monitoring/realtime", "/logs/stream"] {
         ensure!(Operator::nobody(&scene).get(path).await?.status == 401, "{path}");
         ensure!(bob.get(path).await?.status == 403, "{path}");
     }
+    ensure!(dora.get("/logs/stream").await?.status == 403);
     // Without a WebSocket in hand there is nothing to upgrade.
     ensure!(ada.get("/monitoring/realtime").await?.status == 426);
     // Whose rights end sees no more.
@@ -81,6 +83,41 @@ async fn whoever_may_not_see_it_does_not() -> Result<()> {
     ensure!(changed.status < 300, "{} {}", changed.status, changed.text());
     let ended = async { while lines.line("nobody says this").await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(40), ended).await?;
+    Ok(())
+}
+
+/// Events are for those who may see providers, calls and rates for those who may see metrics.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_sees_of_the_live_stream_what_it_may() -> Result<()> {
+    let scene = Cast::new()?.provider("a").await?.start().await?;
+    let ada = Operator::first(&scene).await?;
+    let keeper = ada.user(&scene, "keeper", &["ViewProviders"]).await?;
+    let reader = ada.user(&scene, "reader", &["ViewMetrics"]).await?;
+    let mut providers = Watcher::realtime(scene.address(), keeper.access(), None).await?;
+    let mut metrics = Watcher::realtime(scene.address(), reader.access(), None).await?;
+    for page in [&mut providers, &mut metrics] {
+        let tick = page.kind("tick").await?;
+        ensure!(tick["providers"]["a"]["state"] == "ready", "{tick}");
+    }
+    scene.client().chat("m1").await?;
+    send(scene.worker("a").await?, Signal::SIGKILL)?;
+    // Both are followed past the call and past the event: until the worker is seen in another generation.
+    let kinds = async |page: &mut Watcher| -> Result<(Vec<String>, bool)> {
+        let (mut kinds, mut rated) = (Vec::new(), false);
+        loop {
+            let frame = page.message().await?.unwrap_or_default();
+            kinds.push(frame["kind"].as_str().unwrap_or("end").to_owned());
+            ensure!(kinds.last().is_some_and(|kind| kind != "end"), "the stream ended after {kinds:?}");
+            rated |= frame["total"]["calls_per_s"].as_f64() > Some(0.0);
+            if frame["providers"]["a"]["process"]["generation"].as_u64() > Some(1) {
+                return Ok((kinds, rated));
+            }
+        }
+    };
+    let (seen, rated) = kinds(&mut providers).await?;
+    ensure!(seen.iter().any(|k| k == "event") && !seen.iter().any(|k| k == "call") && !rated, "{seen:?}");
+    let (seen, rated) = kinds(&mut metrics).await?;
+    ensure!(seen.iter().any(|k| k == "call") && !seen.iter().any(|k| k == "event") && rated, "{seen:?}");
     Ok(())
 }
 

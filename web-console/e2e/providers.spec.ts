@@ -68,9 +68,9 @@ test('a provider through its whole life while calls are running', async ({ page,
   const reading = stream.text();
   await page.getByRole('button', { name: 'Drain', exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click();
-  await expect(page.getByText('Draining: 1 calls left')).toBeVisible({ timeout: 10_000 });
+  await expect(page.getByText('Draining: 1 call left')).toBeVisible({ timeout: 10_000 });
   await page.getByRole('button', { name: 'Resume' }).click();
-  await expect(page.getByText('Draining: 1 calls left')).toBeHidden({ timeout: 10_000 });
+  await expect(page.getByText('Draining: 1 call left')).toBeHidden({ timeout: 10_000 });
   expect(await reading).toContain('[DONE]');
 
   // Who did it is in the timeline.

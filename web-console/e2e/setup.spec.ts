@@ -1,3 +1,4 @@
+import { audit } from './audit.ts';
 import { expect, guard, shell, Stack } from './stack.ts';
 import { test } from '@playwright/test';
 
@@ -8,6 +9,7 @@ test('from nothing to a first answered call', async ({ page }) => {
     const offences = guard(page, stack);
     await page.goto(await stack.setupLink());
     await expect(page).toHaveURL(`${stack.url}/setup`);
+    await audit(page, '/setup', '1440-light-en-US');
     await page.getByLabel('User name').fill('ada');
     await page.getByLabel('Password').fill('correct horse battery');
     await page.getByRole('button', { name: 'Create administrator' }).click();
@@ -23,6 +25,7 @@ test('from nothing to a first answered call', async ({ page }) => {
     await page.getByLabel('API key').fill('sk-good');
     await page.getByRole('button', { name: 'Save and test again' }).click();
     await expect(page.getByText('It works')).toBeVisible({ timeout: 20_000 });
+    await audit(page, '/setup/provider', '1440-light-en-US');
     await page.getByRole('button', { name: 'Continue' }).click();
 
     await page.getByLabel('Name of the app').fill('first');
@@ -37,6 +40,7 @@ test('from nothing to a first answered call', async ({ page }) => {
     await expect(page.getByText('The first call was answered')).toBeVisible();
     expect(Date.now() - began).toBeLessThan(90_000);
 
+    await audit(page, '/setup/call', '1440-light-en-US');
     await page.getByRole('button', { name: 'Open the console' }).click();
     await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
     expect(offences).toEqual([]);
@@ -47,4 +51,19 @@ test('from nothing to a first answered call', async ({ page }) => {
   } finally {
     await stack.stop();
   }
+});
+
+test.describe('as narrow as a phone, in Chinese, dark', () => {
+  test.use({ locale: 'zh-CN', colorScheme: 'dark', viewport: { width: 360, height: 800 } });
+
+  test('the setup is all there', async ({ page }) => {
+    const stack = await Stack.start();
+    try {
+      await page.goto(await stack.setupLink());
+      await expect(page.getByRole('button', { name: '创建管理员' })).toBeVisible();
+      await audit(page, '/setup', '360-dark-zh-CN');
+    } finally {
+      await stack.stop();
+    }
+  });
 });

@@ -169,6 +169,7 @@ impl Life<'_> {
         for missing in &report.missing {
             tracing::warn!(provider = %config.provider, "sandbox incomplete: {missing}");
         }
+        tracing::info!(provider = %config.provider, level = ?report.level, "sandbox entered");
         self.tell(FromChild::Sandboxed(report)).await
     }
 

@@ -46,7 +46,7 @@ pub struct MeterReport {
     pub groups: BTreeMap<String, Meter>,
     /// Over all groups, every slot of the range, empty ones too.
     pub series: Vec<MeterSlot>,
-    /// The same by group; the ten with the most calls.
+    /// The same by group; the ten with the most calls, of providers a hundred.
     pub series_by_group: BTreeMap<String, Vec<MeterSlot>>,
 }
 

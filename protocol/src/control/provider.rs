@@ -145,6 +145,9 @@ pub struct PresetView {
     pub needs_key: bool,
     pub key_env: Option<String>,
     pub models: Vec<String>,
+    /// Something on this machine listens where it is expected: a local model server.
+    #[serde(default)]
+    pub found: bool,
 }
 
 /// What contacting the upstream came to.

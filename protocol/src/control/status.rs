@@ -68,6 +68,9 @@ pub struct ChildStatus {
     pub sandbox: Option<SandboxReport>,
     pub pulse: Option<Pulse>,
     pub last_exit: Option<ExitReport>,
+    /// What it may take; 0 = no limit.
+    #[serde(default)]
+    pub memory_limit_bytes: u64,
 }
 
 /// How a process ended.

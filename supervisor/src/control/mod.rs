@@ -22,6 +22,7 @@ mod document;
 mod effective;
 mod force;
 mod keyring;
+mod local;
 mod means;
 mod models;
 mod probes;

@@ -1,5 +1,6 @@
 //! Providers and their keys: listed, made, changed, removed.
 
+use super::local;
 use super::means::{Means, expect, may_refer, source};
 use super::view::{provider_view, spec_of};
 use super::{Picture, rows};
@@ -14,6 +15,7 @@ use protocol::control::answer::Now;
 use protocol::control::provider::{KeyValue, PresetView, ProviderSpec, ProviderView};
 use protocol::control::{ControlReply, ControlRequest, FieldError, ProviderStatus, Refusal, RefusalKind};
 use protocol::preset::{self, KeyNeed};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Models taken over from a provider's own list; more are left out.
@@ -46,7 +48,7 @@ impl Providers {
     ) -> Result<ControlReply, Refusal> {
         use ControlRequest as R;
         match request {
-            R::Presets => Ok(ControlReply::Presets(presets())),
+            R::Presets => Ok(ControlReply::Presets(presets(&local::listening(&self.means.force.now())))),
             R::Providers => Ok(ControlReply::Providers(self.list().await?)),
             R::Provider { provider } => Ok(ControlReply::Provider(Box::new(self.view(&provider).await?))),
             R::CreateProvider { spec, key } => self.create(actor, *spec, key).await,
@@ -351,7 +353,8 @@ fn key_of(edit: &Edit<'_>, provider: &str, id: ProviderKeyId) -> Result<Provider
     }
 }
 
-fn presets() -> Vec<PresetView> {
+/// The vendors, with those that seem to run on this machine marked: by the ports that somebody listens at.
+fn presets(local: &BTreeSet<u16>) -> Vec<PresetView> {
     let view = |preset: &preset::Preset| PresetView {
         id: preset.id.clone(),
         title: preset.name.clone(),
@@ -363,6 +366,11 @@ fn presets() -> Vec<PresetView> {
         needs_key: preset.key == KeyNeed::Required,
         key_env: preset.canonical_env().map(str::to_owned),
         models: preset.models.iter().map(|model| model.entry().id).collect(),
+        found: preset
+            .endpoints
+            .iter()
+            .filter_map(|row| row.base_url.as_deref())
+            .any(|url| local::is_at(url, local)),
     };
     preset::all().iter().map(view).collect()
 }

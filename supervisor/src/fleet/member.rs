@@ -42,7 +42,7 @@ impl Work {
         }
     }
 
-    fn traits(&self) -> Traits {
+    pub(super) fn traits(&self) -> Traits {
         match self {
             Self::Worker(spec) => spec.traits(),
             Self::Router(_) => {

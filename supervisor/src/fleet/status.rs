@@ -88,5 +88,6 @@ fn child(member: &Member, clock: Clock) -> ChildStatus {
         sandbox: member.report.clone(),
         pulse: member.pulse,
         last_exit: member.last_exit.clone(),
+        memory_limit_bytes: member.work.traits().memory_limit.unwrap_or(0),
     }
 }

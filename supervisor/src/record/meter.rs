@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 
 /// Slots of one series; a finer one says no more on a screen.
 const MOST_SLOTS: i64 = 2000;
-/// Groups with a series of their own.
+/// Groups with a series of their own: those of a chart, and one for each provider's row.
 const MOST_GROUPS: usize = 10;
+const MOST_PROVIDERS: usize = 100;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
@@ -93,6 +94,7 @@ fn report(query: &MeterQuery, range: &Range, rows: &[RollupRow], before: &[Rollu
     let mut largest: Vec<(&str, u64)> =
         groups.iter().map(|(name, rows)| (*name, rows.iter().map(|row| row.sums.calls).sum())).collect();
     largest.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+    let most = if query.by == MeterGroup::Provider { MOST_PROVIDERS } else { MOST_GROUPS };
     let series_of =
         |(name, _): &(&str, u64)| ((*name).to_owned(), series(range, groups[name].iter().copied()));
     MeterReport {
@@ -103,7 +105,7 @@ fn report(query: &MeterQuery, range: &Range, rows: &[RollupRow], before: &[Rollu
         before: meter(before),
         groups: groups.iter().map(|(name, rows)| ((*name).to_owned(), meter(rows.iter().copied()))).collect(),
         series: series(range, rows),
-        series_by_group: largest.iter().take(MOST_GROUPS).map(series_of).collect(),
+        series_by_group: largest.iter().take(most).map(series_of).collect(),
     }
 }
 

@@ -62,7 +62,7 @@ where
     };
     match admin::serve(&shard.shared.asker, visit, &parts, &mut body).await {
         Served::Reply(reply) => foreign(reply),
-        Served::Live(kind, caller) => live::live(shard, kind, *caller, &mut parts),
+        Served::Live(kind, caller, may) => live::live(shard, kind, *caller, &may, &mut parts),
     }
 }
 

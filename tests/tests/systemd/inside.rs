@@ -4,14 +4,37 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
+use tests::client::Client;
+use tests::crowd::{Crowd, Outcome, count_ends};
+use tests::stream::End;
 
 /// Where to look for the word to stop, and where to leave the counts.
 pub(crate) const STOP: &str = "LLM_LINK_TEST_STOP";
 pub(crate) const COUNTS: &str = "LLM_LINK_TEST_COUNTS";
+/// What the clients do.
+pub(crate) const WORK: &str = "LLM_LINK_TEST_WORK";
 /// The test that is the program.
 pub(crate) const PROGRAM: &str = "inside::load";
 /// Clients at once.
 pub(crate) const CLIENTS: u64 = 8;
+
+/// What clients may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Ask whether it is well, each time on a new connection.
+    Health,
+    /// Calls of every kind: on new connections, on kept ones, and streams.
+    Calls,
+}
+
+impl Work {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Work::Health => "health",
+            Work::Calls => "calls",
+        }
+    }
+}
 
 /// How it went.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize, serde::Serialize)]
@@ -26,6 +49,11 @@ pub(crate) struct Counts {
 #[ignore = "the program of other tests' clients"]
 fn load() {
     let (Ok(stop), Ok(file)) = (std::env::var(STOP), std::env::var(COUNTS)) else { return };
+    if std::env::var(WORK).is_ok_and(|work| work == Work::Calls.name()) {
+        let all = calls(Path::new(&stop), &Path::new(&file).with_extension("so-far")).unwrap();
+        std::fs::write(file, serde_json::to_vec(&all).unwrap()).unwrap();
+        return;
+    }
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let stop = stop.clone();
@@ -40,6 +68,34 @@ fn load() {
         all.lost += one.lost;
     }
     std::fs::write(file, serde_json::to_vec(&all).unwrap()).unwrap();
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn calls(stop: &Path, so_far: &Path) -> std::io::Result<Counts> {
+    let client = Client::new(([127, 0, 0, 1], 8080).into());
+    let mut all = Counts::default();
+    // In turns, so that the counts are known and the clients' notes stay small.
+    while !stop.exists() {
+        let mut crowd = Crowd::new();
+        crowd.keep(&client, "demo", 4);
+        crowd.call(&client, "demo", 4);
+        crowd.read(&client, "demo-chunks=20-delay=10", 4);
+        for _ in 0..50 {
+            if stop.exists() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let (calls, stories) = crowd.finish().await;
+        let answered = calls.iter().filter(|call| call.is_answered()).count();
+        let refused = calls.iter().filter(|call| call.outcome == Outcome::NoConnection).count();
+        let done = count_ends(&stories, |end| *end == End::Done);
+        all.answered += (answered + done) as u64;
+        all.refused += refused as u64;
+        all.lost += (calls.len() - answered - refused + stories.len() - done) as u64;
+        std::fs::write(so_far, all.answered.to_string())?;
+    }
+    Ok(all)
 }
 
 fn client(stop: &Path) -> Counts {

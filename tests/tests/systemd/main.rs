@@ -1,6 +1,8 @@
 //! LLM Link as a systemd service, with the real units and a real systemd (252 or later) in namespaces of its own:
-//! F4, F8 and F27, and how it gets there: by its own installation, and as a Debian package. Where that is not possible (no root, no systemd) each test says so and passes.
+//! F3, F4, F5, F8 and F27, and how it gets there: by its own installation, and as a Debian package. Where that is not
+//! possible (no root, no systemd) each test says so and passes.
 
+mod handover;
 mod inside;
 mod installation;
 mod nested;
@@ -78,7 +80,7 @@ async fn f4_a_killed_supervisor_refuses_nobody_and_leaves_nobody() -> Result<()>
     let Some(nested) = Nested::boot()? else { return Ok(()) };
     nested.install("")?;
     nested.run("systemctl start llm-link.socket llm-link.service")?;
-    let load = nested.load()?;
+    let load = nested.load(inside::Work::Health)?;
     let mut slowest = Duration::ZERO;
     let kills = count(3, 20);
     for _ in 0..kills {

@@ -1,6 +1,6 @@
 //! A systemd of its own, and a hand inside it.
 
-use crate::inside::{COUNTS, Counts, PROGRAM, STOP};
+use crate::inside::{COUNTS, Counts, PROGRAM, STOP, WORK, Work};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,18 +144,24 @@ impl Nested {
     }
 
     /// Clients that call until they are told to stop.
-    pub(crate) fn load(&self) -> Result<Load> {
+    pub(crate) fn load(&self, work: Work) -> Result<Load> {
         let program = self.dir.path().join("clients");
         fs::copy(std::env::current_exe()?, &program)?;
         let (stop, counts) = (self.dir.path().join("stop"), self.dir.path().join("counts.json"));
         let mut command = self.enter();
         command.arg(&program).args(["--exact", PROGRAM, "--ignored"]);
-        command.env(STOP, &stop).env(COUNTS, &counts).stdout(Stdio::null());
+        command.env(STOP, &stop).env(COUNTS, &counts).env(WORK, work.name()).stdout(Stdio::null());
         Ok(Load { program: command.spawn()?, stop, counts })
     }
 }
 
 impl Load {
+    /// Calls answered so far.
+    pub(crate) fn answered(&self) -> u64 {
+        let text = fs::read_to_string(self.counts.with_extension("so-far")).unwrap_or_default();
+        text.trim().parse().unwrap_or(0)
+    }
+
     /// Stops them and says how it went.
     pub(crate) fn finish(mut self) -> Result<Counts> {
         fs::write(&self.stop, "")?;

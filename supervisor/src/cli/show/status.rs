@@ -136,6 +136,7 @@ mod tests {
             sandbox: None,
             pulse: None,
             last_exit: None,
+            memory_limit_bytes: 0,
         }
     }
 

@@ -105,17 +105,9 @@ pub(super) fn format(incoming: &Incoming) -> Format {
     incoming.query::<MetricsQuery>().ok().and_then(|q| q.format).unwrap_or_default()
 }
 
+/// Anybody: who may see what of the stream is looked at frame by frame.
 fn live() -> ControlRequest {
-    let query = MeterQuery {
-        since_ms: 0,
-        until_ms: 1,
-        slot_s: 0,
-        by: MeterGroup::default(),
-        app: None,
-        provider: None,
-        model: None,
-    };
-    ControlRequest::Meter { query }
+    ControlRequest::Whoami
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -130,7 +122,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get(
         "/monitoring/realtime",
         "realtime",
-        "A WebSocket with one JSON `LiveFrame` a message: a tick a second, events and calls as they happen",
+        "A WebSocket with one JSON `LiveFrame` a message: a tick a second, events (with ViewProviders) and calls \
+         (with ViewMetrics) as they happen; without ViewMetrics the ticks are without rates and latencies",
         Gives::Socket,
     )
     .query::<RealtimeQuery>()

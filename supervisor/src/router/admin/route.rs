@@ -4,7 +4,7 @@
 use super::incoming::Incoming;
 use super::problem::Problem;
 use http::Method;
-use protocol::control::{Access, ControlRequest};
+use protocol::control::{Access, ControlRequest, Permission};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// The JSON Schema of a type, within a document.
@@ -96,6 +96,18 @@ pub(super) enum Page {
 pub(crate) enum Live {
     Realtime,
     Logs,
+}
+
+impl Live {
+    /// Somebody with these permissions may see something of it, beyond what its question asks for.
+    pub(super) fn is_open_to(self, permissions: &[Permission]) -> bool {
+        match self {
+            Live::Realtime => {
+                permissions.iter().any(|p| matches!(p, Permission::ViewProviders | Permission::ViewMetrics))
+            }
+            Live::Logs => true,
+        }
+    }
 }
 
 impl Route {

@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use protocol::control::ask::Origin;
-use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest};
+use protocol::control::{Access, Ask, Caller, ControlReply, ControlRequest, Permission};
 use protocol::ipc::configure::RouterLimits;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,7 +48,7 @@ pub(crate) struct Visit {
 pub(crate) enum Served {
     Reply(Reply),
     /// To be answered as it happens, to this caller, who may see it.
-    Live(Live, Box<Caller>),
+    Live(Live, Box<Caller>, Vec<Permission>),
 }
 
 /// Whether a path is one of the admin API.
@@ -184,7 +184,12 @@ impl Request<'_> {
             Access::Needs(needed) if !person.permissions.contains(&needed) => {
                 Err(Problem::forbidden(format!("this needs the permission {needed:?}")))
             }
-            Access::Needs(_) | Access::Person | Access::Open => Ok(Served::Live(live, Box::new(ask.caller))),
+            Access::Needs(_) | Access::Person | Access::Open if live.is_open_to(&person.permissions) => {
+                Ok(Served::Live(live, Box::new(ask.caller), person.permissions))
+            }
+            Access::Needs(_) | Access::Person | Access::Open => {
+                Err(Problem::forbidden("this needs the permission ViewProviders or ViewMetrics"))
+            }
         }
     }
 

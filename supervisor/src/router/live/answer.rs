@@ -1,5 +1,6 @@
 //! The answers that go on: what the admin API has let in is given its stream, and `/metrics` its figures.
 
+use super::sees::Sees;
 use super::{Live, lines, prometheus, socket};
 use crate::router::admin::Live as Kind;
 use crate::router::front::{Cut, Door, Reply, ReplyBody};
@@ -25,7 +26,13 @@ const PROMETHEUS: &str = "application/openmetrics-text; version=1.0.0; charset=u
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Answers as it happens what this caller may see.
-pub(crate) fn live(shard: &Arc<Shard>, kind: Kind, caller: Caller, parts: &mut Parts) -> Reply {
+pub(crate) fn live(
+    shard: &Arc<Shard>,
+    kind: Kind,
+    caller: Caller,
+    may: &[Permission],
+    parts: &mut Parts,
+) -> Reply {
     let Some(place) = shard.shared.live.place() else {
         let mut reply =
             text(StatusCode::SERVICE_UNAVAILABLE, "too many watch already; close another live page");
@@ -33,14 +40,20 @@ pub(crate) fn live(shard: &Arc<Shard>, kind: Kind, caller: Caller, parts: &mut P
         return reply;
     };
     match kind {
-        Kind::Realtime => realtime(shard, caller, parts, place),
+        Kind::Realtime => realtime(shard, caller, Sees::of(may), parts, place),
         Kind::Logs => log_lines(shard, caller, parts, place),
     }
 }
 
-fn realtime(shard: &Arc<Shard>, caller: Caller, parts: &mut Parts, place: OwnedSemaphorePermit) -> Reply {
+fn realtime(
+    shard: &Arc<Shard>,
+    caller: Caller,
+    sees: Sees,
+    parts: &mut Parts,
+    place: OwnedSemaphorePermit,
+) -> Reply {
     let after = parameter(&parts.uri, "after").and_then(|text| text.parse().ok());
-    match socket::realtime(Arc::clone(&shard.shared), caller, parts, after) {
+    match socket::realtime(Arc::clone(&shard.shared), caller, sees, parts, after) {
         Some((response, talk)) => {
             shard.attend(async move {
                 talk.await;

@@ -3,7 +3,8 @@
 //!
 //! * [`meter`]: rates and percentiles of the last seconds; [`metrics`]: counters since the start
 //! * [`ring`]: frames of the live stream, numbered and kept for a while; [`tick`]: the one a second
-//! * [`socket`]: the WebSocket; [`lines`]: the stream of log lines; [`answer`]: who gets which
+//! * [`socket`]: the WebSocket; [`lines`]: the stream of log lines; [`answer`]: who gets which;
+//!   [`sees`]: what of the stream
 //!
 //! Everything here is fed by calls that are over and by what the supervisor answers; it never delays a call. Who may
 //! see it is the supervisor's to say, at the beginning and again while it goes on.
@@ -13,6 +14,7 @@ mod lines;
 mod meter;
 mod metrics;
 mod ring;
+mod sees;
 mod socket;
 mod tick;
 

@@ -2,6 +2,7 @@
 //! Nobody who reads slowly holds anything up: its frames go from here and it is told of the gap.
 
 use super::now_ms;
+use super::sees::{Frame, Sees};
 use protocol::control::live::LiveFrame;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ pub(super) struct Ring {
 }
 
 struct Kept {
-    frames: VecDeque<(u64, Arc<str>)>,
+    frames: VecDeque<Frame>,
     last: u64,
     /// The last event that was told.
     event: Option<i64>,
@@ -39,12 +40,12 @@ impl Ring {
     pub(super) fn push(&self, make: impl FnOnce(u64, i64) -> LiveFrame) {
         let mut kept = self.lock();
         let seq = kept.last + 1;
-        let Ok(text) = serde_json::to_string(&make(seq, now_ms())) else { return };
+        let Some(frame) = Frame::new(seq, make(seq, now_ms())) else { return };
         kept.last = seq;
         if kept.frames.len() == FRAMES {
             kept.frames.pop_front();
         }
-        kept.frames.push_back((seq, text.into()));
+        kept.frames.push_back(frame);
         drop(kept);
         self.newest.send_replace(seq);
     }
@@ -59,10 +60,11 @@ impl Ring {
         self.newest.subscribe()
     }
 
-    /// Up to `most` frames after a number, and the number of the last of them; first a gap if some are gone.
-    pub(super) fn after(&self, seen: u64, most: usize) -> (Vec<Arc<str>>, u64) {
+    /// What may be seen of up to `most` frames after a number, and the number of the last of them; first a gap if
+    /// some are gone.
+    pub(super) fn after(&self, seen: u64, most: usize, sees: Sees) -> (Vec<Arc<str>>, u64) {
         let kept = self.lock();
-        let oldest = kept.frames.front().map_or(kept.last + 1, |(seq, _)| *seq);
+        let oldest = kept.frames.front().map_or(kept.last + 1, |frame| frame.seq);
         let mut frames = Vec::new();
         let mut at = seen;
         if seen > kept.last || seen + 1 < oldest {
@@ -70,10 +72,10 @@ impl Ring {
             let gap = serde_json::to_string(&LiveFrame::Gap { seq: at, at: now_ms() });
             frames.extend(gap.ok().map(Arc::from));
         }
-        let first = kept.frames.partition_point(|(seq, _)| *seq <= at);
-        for (seq, text) in kept.frames.range(first..).take(most) {
-            frames.push(Arc::clone(text));
-            at = *seq;
+        let first = kept.frames.partition_point(|frame| frame.seq <= at);
+        for frame in kept.frames.range(first..).take(most) {
+            frames.extend(frame.shown(sees));
+            at = frame.seq;
         }
         (frames, at)
     }
@@ -97,6 +99,8 @@ impl Ring {
 mod tests {
     use super::*;
 
+    const ALL: Sees = Sees { providers: true, metrics: true };
+
     fn ring(frames: u64) -> Ring {
         let ring = Ring::new(1000);
         for _ in 0..frames {
@@ -113,23 +117,23 @@ mod tests {
     #[test]
     fn whoever_comes_back_goes_on_where_it_was() {
         let ring = ring(5);
-        let (frames, at) = ring.after(1002, 2);
+        let (frames, at) = ring.after(1002, 2, ALL);
         assert_eq!((numbers(&frames), at), (vec![1003, 1004], 1004));
-        assert_eq!(ring.after(1005, 10).0.len(), 0);
-        assert_eq!(numbers(&ring.after(1000, 10).0), [1001, 1002, 1003, 1004, 1005]);
+        assert_eq!(ring.after(1005, 10, ALL).0.len(), 0);
+        assert_eq!(numbers(&ring.after(1000, 10, ALL).0), [1001, 1002, 1003, 1004, 1005]);
     }
 
     #[test]
     fn what_is_gone_is_a_gap() {
         let ring = ring(FRAMES as u64 + 10);
-        let (frames, at) = ring.after(1003, 1);
+        let (frames, at) = ring.after(1003, 1, ALL);
         assert_eq!((numbers(&frames), at), (vec![1010, 1011], 1011));
         // Numbers of another router: older than all of ours, or (its clock was ahead) newer.
         for foreign in [7, 999_999] {
-            assert_eq!(numbers(&ring.after(foreign, 1).0), [1010, 1011], "{foreign}");
+            assert_eq!(numbers(&ring.after(foreign, 1, ALL).0), [1010, 1011], "{foreign}");
         }
         let fresh = Ring::new(1000);
-        assert_eq!(numbers(&fresh.after(7, 1).0), [1000]);
+        assert_eq!(numbers(&fresh.after(7, 1, ALL).0), [1000]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The live page's WebSocket: frames from the ring as text messages, in order, from where the viewer was. Its rights
 //! are asked for again now and then; one that does not read is let go.
 
+use super::sees::Sees;
 use crate::router::shared::Shared;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -9,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use protocol::control::ask::Caller;
-use protocol::control::{Ask, ControlReply, ControlRequest, Permission};
+use protocol::control::{Ask, ControlReply, ControlRequest};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -34,6 +35,7 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 pub(crate) fn realtime(
     shared: Arc<Shared>,
     caller: Caller,
+    sees: Sees,
     parts: &mut Parts,
     after: Option<u64>,
 ) -> Option<(Response<()>, impl Future<Output = ()> + use<>)> {
@@ -54,7 +56,7 @@ pub(crate) fn realtime(
                     .max_write_buffer_size(1024 * 1024);
                 let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                Viewer { shared, caller, socket }.run(after).await;
+                Viewer { shared, caller, sees, socket }.run(after).await;
             }
             Err(error) => tracing::debug!(%error, "a live connection did not begin"),
         }
@@ -76,6 +78,7 @@ fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
 struct Viewer {
     shared: Arc<Shared>,
     caller: Caller,
+    sees: Sees,
     socket: Socket,
 }
 
@@ -88,22 +91,24 @@ impl Viewer {
         looks.reset_at(Instant::now() + RECHECK);
         let cut = self.shared.cut.clone();
         loop {
-            let (frames, at) = self.shared.live.ring.after(seen, AT_ONCE);
-            let more = frames.len() >= AT_ONCE;
+            let (frames, at) = self.shared.live.ring.after(seen, AT_ONCE, self.sees);
             for text in frames {
                 if !self.send(Message::Text(Utf8Bytes::from(&*text))).await {
                     return;
                 }
             }
             seen = at;
-            if more {
+            if at < *newest.borrow_and_update() {
                 continue;
             }
             tokio::select! {
                 changed = newest.changed() => if changed.is_err() { return },
-                _ = looks.tick() => if !may_see(&self.shared, &self.caller).await {
-                    return self.goodbye(CloseCode::Policy, "your rights have ended: log in again").await;
-                },
+                _ = looks.tick() => {
+                    self.sees = sees(&self.shared, &self.caller).await;
+                    if self.sees.is_nothing() {
+                        return self.goodbye(CloseCode::Policy, "your rights have ended: log in again").await;
+                    }
+                }
                 said = self.socket.next() => match said {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     Some(Ok(_)) => {}
@@ -126,11 +131,11 @@ impl Viewer {
 }
 
 /// Apart from the socket, which cannot be shared between threads.
-async fn may_see(shared: &Shared, caller: &Caller) -> bool {
+async fn sees(shared: &Shared, caller: &Caller) -> Sees {
     let (caller, request) = (caller.clone(), ControlRequest::Whoami);
     match shared.asker.ask(&Ask { caller, request, idempotency_key: None }).await {
-        ControlReply::Person(person) => person.permissions.contains(&Permission::ViewMetrics),
-        _other => false,
+        ControlReply::Person(person) => Sees::of(&person.permissions),
+        _other => Sees::default(),
     }
 }
 

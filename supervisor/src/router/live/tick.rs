@@ -1,5 +1,6 @@
 //! One frame a second while somebody watches: how everything is, put together from what the supervisor knows of the
-//! processes and what this router knows of the calls. Events come with it.
+//! processes and what this router knows of the calls. Events are told as they happen, each with such a frame at once,
+//! so that nobody waits for the effect of what was done.
 
 use super::{Live, ask, now_ms, status};
 use crate::router::pulse;
@@ -13,34 +14,44 @@ use protocol::ipc::notice::SavedBreaker;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep_until;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Between two frames, whatever happens.
+const BREATH: Duration = Duration::from_millis(100);
 /// Events told at once.
 const EVENTS: u32 = 100;
 
 /// Ticks until everything is cut; does nothing while nobody watches.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut ticks = interval(SECOND);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Before::default();
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            () = turn(&shared, &mut before) => {}
             () = shared.cut.cancelled() => return,
-        }
-        if shared.live.ring.is_watched() {
-            tick(&shared, &mut before).await;
         }
     }
 }
 
+/// A second, or less when something happens.
+async fn turn(shared: &Shared, before: &mut Before) {
+    let began = Instant::now();
+    if shared.live.ring.is_watched() {
+        let happened = events(shared).await;
+        tick(shared, before).await;
+        let pause = if happened { BREATH } else { SECOND };
+        sleep_until((began + pause).into()).await;
+    } else {
+        // Since when a breaker stands is known to whoever looks later.
+        before.breakers(shared);
+        sleep_until((began + SECOND).into()).await;
+    }
+}
+
 async fn tick(shared: &Shared, before: &mut Before) {
-    events(shared).await;
     let Some(status) = status(shared).await else { return };
     let snapshot = shared.snapshot();
-    let now = Instant::now();
-    let breakers = snapshot.table.register().save(now, now_ms().unsigned_abs());
+    let breakers = before.breakers(shared);
     let live = &shared.live;
     live.ring.push(|seq, at| {
         LiveFrame::Tick(Box::new(LiveTick {
@@ -59,28 +70,36 @@ async fn tick(shared: &Shared, before: &mut Before) {
     });
 }
 
-/// Tells the events since the last time. The first look only finds where the end is.
-async fn events(shared: &Shared) {
+/// Waits a second for events since the last time, and tells them; whether there were any. The first look only finds
+/// where the end is.
+async fn events(shared: &Shared) -> bool {
     let ring = &shared.live.ring;
     let page = match ring.last_event() {
-        Some(last) => Page { after: Some(last.to_string()), limit: EVENTS, ..Page::default() },
+        Some(last) => Page {
+            after: Some(last.to_string()),
+            limit: EVENTS,
+            wait_ms: SECOND.as_millis() as u64,
+            ..Page::default()
+        },
         None => Page { limit: 1, ..Page::default() },
     };
     let first = page.after.is_none();
     let ControlReply::Events(events) =
         ask(shared, ControlRequest::Events { filter: EventFilter::default(), page }).await
     else {
-        return;
+        return false;
     };
     if first {
         ring.told_event(events.first().map_or(0, |event| event.id));
-        return;
+        return false;
     }
+    let happened = !events.is_empty();
     for event in events {
         ring.told_event(event.id);
         let event: Box<EventView> = Box::new(event);
         ring.push(|seq, at| LiveFrame::Event { seq, at, event });
     }
+    happened
 }
 
 fn total(shared: &Shared, live: &Live, at: i64) -> LiveMeter {
@@ -91,7 +110,7 @@ fn provider(
     status: &ProviderStatus,
     live: &Live,
     snapshot: &Snapshot,
-    breakers: &[SavedBreaker],
+    breakers: &[(String, BreakerView)],
     at: i64,
     before: &mut Before,
 ) -> LiveProvider {
@@ -105,11 +124,7 @@ fn provider(
         meter,
         process: process.unwrap_or_default(),
         restarts: status.restarts,
-        breakers: breakers
-            .iter()
-            .filter(|b| b.provider == status.name)
-            .filter_map(|b| breaker(b, at))
-            .collect(),
+        breakers: breakers.iter().filter(|(of, _)| *of == status.name).map(|(_, b)| b.clone()).collect(),
     }
 }
 
@@ -124,7 +139,10 @@ pub(super) fn breaker(saved: &SavedBreaker, now: i64) -> Option<BreakerView> {
         (true, None, false) => ("key-refused", "the provider refuses the key".to_owned(), Some(until)),
         (false, None, false) if until > now => (
             "open",
-            format!("{} failures in a row, opened {} times", saved.failures, saved.trips),
+            match saved.trips {
+                0 => "too many of its calls failed".to_owned(),
+                n => format!("too many of its calls failed, and so did {n} that tried again"),
+            },
             Some(until),
         ),
         (false, None, false) => ("half-open", "the next call tries whether it works again".to_owned(), None),
@@ -133,16 +151,40 @@ pub(super) fn breaker(saved: &SavedBreaker, now: i64) -> Option<BreakerView> {
     Some(BreakerView { model, state: state.to_owned(), reason, since_ms: now, until_ms })
 }
 
-/// CPU time of each process when it was last looked at.
+/// What earlier looks found.
 #[derive(Default)]
 struct Before {
+    /// CPU time of each process when it was last looked at.
     cpu: HashMap<String, (Option<u32>, Instant, u64)>,
+    /// Since when each breaker is in its state, by provider, model and state.
+    stand: HashMap<(String, String, String), i64>,
 }
 
 impl Before {
+    /// The breakers that are not closed, each with its provider.
+    fn breakers(&mut self, shared: &Shared) -> Vec<(String, BreakerView)> {
+        let now = now_ms();
+        let saved = shared.snapshot().table.register().save(Instant::now(), now.unsigned_abs());
+        let mut stand = HashMap::new();
+        let mut views = Vec::new();
+        for one in &saved {
+            let Some(mut view) = breaker(one, now) else { continue };
+            let key = (one.provider.clone(), view.model.clone(), view.state.clone());
+            view.since_ms = self.stand.get(&key).copied().unwrap_or(now);
+            stand.insert(key, view.since_ms);
+            views.push((one.provider.clone(), view));
+        }
+        self.stand = stand;
+        views
+    }
+
     fn process(&mut self, name: &str, child: &ChildStatus) -> LiveProcess {
         let pulse = child.pulse.unwrap_or_default();
-        LiveProcess { generation: child.generation, ..self.figures(name, child.pid, &pulse) }
+        LiveProcess {
+            generation: child.generation,
+            memory_limit_bytes: child.memory_limit_bytes,
+            ..self.figures(name, child.pid, &pulse)
+        }
     }
 
     fn supervisor(&mut self, status: &SystemStatus) -> LiveProcess {

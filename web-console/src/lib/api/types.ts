@@ -108,6 +108,8 @@ export interface ChildStatus {
   sandbox: SandboxReport | null;
   pulse: Pulse | null;
   last_exit: ExitReport | null;
+  /** 0 = no limit. */
+  memory_limit_bytes: number;
 }
 export interface ProviderStatus {
   name: string;
@@ -205,6 +207,8 @@ export interface PresetView {
   needs_key: boolean;
   key_env: string | null;
   models: string[];
+  /** Something on this machine listens where it is expected. */
+  found: boolean;
 }
 export interface TestStep {
   name: string;

@@ -14,7 +14,8 @@ export const BEATS = 60;
 export function beats(slots: MeterSlot[], since: number, slotS: number): Beat[] {
   const step = slotS * 1000;
   const by = new Map(slots.map((s) => [Math.floor(s.start_ms / step), s]));
-  const first = Math.floor(since / step);
+  // The hour touches one more slot than it has: the last is the one that is running.
+  const first = Math.floor(since / step) + 1;
   return Array.from({ length: BEATS }, (_, i) => {
     const slot = by.get(first + i);
     const calls = slot?.calls ?? 0;

@@ -42,9 +42,10 @@ export function language(): Language {
   return tongue.language;
 }
 
-/** The text of that name, with its holes filled. */
+/** The text of that name, with its holes filled. Of `one || many`, which one the hole `count` says. */
 export function t(name: Text, holes?: Holes): string {
-  const text = tongue.texts[name] ?? name;
+  const forms = (tongue.texts[name] ?? name).split(' || ');
+  const text = (holes && String(holes['count']) === '1' ? forms[0] : forms.at(-1)) ?? name;
   return holes ? text.replace(/\{(\w+)\}/g, (all, hole: string) => String(holes[hole] ?? all)) : text;
 }
 

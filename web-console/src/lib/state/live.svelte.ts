@@ -201,7 +201,7 @@ function processOf(child: ChildStatus | null): LiveProcess {
     pid: child?.pid ?? null,
     generation: child?.generation ?? 0,
     rss_bytes: pulse?.rss_bytes ?? 0,
-    memory_limit_bytes: 0,
+    memory_limit_bytes: child?.memory_limit_bytes ?? 0,
     cpu_percent: 0,
     open_files: pulse?.open_files ?? 0,
     loop_lag_us: pulse?.loop_lag_us ?? 0
