@@ -81,6 +81,14 @@ impl Signals {
     }
 }
 
+/// A file that may not grow any further (RLIMIT_FSIZE) is a write that fails and not the end of the process. To be
+/// called before the first thread is started: threads inherit it.
+pub(crate) fn endure_file_limits() {
+    use nix::sys::signal::Signal as S;
+    // It fails only for a bad argument, which a constant is not.
+    let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::from_iter([S::SIGXFSZ])), None);
+}
+
 /// The listening sockets that the service manager passed on (sd_listen_fds(3)); none when it passed none. To be called
 /// before anything else opens a descriptor.
 ///

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
         Err(stop) => return stop.say(&mut out::stdout(), &mut out::stderr()),
     };
     match command {
-        Command::Serve(source) => serve::run(source, account),
+        Command::Serve(source) => {
+            lifecycle::endure_file_limits();
+            serve::run(source, account)
+        }
         Command::Report(report) => report.print(&mut out::stdout(), &Host, account),
         Command::Operate(operation) => operate::run(operation, account),
         Command::Install(wish) => match install::install(&wish, account) {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Uninstall(wish) => install::uninstall(&wish, account),
         Command::Man(directory) => operate::man(&directory),
         Command::Router(flags) => {
+            lifecycle::endure_file_limits();
             logging::start_child(&flags.log);
             router::run(&router::Args { generation: flags.generation, build: BUILD.to_owned() })
         }

@@ -83,6 +83,7 @@ fn live(origin: (Source, Account), base: Base, settings: Settings, ring: LogRing
     runtime.block_on(async {
         let ground = Ground::lay(&settings, sockets, former.is_some())?;
         let opened = open::open(&settings).await?;
+        People::prepare(&opened.config, &opened.vault).await?;
         let keyring = Keyring::default();
         let mut shelf = Shelf { store: opened.config.clone(), vault: opened.vault.clone(), keyring };
         let (snapshot, stored) = shelf.read().await?;
@@ -124,7 +125,7 @@ async fn serve(
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
     tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
-    tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone())));
+    tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone(), force.clone())));
     let (journal, told) = (kept.journal(), kept.journal());
     let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture, journal };
     tasks.spawn(until(stop.clone(), keeper.run()));

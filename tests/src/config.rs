@@ -12,6 +12,8 @@ pub struct Config {
     providers: Vec<Provider>,
     apps: Vec<Table>,
     aliases: Vec<Table>,
+    /// Any others.
+    sections: Table,
 }
 
 impl Config {
@@ -58,6 +60,20 @@ impl Config {
         self
     }
 
+    /// An app without a key.
+    pub fn keyless_app(mut self, name: &str) -> Self {
+        let mut app = Table::new();
+        app.insert("name".to_owned(), name.into());
+        self.apps.push(app);
+        self
+    }
+
+    /// Another section of the file, with these lines.
+    pub fn section(mut self, name: &str, lines: &str) -> Result<Self> {
+        self.sections.insert(name.to_owned(), Value::Table(toml::from_str(lines)?));
+        Ok(self)
+    }
+
     /// The app of callers without a key, with these lines.
     pub fn default_app(mut self, lines: &str) -> Result<Self> {
         let mut app: Table = toml::from_str(lines)?;
@@ -88,6 +104,7 @@ impl Config {
         if !self.aliases.is_empty() {
             file.insert("aliases".to_owned(), list(self.aliases.clone()));
         }
+        file.extend(self.sections.clone());
         Ok(toml::to_string(&file)?)
     }
 }

@@ -72,11 +72,21 @@ pub fn say(line: &str) {
 /// The place of a stack: files that a test prepares before the start and looks at after the end.
 pub struct Place {
     dir: TempDir,
+    /// A program and its arguments that starts the executable.
+    starter: Vec<String>,
 }
 
 impl Place {
     pub fn new() -> Result<Self> {
-        Ok(Self { dir: tempfile::Builder::new().prefix("llm-link-test-").tempdir()? })
+        Ok(Self { dir: tempfile::Builder::new().prefix("llm-link-test-").tempdir()?, starter: Vec::new() })
+    }
+
+    /// Started by a program that prepares something and then becomes the executable: its path and arguments
+    /// follow these.
+    #[must_use]
+    pub fn started_by(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(|&word| word.to_owned()).collect();
+        self
     }
 
     pub fn path(&self) -> &Path {
@@ -182,14 +192,17 @@ impl Stack {
         Ok(())
     }
 
-    /// Kills the supervisor (everything of it ends with it) and starts it again in its place, at another address.
-    pub async fn revive(&mut self) -> Result<()> {
+    /// Kills the supervisor (everything of it ends with it) and starts it again in its place, at another address;
+    /// how long the start took.
+    pub async fn revive(&mut self) -> Result<Duration> {
         let before = self.processes();
         self.child.kill().context("the supervisor's end")?;
         self.child.wait()?;
         Self::all_gone(&before, ORPHANS).await?;
+        let began = Instant::now();
         (self.child, self.log) = begin(&self.place, &self.environment)?;
-        self.find_address().await
+        self.find_address().await?;
+        Ok(began.elapsed())
     }
 
     /// Waits until `/ready` says so of every provider it was started with: one alone is ready before all
@@ -391,7 +404,15 @@ impl Drop for Stack {
 /// Starts the executable; its output is collected from then on.
 fn begin(place: &Place, environment: &[(String, String)]) -> Result<(Child, Lines)> {
     let own = place.program();
-    let mut command = Command::new(if own.exists() { own } else { executable()? });
+    let executable = if own.exists() { own } else { executable()? };
+    let mut command = match place.starter.split_first() {
+        None => Command::new(executable),
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(executable);
+            command
+        }
+    };
     command.arg("serve").arg("--config").arg(place.config());
     command.arg("--state-dir").arg(place.state());
     command.env_clear().envs(base_environment(place)).envs(environment.iter().cloned());

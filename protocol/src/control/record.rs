@@ -104,6 +104,8 @@ pub struct CallDetail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CallTrace {
+    /// The label of the app's key that the client showed; absent = none was needed.
+    pub key: Option<String>,
     pub rule: Option<String>,
     /// `provider/model`, in order.
     pub candidates: Vec<String>,

@@ -177,8 +177,11 @@ pub struct Listener {
     pub index: u32,
     /// As configured, for messages: `127.0.0.1:8080`.
     pub address: String,
-    /// Serve the `default` app to callers without a key.
+    /// Serve callers without a key, as `app`.
     pub open: bool,
+    /// The app of callers without a key; absent = `default`.
+    #[serde(default)]
+    pub app: Option<String>,
     /// Serve the admin API and the console.
     pub admin: bool,
 }

@@ -3,11 +3,12 @@
 use super::Picture;
 use super::means::source;
 use crate::settings::SpotKind;
+use crate::store::UnixMs;
 use crate::store::app_keys::AppKey;
 use crate::store::apps::App as Row;
 use crate::store::routes::Route;
 use crate::store::snapshot::Snapshot;
-use crate::store::words::AppId;
+use crate::store::words::{AppId, AppKeyId};
 use protocol::control::app::{AppKeyView, AppLimits, AppSpec, AppView};
 use protocol::control::record::Source;
 use protocol::control::route::{Condition, RetryRule, RouteSpec, Step};
@@ -17,22 +18,32 @@ use std::sync::Arc;
 
 /// What is stored of apps, found by name and id.
 pub(super) struct AppRows<'s> {
+    /// Newer than what the snapshot says: a use changes no configuration.
+    used: HashMap<AppKeyId, UnixMs>,
     by_name: HashMap<&'s str, &'s Row>,
     keys: HashMap<AppId, Vec<&'s AppKey>>,
     routes: HashMap<AppId, &'s Route>,
 }
 
 impl<'s> AppRows<'s> {
-    pub(super) fn of(snapshot: &'s Snapshot) -> AppRows<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot, used: HashMap<AppKeyId, UnixMs>) -> AppRows<'s> {
         let mut keys: HashMap<AppId, Vec<&AppKey>> = HashMap::new();
         for key in &snapshot.app_keys {
             keys.entry(key.app_id).or_default().push(key);
         }
         AppRows {
+            used,
             by_name: snapshot.apps.iter().map(|row| (row.spec.name.as_str(), row)).collect(),
             keys,
             routes: snapshot.routes.iter().map(|route| (route.app_id, route)).collect(),
         }
+    }
+}
+
+impl AppRows<'_> {
+    fn key_view(&self, key: &AppKey) -> AppKeyView {
+        let used = self.used.get(&key.id).copied().or(key.last_used_at);
+        AppKeyView { last_used_ms: used.map(|at| at.0), ..key_view(key) }
     }
 }
 
@@ -51,7 +62,7 @@ pub(super) fn app_view(picture: &Arc<Picture>, rows: &AppRows<'_>, name: &str) -
         version: row.version,
         route: route.map(|route| route.spec.clone()),
         route_version: route.map_or(0, |route| route.version),
-        keys: rows.keys.get(&row.id).into_iter().flatten().map(|key| key_view(key)).collect(),
+        keys: rows.keys.get(&row.id).into_iter().flatten().map(|key| rows.key_view(key)).collect(),
         levels: Vec::new(),
         created_ms: Some(row.created_at.0),
         updated_ms: Some(row.updated_at.0),

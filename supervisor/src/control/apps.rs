@@ -37,11 +37,11 @@ impl Apps {
     ) -> Result<ControlReply, Refusal> {
         use ControlRequest as R;
         match request {
-            R::Apps => Ok(ControlReply::Apps(self.list())),
+            R::Apps => Ok(ControlReply::Apps(self.list().await?)),
             R::App { app } => Ok(ControlReply::App(Box::new(self.view(&app).await?))),
             R::CreateApp { spec, route } => self.create(actor, spec, route).await,
             R::UpdateApp { app, spec, version } => {
-                self.means.writable(SpotKind::App, &app)?;
+                self.means.editable(SpotKind::App, &app)?;
                 self.means.writable(SpotKind::App, &spec.name)?;
                 let name = spec.name.clone();
                 let job = move |edit: &mut Edit<'_>| {
@@ -52,7 +52,7 @@ impl Apps {
                 Ok(committed.reply(self.now(&name).await))
             }
             R::DeleteApp { app, version } => {
-                self.means.writable(SpotKind::App, &app)?;
+                self.means.editable(SpotKind::App, &app)?;
                 let job = move |edit: &mut Edit<'_>| {
                     let id = edit.app_named(&app)?.id;
                     edit.delete_app(id, expect(version))
@@ -69,7 +69,7 @@ impl Apps {
                 self.create_key(actor, app, spec, Some((AppKeyId(key), ends))).await
             }
             R::RevokeAppKey { app, key } => {
-                self.means.writable(SpotKind::App, &app)?;
+                self.means.editable(SpotKind::App, &app)?;
                 let name = app.clone();
                 let job = move |edit: &mut Edit<'_>| {
                     let found = key_of(edit, &name, AppKeyId(key))?;
@@ -82,20 +82,22 @@ impl Apps {
         }
     }
 
-    fn list(&self) -> Vec<AppView> {
+    async fn list(&self) -> Result<Vec<AppView>, Refusal> {
+        let used = self.means.read(|view| view.app_keys_used()).await?;
         let picture = self.means.force.now();
-        let rows = AppRows::of(&picture.snapshot);
+        let rows = AppRows::of(&picture.snapshot, used);
         let mut names: Vec<String> = picture.settings.apps.iter().map(|app| app.name.clone()).collect();
         let known: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
         let stored = picture.snapshot.apps.iter().map(|row| row.spec.name.clone());
         let left: Vec<String> = stored.filter(|name| !known.contains(name.as_str())).collect();
         names.extend(left);
-        names.iter().filter_map(|name| app_view(&picture, &rows, name)).collect()
+        Ok(names.iter().filter_map(|name| app_view(&picture, &rows, name)).collect())
     }
 
     async fn view(&self, name: &str) -> Result<AppView, Refusal> {
         let picture = self.means.force.now();
-        let mut view = app_view(&picture, &AppRows::of(&picture.snapshot), name)
+        let rows = AppRows::of(&picture.snapshot, Default::default());
+        let mut view = app_view(&picture, &rows, name)
             .ok_or_else(|| Refusal::new(RefusalKind::NotFound, format!("app `{name}` does not exist")))?;
         if view.version > 0 {
             let name = name.to_owned();
@@ -139,7 +141,7 @@ impl Apps {
         route: Option<RouteSpec>,
         version: Option<i64>,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::App, &app)?;
+        self.means.editable(SpotKind::App, &app)?;
         let name = app.clone();
         let job = move |edit: &mut Edit<'_>| {
             let id = edit.app_named(&name)?.id;
@@ -160,7 +162,7 @@ impl Apps {
         spec: AppKeySpec,
         instead: Option<(AppKeyId, UnixMs)>,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::App, &app)?;
+        self.means.editable(SpotKind::App, &app)?;
         let token = Token::random(TokenKind::AppKey).map_err(super::refusal::vault_refused)?;
         let new = NewAppKey {
             label: spec.label,
@@ -187,7 +189,7 @@ impl Apps {
     }
 
     async fn key(&self, app: &str, key: i64) -> Result<AppKey, Refusal> {
-        self.means.writable(SpotKind::App, app)?;
+        self.means.editable(SpotKind::App, app)?;
         let app = app.to_owned();
         self.means
             .read(move |store| {

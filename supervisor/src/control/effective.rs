@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Everything in force.
 pub(super) fn effective(picture: &Picture) -> Vec<EffectiveValue> {
-    let mut values = server(picture);
+    let mut values = single(picture);
     providers(picture, &mut values);
     things(picture, SpotKind::Alias, &mut values);
     things(picture, SpotKind::App, &mut values);
@@ -18,13 +18,19 @@ pub(super) fn effective(picture: &Picture) -> Vec<EffectiveValue> {
 }
 
 /// `server.*` and `log.*`.
-fn server(picture: &Picture) -> Vec<EffectiveValue> {
+fn server(picture: &Picture) -> Vec<(&'static str, Value)> {
     let (server, log) = (&picture.settings.server, &picture.settings.log);
+    let hosts = server.listeners.iter().filter_map(|l| Some((l.address.to_string(), l.app.clone()?)));
+    let hosts: std::collections::BTreeMap<String, String> = hosts.collect();
+    let admin = server.listeners.iter().filter(|listener| listener.admin);
+    let admin: Vec<String> = admin.map(|listener| listener.address.to_string()).collect();
     let listeners: Vec<String> = server.listeners.iter().map(|l| l.address.to_string()).collect();
     let limits = &server.limits;
-    let values = [
+    vec![
         ("server.listen", json!(listeners)),
         ("server.open", json!(server.listeners.iter().any(|listener| listener.open))),
+        ("server.apps", json!(hosts)),
+        ("server.admin", json!(admin)),
         ("server.state_dir", json!(server.directories.state)),
         ("server.runtime_dir", json!(server.directories.runtime)),
         ("server.body_limit", json!(format!("{}B", limits.body_bytes))),
@@ -41,7 +47,41 @@ fn server(picture: &Picture) -> Vec<EffectiveValue> {
         ("server.runtime", json!(if server.runtime == Runtime::Multi { "multi" } else { "per-core" })),
         ("log.level", json!(log.filter)),
         ("log.format", json!(if log.format == LogFormat::Json { "json" } else { "text" })),
-    ];
+    ]
+}
+
+/// `defaults.*` and `retention.*`.
+fn usual(picture: &Picture) -> Vec<(&'static str, Value)> {
+    let (defaults, days) = (&picture.settings.defaults, &picture.settings.retention);
+    let timeouts = &defaults.timeouts;
+    let ms = |value: u64| json!(format!("{value}ms"));
+    vec![
+        ("defaults.sandbox", shown(&defaults.sandbox)),
+        ("defaults.memory_limit", json!(format!("{}B", defaults.memory))),
+        ("defaults.max_concurrent", json!(defaults.max_concurrent)),
+        ("defaults.max_queue", json!(defaults.max_queue)),
+        ("defaults.max_wait", ms(defaults.max_wait_ms)),
+        ("defaults.timeouts.connect", ms(timeouts.connect_ms)),
+        ("defaults.timeouts.first_token", ms(timeouts.first_token_ms)),
+        ("defaults.timeouts.idle", ms(timeouts.idle_ms)),
+        ("defaults.timeouts.total", ms(timeouts.total_ms)),
+        ("defaults.timeouts.total_stream", ms(timeouts.total_stream_ms)),
+        ("retention.calls", json!(days.calls)),
+        ("retention.traces", json!(days.traces)),
+        ("retention.minutes", json!(days.minutes)),
+        ("retention.hours", json!(days.hours)),
+        ("retention.days", json!(days.days)),
+        ("retention.audit", json!(days.audit)),
+        ("retention.events", json!(days.events)),
+        ("retention.alerts", json!(days.alerts)),
+        ("retention.sessions", json!(days.sessions)),
+    ]
+}
+
+/// Every value that stands alone, and where it comes from.
+fn single(picture: &Picture) -> Vec<EffectiveValue> {
+    let mut values = server(picture);
+    values.extend(usual(picture));
     let base = picture.check.base();
     let known: Vec<&str> = values.iter().map(|(path, _)| *path).collect();
     let stored = |path: &str| picture.snapshot.settings.iter().find(|s| s.name == path).map(|s| &s.value);
@@ -60,7 +100,7 @@ fn server(picture: &Picture) -> Vec<EffectiveValue> {
         source: Source::Store,
         hidden: None,
     });
-    let mut all: Vec<EffectiveValue> = values.map(value).into();
+    let mut all: Vec<EffectiveValue> = values.into_iter().map(value).collect();
     all.extend(others);
     all
 }

@@ -46,6 +46,34 @@ impl Means {
         let why = format!("{} `{name}` is defined in {at}: change it there", kind.name());
         Err(Refusal::new(RefusalKind::ReadOnly, why))
     }
+
+    /// Refuses a change to what is there and not stored: the file defines it, or it only stands in.
+    pub(super) fn editable(&self, kind: SpotKind, name: &str) -> Result<(), Refusal> {
+        self.writable(kind, name)?;
+        let picture = self.force.now();
+        let (settings, snapshot) = (&picture.settings, &picture.snapshot);
+        let (used, stored) = match kind {
+            SpotKind::Provider => (
+                settings.providers.iter().any(|provider| provider.name == name),
+                snapshot.providers.iter().any(|row| row.spec.name == name),
+            ),
+            SpotKind::App => (
+                settings.apps.iter().any(|app| app.name == name),
+                snapshot.apps.iter().any(|row| row.spec.name == name),
+            ),
+            SpotKind::Alias | SpotKind::Setting => return Ok(()),
+        };
+        match used && !stored {
+            true => Err(Refusal::new(RefusalKind::ReadOnly, stands_in(kind, name))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Why what only stands in cannot be changed, and what to do instead.
+fn stands_in(kind: SpotKind, name: &str) -> String {
+    let thing = kind.name();
+    format!("{thing} `{name}` is built in and stands in until {thing}s are configured: create one instead")
 }
 
 /// Where a thing comes from, as operators see it.

@@ -34,7 +34,7 @@ impl Models {
             R::Models { provider } => Ok(ControlReply::Models(self.list(provider.as_deref()))),
             R::SaveModel { provider, spec, version } => self.save(actor, provider, spec, version).await,
             R::DeleteModel { provider, model, version } => {
-                self.means.writable(SpotKind::Provider, &provider)?;
+                self.means.editable(SpotKind::Provider, &provider)?;
                 let job = move |edit: &mut Edit<'_>| {
                     let owner = edit.provider_named(&provider)?.id;
                     let id = edit.model_named(owner, &model)?.id;
@@ -79,7 +79,7 @@ impl Models {
         spec: ModelSpec,
         version: Option<i64>,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         let (name, model) = (provider.clone(), spec.name.clone());
         let job = move |edit: &mut Edit<'_>| save_model(edit, &name, &spec, expect(version)).map(drop);
         let committed = self.means.changes.commit(actor, job).await?;
@@ -94,7 +94,7 @@ impl Models {
         model: String,
         spec: PriceSpec,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         let picture = self.means.force.now();
         let known = self.list(Some(&provider)).into_iter().find(|view| view.spec.name == model);
         drop(picture);

@@ -61,7 +61,7 @@ impl Providers {
             R::AddProviderKey { provider, label, value } => self.add_key(actor, provider, label, value).await,
             R::UpdateProviderKey { provider, key, label, enabled, value, version } => {
                 let id = ProviderKeyId(key);
-                self.means.writable(SpotKind::Provider, &provider)?;
+                self.means.editable(SpotKind::Provider, &provider)?;
                 let value = value.map(|value| new_key(actor, value)).transpose()?;
                 let vault = self.means.vault.clone();
                 let name = provider.clone();
@@ -83,7 +83,7 @@ impl Providers {
                 Ok(committed.reply(self.now(&provider).await))
             }
             R::DeleteProviderKey { provider, key, version } => {
-                self.means.writable(SpotKind::Provider, &provider)?;
+                self.means.editable(SpotKind::Provider, &provider)?;
                 let name = provider.clone();
                 let job = move |edit: &mut Edit<'_>| {
                     let found = key_of(edit, &name, ProviderKeyId(key))?;
@@ -149,7 +149,7 @@ impl Providers {
         spec: ProviderSpec,
         version: Option<i64>,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         self.means.writable(SpotKind::Provider, &spec.name)?;
         known_preset(&spec)?;
         let name = spec.name.clone();
@@ -162,7 +162,7 @@ impl Providers {
     }
 
     async fn enable(&self, actor: &Actor, provider: String, enabled: bool) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         let name = provider.clone();
         let job = move |edit: &mut Edit<'_>| {
             let before = edit.provider_named(&name)?;
@@ -179,7 +179,7 @@ impl Providers {
         provider: String,
         version: Option<i64>,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         let job = move |edit: &mut Edit<'_>| {
             let before = edit.provider_named(&provider)?;
             edit.delete_provider(before.id, expect(version))
@@ -194,7 +194,7 @@ impl Providers {
         label: String,
         value: KeyValue,
     ) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         let key = new_key(actor, value)?;
         let (vault, name) = (self.means.vault.clone(), provider.clone());
         let job = move |edit: &mut Edit<'_>| {
@@ -207,7 +207,7 @@ impl Providers {
 
     /// Adds the models of the provider's own list that nothing else knows.
     async fn discover(&self, actor: &Actor, provider: String) -> Result<ControlReply, Refusal> {
-        self.means.writable(SpotKind::Provider, &provider)?;
+        self.means.editable(SpotKind::Provider, &provider)?;
         self.view(&provider).await?;
         let ControlReply::Tested(report) = self.means.probes.test(&provider, None).await else {
             return Err(Refusal::new(RefusalKind::Unavailable, "the provider cannot be asked now"));

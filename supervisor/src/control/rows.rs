@@ -1,7 +1,7 @@
 //! Rows of the store as the settings take them: by name, with nothing that only the store needs.
 
 use crate::settings::{KeySource, Stored, StoredApp, StoredProvider};
-use crate::store::app_keys::AppKey;
+use crate::store::app_keys::{AppKey, labels};
 use crate::store::models::Model;
 use crate::store::prices::Price;
 use crate::store::providers::Provider;
@@ -9,7 +9,7 @@ use crate::store::snapshot::Snapshot;
 use crate::store::words::AppId;
 use protocol::control::model::{ModelSpec, PriceSpec};
 use protocol::ipc::configure as ipc;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Everything stored, with the key that each provider's worker is to use.
 pub(crate) fn stored(snapshot: &Snapshot, key: impl Fn(&Provider) -> Option<KeySource>) -> Stored {
@@ -44,20 +44,15 @@ fn models(snapshot: &Snapshot, provider: &Provider) -> Vec<(ModelSpec, Vec<Price
     own.map(|model| (model_spec(model), prices(model))).collect()
 }
 
-/// Each with a label of its own: what a label is shared by is told apart by its number.
+/// Each with a label of its own.
 fn app_keys(keys: &[&AppKey]) -> Vec<ipc::AppKey> {
-    let mut taken = BTreeSet::new();
-    let key = |key: &&AppKey| {
-        let plain = if key.label.is_empty() { format!("key-{}", key.id) } else { key.label.clone() };
-        let label = if taken.insert(plain.clone()) { plain } else { format!("{plain}-{}", key.id) };
-        ipc::AppKey {
-            label,
-            hash: hex(&key.hash),
-            expires_ms: key.expires_at.map(|at| at.0.unsigned_abs()),
-            limits: ipc::Limits::default(),
-        }
+    let key = |(key, label): (&&AppKey, String)| ipc::AppKey {
+        label,
+        hash: hex(&key.hash),
+        expires_ms: key.expires_at.map(|at| at.0.unsigned_abs()),
+        limits: ipc::Limits::default(),
     };
-    keys.iter().map(key).collect()
+    keys.iter().zip(labels(keys)).map(key).collect()
 }
 
 /// What is said about a model.

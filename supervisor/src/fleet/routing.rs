@@ -6,22 +6,25 @@ use super::tree::{Hold, Slot, Tree};
 use protocol::ipc::configure::{Provider, RouterConfig, WorkerState};
 use zeroize::Zeroizing;
 
-/// The newest routing.
+/// The newest routing. Apps with thousands of keys are in it: only what changes is copied.
 pub(crate) struct Routing {
-    template: RouterConfig,
+    /// As configured, without what the moment adds.
+    providers: Vec<Provider>,
+    /// Another configuration, until the next rebuild.
+    waiting: Option<RouterConfig>,
     current: RouterConfig,
 }
 
 impl Routing {
     /// Nothing is known of any worker yet.
     pub(crate) fn new(template: RouterConfig) -> Self {
-        let current = RouterConfig { epoch: 0, ..template.clone() };
-        Self { template, current }
+        let providers = template.providers.clone();
+        Self { providers, waiting: None, current: RouterConfig { epoch: 0, ..template } }
     }
 
     /// Another configuration; in force with the next rebuild.
     pub(crate) fn replace(&mut self, template: RouterConfig) {
-        self.template = template;
+        self.waiting = Some(template);
     }
 
     /// Goes on counting from here: a router knows that revision already.
@@ -36,14 +39,19 @@ impl Routing {
 
     /// Takes the tree as it is now; makes a new revision if that differs.
     pub(crate) fn rebuild(&mut self, tree: &Tree) {
-        let provider = |p: &Provider| provider(p, tree.providers.get(&p.name));
-        let next = RouterConfig {
-            epoch: self.current.epoch,
-            providers: self.template.providers.iter().map(provider).collect(),
-            ..self.template.clone()
-        };
-        if next != self.current || next.epoch == 0 {
-            self.current = RouterConfig { epoch: next.epoch + 1, ..next };
+        let mut differs = self.current.epoch == 0;
+        if let Some(mut next) = self.waiting.take() {
+            self.providers = std::mem::take(&mut next.providers);
+            let present = std::mem::take(&mut self.current.providers);
+            next.epoch = self.current.epoch;
+            differs |= next != self.current;
+            self.current = RouterConfig { providers: present, ..next };
+        }
+        let next: Vec<Provider> =
+            self.providers.iter().map(|p| provider(p, tree.providers.get(&p.name))).collect();
+        if differs || next != self.current.providers {
+            self.current.providers = next;
+            self.current.epoch += 1;
         }
     }
 

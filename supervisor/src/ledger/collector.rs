@@ -2,6 +2,7 @@
 //! spools there are, whoever wrote them. What was committed and not yet released is found again after a kill, and
 //! committed again without effect: a call counts once by its id.
 
+use super::key_use::KeyUses;
 use super::recorder::{Ledger, Unrecorded};
 use super::spool::{Entry, Found, Settled, Spool};
 use super::spools::Spools;
@@ -46,6 +47,7 @@ pub(crate) struct Collector {
     spools: Spools,
     ledger: Ledger,
     losses: Losses,
+    key_uses: KeyUses,
     open: BTreeMap<PathBuf, Spool>,
 }
 
@@ -77,9 +79,9 @@ impl Losses {
 }
 
 impl Collector {
-    pub(crate) fn new(spools: Spools, ledger: Ledger, losses: Losses) -> Self {
+    pub(crate) fn new(spools: Spools, ledger: Ledger, losses: Losses, key_uses: KeyUses) -> Self {
         spools.sweep();
-        Self { spools, ledger, losses, open: BTreeMap::new() }
+        Self { spools, ledger, losses, key_uses, open: BTreeMap::new() }
     }
 
     /// Collects until told to stop, then what the routers, which have ended by then, have left.
@@ -163,10 +165,13 @@ impl Collector {
         for entry in entries {
             match entry {
                 Entry::Lost { calls } => unwritten += calls,
-                Entry::Call(settled) => match row(*settled) {
-                    Some(row) => rows.push(row),
-                    None => torn += 1,
-                },
+                Entry::Call(settled) => {
+                    self.key_uses.see(&settled);
+                    match row(*settled) {
+                        Some(row) => rows.push(row),
+                        None => torn += 1,
+                    }
+                }
             }
         }
         if !rows.is_empty() {

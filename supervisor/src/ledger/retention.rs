@@ -10,8 +10,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const STEP: u32 = 2000;
 
 /// Days to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retention {
     pub(crate) calls: u32,
     pub(crate) traces: u32,
@@ -28,6 +27,7 @@ pub(crate) struct Pruned {
     pub(crate) rollups: usize,
 }
 
+#[cfg(test)]
 impl Default for Retention {
     fn default() -> Self {
         Retention { calls: 30, traces: 7, minutes: 2, hours: 90, days: 1100 }

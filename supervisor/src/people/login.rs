@@ -4,6 +4,7 @@
 use super::access_token::AccessToken;
 use super::actor::Actor;
 use super::refusals::{refused, throttled, unhashed, unsealed};
+use super::throttle::Wait;
 use super::{People, shortened};
 use crate::control::now;
 use crate::store::audit::Entry;
@@ -17,6 +18,7 @@ use crate::vault::password::Verdict;
 use crate::vault::token::{Token, TokenKind};
 use protocol::control::people::{Grant, Person, UserText};
 use protocol::control::{ControlReply, Refusal, RefusalKind, SecretText};
+use serde_json::json;
 use uuid::Uuid;
 
 /// How long a session lasts, refreshed or not.
@@ -34,12 +36,10 @@ impl People {
     ) -> Result<ControlReply, Refusal> {
         let at = now();
         let tried = self.throttle().begin(&name, &actor.origin.address, at);
-        let tried = tried.map_err(|ms| {
-            throttled(
-                format!("too many logins were tried; the next one is possible in {} s", ms.div_ceil(1000)),
-                ms,
-            )
-        })?;
+        let tried = match tried {
+            Ok(tried) => tried,
+            Err(wait) => return Err(self.turn_away(actor, &name, wait, "logins").await),
+        };
         let asked = name.clone();
         let user = self.store.read(move |view| view.user_named(&asked)).await.map_err(refused)?;
         let hash = user.as_ref().map(|user| user.password.clone());
@@ -126,7 +126,30 @@ impl People {
         Ok(ControlReply::Done("logged out".to_owned()))
     }
 
-    async fn note_refused(
+    /// The refusal of a try that came too soon. A row of them is in the audit log, with how many there were.
+    pub(super) async fn turn_away(&self, actor: &Actor, name: &str, wait: Wait, tries: &str) -> Refusal {
+        let Wait { ms, away } = wait;
+        if wait.is_noted() {
+            let mut entry = login_entry(Verb::LoginRefused, String::new(), shortened(name, LONGEST));
+            entry.after = Some(json!({ "turned_away": away, "wait_ms": ms }));
+            tracing::warn!(
+                user = entry.name,
+                address = actor.origin.address,
+                away,
+                "{tries} are turned away"
+            );
+            let by = actor.stamp(now());
+            let noted =
+                self.store.note(Reserve::Keep, move |note: &mut Note<'_>| note.add_audit(&by, &entry));
+            if let Err(error) = noted.await {
+                tracing::warn!("a login that was turned away is not in the audit log: {error}");
+            }
+        }
+        let why = format!("too many {tries} were tried; the next one is possible in {} s", ms.div_ceil(1000));
+        throttled(why, ms)
+    }
+
+    pub(super) async fn note_refused(
         &self,
         actor: &Actor,
         name: &str,

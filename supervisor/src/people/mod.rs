@@ -56,7 +56,12 @@ pub(crate) enum PeopleError {
 }
 
 impl People {
-    /// Ready for questions. Makes the key of access tokens at first start.
+    /// Makes what people need in the store, at first start. Before anyone reads which epoch is in force: it is one.
+    pub(crate) async fn prepare(store: &ConfigStore, vault: &Vault) -> Result<(), PeopleError> {
+        signing_key(store, vault).await.map(drop)
+    }
+
+    /// Ready for questions.
     pub(crate) async fn open(store: ConfigStore, vault: &Vault, force: Force) -> Result<People, PeopleError> {
         let signer = Signer::new(&signing_key(&store, vault).await?);
         Ok(People {

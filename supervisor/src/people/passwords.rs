@@ -4,9 +4,10 @@ use super::People;
 use super::actor::Actor;
 use super::caller::forbidden;
 use super::password_rule::objection;
-use super::refusals::{invalid, refused, throttled, unhashed};
+use super::refusals::{invalid, refused, unhashed};
 use super::sessions::no_user;
 use crate::control::now;
+use crate::store::users::LoginOutcome;
 use crate::vault::password::Verdict;
 use protocol::control::people::UserText;
 use protocol::control::{ControlReply, Permission, Refusal, SecretText};
@@ -65,14 +66,21 @@ impl People {
     ) -> Result<(), Refusal> {
         let Some(current) = current else { return Err(invalid("current", "must be your current password")) };
         let tried = self.throttle().begin(&user.spec.name, &actor.origin.address, now());
-        let tried = tried.map_err(|ms| throttled("too many passwords were tried; wait a moment", ms))?;
+        let tried = match tried {
+            Ok(tried) => tried,
+            Err(wait) => return Err(self.turn_away(actor, &user.spec.name, wait, "passwords").await),
+        };
         let verdict = self.hashing.verify(&current, Some(user.password.clone())).await.map_err(unhashed)?;
         match verdict {
             Verdict::Right | Verdict::RightButOld => {
                 self.throttle().right(tried);
                 Ok(())
             }
-            Verdict::Wrong => Err(invalid("current", "is not your current password")),
+            Verdict::Wrong => {
+                let outcome = LoginOutcome::Refused { locked_until: tried.locked_until };
+                self.note_refused(actor, &user.spec.name, Some(user.clone()), outcome, now()).await?;
+                Err(invalid("current", "is not your current password"))
+            }
         }
     }
 }

@@ -3,11 +3,12 @@
 
 use super::People;
 use super::actor::Actor;
-use super::refusals::{refused, throttled, unhashed, unsealed};
+use super::refusals::{refused, unhashed, unsealed};
 use super::users::stored;
 use crate::control::now;
 use crate::store::config::Reserve;
 use crate::store::sessions::{Purpose, TokenHash};
+use crate::store::users::LoginOutcome;
 use crate::vault::token::{Token, TokenKind, hash_token};
 use protocol::control::people::{SetupLink, SetupState, UserSpec, UserText};
 use protocol::control::{ControlReply, Permission, Refusal, RefusalKind, SecretText};
@@ -62,11 +63,15 @@ impl People {
         password: &SecretText,
     ) -> Result<ControlReply, Refusal> {
         let tried = self.throttle().begin(NOBODY, &actor.origin.address, now());
-        let tried = tried.map_err(|ms| throttled("too many setup links were tried; wait a moment", ms))?;
+        let tried = match tried {
+            Ok(tried) => tried,
+            Err(wait) => return Err(self.turn_away(actor, NOBODY, wait, "setup links").await),
+        };
         if !self.nobody_yet().await? {
             self.throttle().right(tried);
             return Err(somebody_is_there());
         }
+        let tried_name = name.clone();
         let spec = stored(UserSpec { name, permissions: Permission::ALL.to_vec(), enabled: true });
         spec.check().map_err(refused)?;
         self.check_password(password, &spec.name)?;
@@ -80,6 +85,8 @@ impl People {
         });
         let made = made.await.map_err(refused)?;
         let Some(user) = &made.value else {
+            let outcome = LoginOutcome::Refused { locked_until: None };
+            self.note_refused(actor, &tried_name, None, outcome, now()).await?;
             let message =
                 "this setup link is not valid (any more); `llm-link users setup-link` makes a new one";
             return Err(Refusal::new(RefusalKind::Unauthenticated, message));

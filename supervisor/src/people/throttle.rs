@@ -37,12 +37,31 @@ enum Key {
 struct Count {
     wrong: u32,
     last: UnixMs,
+    /// Tries turned away since the last one that was let in.
+    away: u64,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     counts: HashMap<Key, Count>,
+}
+
+/// A try that was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// Milliseconds until the next try may be made.
+    pub(crate) ms: u64,
+    /// The how manieth since the last one that was let in.
+    pub(crate) away: u64,
+}
+
+impl Wait {
+    /// Whether it is written down: the 1st, 2nd, 4th, 8th, ... of a row, so that a flood of tries is in the log and
+    /// does not fill it.
+    pub(crate) fn is_noted(self) -> bool {
+        self.away.is_power_of_two()
+    }
 }
 
 /// A try that was let in. Give it back to [`Throttle::right`] if the password was right.
@@ -57,12 +76,15 @@ impl Throttle {
     /// Lets a try in, or says how long to wait. `user` in the spelling names are compared in.
     ///
     /// # Errors
-    /// Milliseconds until the next try may be made.
-    pub(crate) fn begin(&mut self, user: &str, address: &str, now: UnixMs) -> Result<Try, u64> {
+    /// How long to wait until the next try.
+    pub(crate) fn begin(&mut self, user: &str, address: &str, now: UnixMs) -> Result<Try, Wait> {
         let keys = [Key::User(user.to_lowercase()), Key::Address(network(address))];
-        let wait = keys.iter().map(|key| self.wait(key, now)).max().unwrap_or(0);
-        if wait > 0 {
-            return Err(wait.unsigned_abs());
+        let waits = [self.wait(&keys[0], now), self.wait(&keys[1], now)];
+        // Whoever has the longer wait turns it away.
+        let longest = usize::from(waits[1] > waits[0]);
+        if waits[longest] > 0 {
+            let away = self.turn_away(&keys[longest]);
+            return Err(Wait { ms: waits[longest].unsigned_abs(), away });
         }
         for key in &keys {
             self.count(key.clone(), now);
@@ -89,13 +111,20 @@ impl Throttle {
         (count.last.0 + cost - now.0).clamp(0, rate.most_ms)
     }
 
+    fn turn_away(&mut self, key: &Key) -> u64 {
+        let Some(count) = self.counts.get_mut(key) else { return 1 };
+        count.away = count.away.saturating_add(1);
+        count.away
+    }
+
     fn count(&mut self, key: Key, now: UnixMs) {
         if self.counts.len() >= REMEMBERED && !self.counts.contains_key(&key) {
             self.make_room(now);
         }
-        let count = self.counts.entry(key).or_insert(Count { wrong: 0, last: now });
+        let count = self.counts.entry(key).or_insert(Count { wrong: 0, last: now, away: 0 });
         let forgotten = count.last.plus_ms(FORGET_MS) <= now;
-        *count = Count { wrong: if forgotten { 1 } else { count.wrong.saturating_add(1) }, last: now };
+        let wrong = if forgotten { 1 } else { count.wrong.saturating_add(1) };
+        *count = Count { wrong, last: now, away: 0 };
     }
 
     fn make_room(&mut self, now: UnixMs) {
@@ -147,8 +176,13 @@ mod tests {
         wrong(&mut throttle, "ann", "10.0.0.1", 5);
         let mut now = NOW;
         for expected in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
-            assert_eq!(throttle.begin("ANN", "10.0.0.1", now), Err(expected), "names know no case");
-            assert_eq!(throttle.begin("ann", "10.9.9.9", now.plus_ms(1)), Err(expected - 1));
+            let turned_away = |ms, away| Err(Wait { ms, away });
+            assert_eq!(
+                throttle.begin("ANN", "10.0.0.1", now),
+                turned_away(expected, 1),
+                "names know no case"
+            );
+            assert_eq!(throttle.begin("ann", "10.9.9.9", now.plus_ms(1)), turned_away(expected - 1, 2));
             now = now.plus_ms(expected as i64);
             let tried = throttle.begin("ann", "10.0.0.1", now).unwrap();
             assert!(tried.locked_until.unwrap() > now);
@@ -164,8 +198,17 @@ mod tests {
         let tried = throttle.begin("ann", "10.0.0.1", NOW).unwrap();
         throttle.right(tried);
         wrong(&mut throttle, "bob", "10.0.0.1", 1);
-        assert_eq!(throttle.begin("ann", "10.0.0.1", NOW), Err(1_000));
+        assert_eq!(throttle.begin("ann", "10.0.0.1", NOW), Err(Wait { ms: 1_000, away: 1 }));
         assert!(throttle.begin("ann", "10.0.0.2", NOW).is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_tries_is_noted_and_fills_no_log() {
+        let mut throttle = Throttle::default();
+        wrong(&mut throttle, "ann", "10.0.0.1", 5);
+        let tries = (0..10_000).map(|_| throttle.begin("ann", "10.0.0.1", NOW).unwrap_err());
+        let noted: Vec<u64> = tries.filter(|wait| wait.is_noted()).map(|wait| wait.away).collect();
+        assert_eq!(noted, (0..14).map(|n| 1 << n).collect::<Vec<u64>>());
     }
 
     #[test]

@@ -141,6 +141,7 @@ fn decisions(trace: &Trace) -> CallTrace {
     let excluded = trace.excluded.iter().map(|e| exclusion(trace, e));
     let losses = trace.losses.iter();
     CallTrace {
+        key: trace.key.as_ref().map(|key| cut(&key.label, NAME)),
         rule: trace.rule.and_then(|rule| serde_json::to_value(rule).ok()?.as_str().map(str::to_owned)),
         candidates: route.take(MOST).map(|c| place(&c.provider, &c.model)).collect(),
         excluded: left_out.chain(excluded).take(MOST).collect(),

@@ -1,7 +1,7 @@
 //! One configuration, worked out for the calls: routes, gates, callers, bounds. Immutable; a call keeps the
 //! one it began with for its names and looks at the newest for who is fit.
 
-use super::front::{Callers, CallersError, Door, Gate, model_list};
+use super::front::{Caller, Callers, CallersError, Door, Gate, model_list};
 use super::limits::Meters;
 use super::routing::Table;
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(crate) struct Snapshot {
     gates: HashMap<String, Arc<Gate>>,
     /// By listener; one that is not configured any more asks for keys.
     doors: Vec<(u32, Door)>,
+    /// Callers without a key, where a listener names their app.
+    hosts: Vec<(u32, Caller)>,
     /// Listeners that serve the admin API.
     admin: Vec<u32>,
 }
@@ -38,6 +40,12 @@ impl Snapshot {
         started: u64,
     ) -> Result<Self, CallersError> {
         let callers = Callers::new(&config.apps)?;
+        let host = |l: &Listener| Some((l.index, callers.named(l.app.as_deref()?)?));
+        let hosts: Vec<(u32, Caller)> = config.listeners.iter().filter_map(host).collect();
+        let is_there = |l: &Listener| l.app.is_none() || hosts.iter().any(|(index, _)| *index == l.index);
+        // A listener whose app is gone is nobody else's.
+        let door = |l: &Listener| (l.index, if is_there(l) { door(l) } else { Door::Nobody });
+        let doors = config.listeners.iter().map(door).collect();
         let table = Table::new(config, before.map(|b| &b.table));
         let gates = table
             .providers()
@@ -60,7 +68,8 @@ impl Snapshot {
             meters: Meters::new(config, before.map(|b| &b.meters)),
             limits: config.limits,
             gates,
-            doors: config.listeners.iter().map(|l| (l.index, door(l))).collect(),
+            doors,
+            hosts,
             admin: config.listeners.iter().filter(|l| l.admin).map(|l| l.index).collect(),
         })
     }
@@ -73,6 +82,11 @@ impl Snapshot {
     /// Whether a listener serves the admin API.
     pub(crate) fn serves_admin(&self, listener: u32) -> bool {
         self.admin.contains(&listener)
+    }
+
+    /// Who callers without a key are at a listener; none = the default app.
+    pub(crate) fn host(&self, listener: u32) -> Option<&Caller> {
+        self.hosts.iter().find(|(index, _)| *index == listener).map(|(_, caller)| caller)
     }
 
     /// Whom a listener lets in.
@@ -98,8 +112,9 @@ mod tests {
 
     #[test]
     fn doors_of_listeners() {
-        let door =
-            |address: &str, open| door(&Listener { index: 0, address: address.into(), open, admin: true });
+        let door = |address: &str, open| {
+            door(&Listener { index: 0, address: address.into(), open, app: None, admin: true })
+        };
         assert_eq!(door("127.0.0.1:80", false), Door::Nobody);
         assert_eq!((door("127.0.0.1:80", true), door("[::1]:80", true)), (Door::Local, Door::Local));
         assert_eq!((door("0.0.0.0:80", true), door("10.0.0.1:80", true)), (Door::Everybody, Door::Everybody));

@@ -8,7 +8,7 @@ use super::routing::{Candidate, LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{ReplyHead, Trailer};
-use protocol::ipc::configure::Rule;
+use protocol::ipc::configure::{AppKey, Rule};
 use protocol::model::{FailureKind, Loss, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,6 +20,8 @@ pub(crate) struct Trace {
     pub(crate) call: Uuid,
     pub(crate) began: SystemTime,
     pub(crate) app: Arc<str>,
+    /// Absent = the door was open.
+    pub(crate) key: Option<Arc<AppKey>>,
     pub(crate) dialect: Dialect,
     pub(crate) operation: Operation,
     /// As the client asked for it.
@@ -141,6 +143,7 @@ pub(crate) struct Record {
 pub(crate) struct Beginning {
     pub(crate) call: Uuid,
     pub(crate) app: Arc<str>,
+    pub(crate) key: Option<Arc<AppKey>>,
     pub(crate) dialect: Dialect,
     pub(crate) operation: Operation,
     pub(crate) model: String,
@@ -156,6 +159,7 @@ impl Record {
             call: b.call,
             began: SystemTime::now(),
             app: b.app,
+            key: b.key,
             dialect: b.dialect,
             operation: b.operation,
             model: b.model,

@@ -3,6 +3,7 @@
 use super::open::Opened;
 use crate::fleet::{Happening, Weight};
 use crate::ledger::collector::{Collector, Losses};
+use crate::ledger::key_use::KeyUses;
 use crate::ledger::recorder::{self, Ledger};
 use crate::ledger::spools::Spools;
 use crate::record::Record;
@@ -33,11 +34,19 @@ impl Kept {
         let told = journal.clone();
         let losses =
             Losses::new(move |sentence| told.tell(Happened::warning("usage.lost", "store", sentence)));
-        let collector = Collector::new(spools.clone(), ledger.clone(), losses.clone());
+        let uses = KeyUses::default();
+        let collector = Collector::new(spools.clone(), ledger.clone(), losses.clone(), uses.clone());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(clerk.run(stop.clone()));
         tasks.spawn(recorder.run());
-        tasks.spawn(collector.run(stop.clone()));
+        let (config, stopped) = (opened.config.clone(), stop.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = collector.run(stopped) => {}
+                () = uses.run(&config) => {}
+            }
+            uses.write(&config).await;
+        });
         Kept { journal, ledger, losses, stop, tasks }
     }
 

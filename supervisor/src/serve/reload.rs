@@ -17,7 +17,7 @@ pub(super) struct Reload {
     source: Source,
     account: Account,
     base: Arc<Base>,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) ground: Ground,
     snapshot: Arc<Snapshot>,
     left_out: Arc<Vec<StoredMistake>>,
@@ -49,7 +49,7 @@ impl Reload {
             source,
             account,
             base: Arc::new(base),
-            settings,
+            settings: Arc::new(settings),
             ground,
             snapshot: Arc::new(snapshot),
             left_out: Arc::new(left_out),
@@ -76,7 +76,7 @@ impl Reload {
             origin: self.source.origin.name(),
             reload_error: self.error.clone(),
             listeners: self.ground.sockets.status(),
-            settings: Arc::new(self.settings.clone()),
+            settings: Arc::clone(&self.settings),
             snapshot: Arc::clone(&self.snapshot),
             check: Check::new(Arc::clone(&self.base), self.account, Arc::clone(&self.left_out)),
         }
@@ -136,7 +136,7 @@ impl Reload {
         if watch != self.watch {
             (self.seen, self.watch) = (look(&watch), watch);
         }
-        self.settings = settings;
+        self.settings = Arc::new(settings);
         self.snapshot = Arc::new(snapshot);
         self.left_out = Arc::new(left_out);
     }

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn any() -> Listener {
-        Listener { address: "127.0.0.1:0".parse().unwrap(), open: true, admin: true }
+        Listener { address: "127.0.0.1:0".parse().unwrap(), open: true, app: None, admin: true }
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         let (address, unused) = (given.local_addr().unwrap(), spare.local_addr().unwrap());
         let mut sockets = Sockets::new(vec![given, spare]);
         // Opening it a second time would fail: the address is in use.
-        sockets.open(&[Listener { address, open: false, admin: true }]).unwrap();
+        sockets.open(&[Listener { address, open: false, app: None, admin: true }]).unwrap();
         assert_eq!(sockets.addresses(), [(address, false)]);
         assert_eq!(sockets.unused(), [unused]);
     }
@@ -148,7 +148,8 @@ mod tests {
         sockets.open(&[any()]).unwrap();
         let before = sockets.addresses();
         let address = taken.local_addr().unwrap();
-        let error = sockets.open(&[any(), Listener { address, open: true, admin: true }]).unwrap_err();
+        let error =
+            sockets.open(&[any(), Listener { address, open: true, app: None, admin: true }]).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
         assert_eq!(sockets.addresses(), before);
     }

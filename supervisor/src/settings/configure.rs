@@ -24,6 +24,7 @@ impl Settings {
             index: u32::try_from(index).unwrap_or(u32::MAX),
             address: listener.address.to_string(),
             open: listener.open,
+            app: listener.app.clone(),
             admin: listener.admin,
         };
         RouterConfig {

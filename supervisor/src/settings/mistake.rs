@@ -30,8 +30,13 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Records what is wrong at `place` and a line that would be right.
+    /// Once: what holds for many providers is wrong in one place.
     pub(crate) fn mistake(&mut self, place: &Place, what: impl Into<String>, example: impl Into<String>) {
-        self.mistakes.push(Mistake { place: place.clone(), what: what.into(), example: example.into() });
+        let mistake = Mistake { place: place.clone(), what: what.into(), example: example.into() };
+        if !matches!(place, Place::Whole) && self.mistakes.contains(&mistake) {
+            return;
+        }
+        self.mistakes.push(mistake);
     }
 
     /// Records something that works, but that its author should know.

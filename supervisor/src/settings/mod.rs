@@ -41,7 +41,7 @@ pub(crate) use master::{MasterKeyAt, master_key};
 pub(crate) use mistake::{Findings, Mistakes, StoredMistake};
 pub(crate) use place::{Place, SpotKind, Typed};
 pub(crate) use raw::KeySource;
-pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Runtime, Settings};
+pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Retention, Runtime, Settings};
 pub(crate) use secret::{Secret, Secrets, hex};
 pub(crate) use stored::{Merged, Stored, StoredApp, StoredProvider, check_setting};
 pub(crate) use suggest::did_you_mean;

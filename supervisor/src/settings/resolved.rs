@@ -19,6 +19,9 @@ pub(crate) struct Settings {
     /// `*` stands for every name that nothing else knows.
     pub(crate) aliases: Vec<Alias>,
     pub(crate) log: Log,
+    /// In force in every provider that says nothing else.
+    pub(crate) defaults: Defaults,
+    pub(crate) retention: Retention,
     /// What works, but its author should know; for the log and for `check`.
     pub(crate) warnings: Vec<String>,
 }
@@ -40,12 +43,14 @@ pub(crate) struct Server {
 }
 
 /// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listener {
     /// Port 0 = any free one.
     pub(crate) address: SocketAddr,
-    /// Serve callers without a key as the app `default`.
+    /// Serve callers without a key.
     pub(crate) open: bool,
+    /// The app they are; none = `default`.
+    pub(crate) app: Option<String>,
     /// Serve the admin API and the console.
     pub(crate) admin: bool,
 }
@@ -95,6 +100,51 @@ pub(crate) struct Provider {
 pub(crate) enum Enabled {
     Yes,
     No,
+}
+
+/// What holds for providers that say nothing themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Defaults {
+    pub(crate) sandbox: SandboxMode,
+    /// Bytes; 0 = no limit.
+    pub(crate) memory: u64,
+    pub(crate) max_concurrent: u32,
+    pub(crate) max_queue: u32,
+    pub(crate) max_wait_ms: u64,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// Days that records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) calls: u32,
+    /// Decisions of calls.
+    pub(crate) traces: u32,
+    /// Sums by the minute, hour and day.
+    pub(crate) minutes: u32,
+    pub(crate) hours: u32,
+    pub(crate) days: u32,
+    pub(crate) audit: u32,
+    pub(crate) events: u32,
+    pub(crate) alerts: u32,
+    /// After their end.
+    pub(crate) sessions: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention {
+            calls: 30,
+            traces: 7,
+            minutes: 2,
+            hours: 90,
+            days: 1100,
+            audit: 730,
+            events: 90,
+            alerts: 365,
+            sessions: 7,
+        }
+    }
 }
 
 /// Logging.

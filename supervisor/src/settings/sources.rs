@@ -37,7 +37,8 @@ impl Base {
         fn place<T>(typed: &Option<Typed<T>>) -> Option<Place> {
             typed.as_ref().map(|typed| typed.place.clone())
         }
-        let (server, log) = (&self.raw.server, &self.raw.log);
+        let raw = &self.raw;
+        let (server, log) = (&raw.server, &raw.log);
         match name {
             "server.listen" => server.listen.as_ref()?.first().map(|typed| typed.place.clone()),
             "server.open" => place(&server.open),
@@ -57,7 +58,9 @@ impl Base {
             "server.utc_offset" => place(&server.utc_offset),
             "log.level" => place(&log.level),
             "log.format" => place(&log.format),
-            _ => None,
+            "server.apps" => server.apps.as_ref()?.first().map(|(at, _)| at.place.clone()),
+            "server.admin" => server.admin.as_ref()?.first().map(|typed| typed.place.clone()),
+            _ => raw.usual(name),
         }
     }
 

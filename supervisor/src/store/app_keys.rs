@@ -9,6 +9,7 @@ use super::words::{AppId, AppKeyId, UnixMs};
 use rusqlite::{Row, params};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A key to keep.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +39,25 @@ pub(crate) struct AppKey {
     pub(crate) updated_at: UnixMs,
 }
 
+/// When a key was used, as the record names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyUsed {
+    pub(crate) app: String,
+    /// See [`labels`].
+    pub(crate) label: String,
+}
+
+/// What the keys of one app are called outside the store: by their label, and one whose label is taken or empty by
+/// its number too.
+pub(crate) fn labels(keys: &[&AppKey]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let label = |key: &&AppKey| {
+        let plain = if key.label.is_empty() { format!("key-{}", key.id) } else { key.label.clone() };
+        if taken.insert(plain.clone()) { plain } else { format!("{plain}-{}", key.id) }
+    };
+    keys.iter().map(label).collect()
+}
+
 const SELECT: &str = "SELECT id, app_id, label, prefix, hash, expires_at, revoked_at, last_used_at, version,
     created_at, updated_at FROM app_keys";
 
@@ -58,6 +78,13 @@ impl View<'_> {
         clause.below("id", page.before);
         let sql = format!("{SELECT} {} ORDER BY id DESC LIMIT {}", clause.sql(), page.limit());
         self.all(&sql, clause.params(), from_row)
+    }
+
+    /// When each key was last used, of those that were.
+    pub(crate) fn app_keys_used(&self) -> Result<HashMap<AppKeyId, UnixMs>, StoreError> {
+        let sql = "SELECT id, last_used_at FROM app_keys WHERE last_used_at IS NOT NULL";
+        let used = self.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(used.into_iter().collect())
     }
 
     /// Every key that opens something at an instant: not revoked, not expired.
@@ -133,6 +160,29 @@ impl Edit<'_> {
 }
 
 impl Note<'_> {
+    /// The same for keys as the record names them; those that are gone by now are passed over.
+    pub(crate) fn note_labels_used(
+        &mut self,
+        used: &BTreeMap<KeyUsed, UnixMs>,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let apps: BTreeSet<&str> = used.keys().map(|key| key.app.as_str()).collect();
+        let mut found = Vec::with_capacity(used.len());
+        for app in apps {
+            let sql = format!(
+                "{SELECT} WHERE app_id = (SELECT id FROM apps WHERE name = ?1) AND revoked_at IS NULL
+                 AND (expires_at IS NULL OR expires_at > ?2) ORDER BY id"
+            );
+            let keys = self.all(&sql, (app, now), from_row)?;
+            let keys: Vec<&AppKey> = keys.iter().collect();
+            for (key, label) in keys.iter().zip(labels(&keys)) {
+                let named = KeyUsed { app: app.to_owned(), label };
+                found.extend(used.get(&named).map(|at| (key.id, *at)));
+            }
+        }
+        self.note_app_keys_used(&found)
+    }
+
     /// Keeps when keys were last used; collected by the caller and written now and then. Never goes back.
     pub(crate) fn note_app_keys_used(&mut self, used: &[(AppKeyId, UnixMs)]) -> Result<(), StoreError> {
         let sql = "UPDATE app_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1";

@@ -4,7 +4,6 @@
 use super::edit::Note;
 use super::error::StoreError;
 use super::words::UnixMs;
-use serde::{Deserialize, Serialize};
 
 /// Rows of one kind removed in one transaction.
 const STEP: u32 = 1000;
@@ -12,8 +11,7 @@ const STEP: u32 = 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Days to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Keep {
     pub(crate) audit: u32,
     pub(crate) events: u32,
@@ -29,6 +27,7 @@ pub(crate) enum Swept {
     More,
 }
 
+#[cfg(test)]
 impl Default for Keep {
     fn default() -> Self {
         Keep { audit: 730, events: 90, alerts: 365, sessions: 7 }

@@ -94,6 +94,16 @@ async fn wrong_passwords_cost_time_and_are_written_down() -> Result<()> {
     assert_eq!(ada.get("/auth/me").await?.status, 200, "who is logged in goes on");
     let users = ada.get("/users").await?.json();
     assert_eq!(users["items"][0]["failed_logins"], 5, "{users}");
+    let audit = ada.get("/audit?object=user").await?.json();
+    let rows = audit["items"].as_array().cloned().unwrap_or_default();
+    let refused = |row: &&Value| row["verb"] == "login_refused" && row["name"] == "ada";
+    let (away, wrong): (Vec<&Value>, Vec<&Value>) =
+        rows.iter().filter(refused).partition(|row| !row["after"].is_null());
+    // Turned away twice, newest first.
+    let counts: Vec<&Value> = away.iter().map(|row| &row["after"]["turned_away"]).collect();
+    assert_eq!((wrong.len(), counts), (5, vec![&json!(2), &json!(1)]), "{audit}");
+    assert!(away.iter().all(|row| row["after"]["wait_ms"].as_u64() > Some(0)), "{audit}");
+    assert!(!audit.to_string().contains("wrong horse"), "{audit}");
     Ok(())
 }
 

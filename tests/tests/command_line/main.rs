@@ -3,6 +3,8 @@
 mod import;
 mod install;
 mod old_flags;
+mod people;
+mod stored;
 mod vocabulary;
 
 use anyhow::{Context, Result};

@@ -25,7 +25,7 @@ struct Line {
     paths: &'static [&'static str],
 }
 
-const LINES: [Line; 14] = [
+const LINES: [Line; 16] = [
     Line {
         words: "--app codex --provider zhipu --api-key K --model glm-4.6 --auth-key T",
         port: 8088,
@@ -104,6 +104,19 @@ const LINES: [Line; 14] = [
         port: 8090,
         key: None,
         paths: &["/v1/models"],
+    },
+    // The addresses of `--mode multi`: clients, and administration at a port of its own.
+    Line {
+        words: "--mode multi --admin-port 8081 --provider zhipu --api-key K",
+        port: 8081,
+        key: None,
+        paths: &["/health", "/v1/models", "/api/v1/setup"],
+    },
+    Line {
+        words: "--provider aliyun --api-key K --model qwen-turbo",
+        port: 8080,
+        key: None,
+        paths: &["/v1/models", "/anthropic/v1/models", "/api/tags"],
     },
 ];
 

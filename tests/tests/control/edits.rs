@@ -8,10 +8,14 @@ use protocol::control::document::Document;
 use protocol::control::record::Source;
 use protocol::control::{ControlReply, ControlRequest as R, RefusalKind};
 use serde_json::{from_value, json};
+use std::time::Duration;
 use tests::config::{Config, Provider};
 use tests::control::Control;
 use tests::stack::{Place, Stack};
 use tests::upstream::Upstream;
+
+/// For what is logged at a start.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_provider_an_app_and_its_key_are_in_force_when_they_are_made() -> Result<()> {
@@ -53,7 +57,7 @@ async fn what_cannot_be_used_is_not_stored() -> Result<()> {
     assert_eq!((refusal.kind, refusal.fields[0].field.as_str()), (RefusalKind::Invalid, "fallback"));
     assert_eq!(control.epoch().await?, before);
     let made = control.change(create("a", &upstream.url(), "sk-1")).await?;
-    assert!(made.epoch > before, "{} after {before}", made.epoch);
+    assert_eq!(made.epoch, before + 1, "each change makes the next one, from the first start on");
     let again = control.refused(create("a", &upstream.url(), "sk-1")).await?;
     assert_eq!(again.kind, RefusalKind::Conflict);
     let spec = Box::new(spec("a", &upstream.url()));
@@ -134,5 +138,78 @@ async fn a_document_is_applied_once_and_survives_a_restart() -> Result<()> {
     let stack = stack.restart().await?;
     assert_eq!(control.epoch().await?, applied.epoch);
     assert_eq!(stack.client().chat("fast").await?.status, 200);
+    Ok(())
+}
+
+/// What only stands in is not stored, so it cannot be changed: the answer says so, and what to do instead.
+#[tokio::test]
+async fn what_stands_in_is_read_only_and_gives_way() -> Result<()> {
+    let (stack, control) = bare().await?;
+    stack.logged(&["no provider is configured", "`demo`"], PATIENCE).await?;
+    let demo = "demo".to_owned();
+    for request in [
+        R::Enable { provider: demo.clone(), enabled: false },
+        R::DeleteProvider { provider: demo.clone(), version: None },
+        R::UpdateProvider {
+            provider: demo.clone(),
+            spec: Box::new(spec("demo", "http://127.0.0.1:9")),
+            version: None,
+        },
+        R::DeleteApp { app: "default".to_owned(), version: None },
+        R::CreateAppKey { app: "default".to_owned(), spec: AppKeySpec::default() },
+    ] {
+        let refusal = control.refused(request.clone()).await?;
+        assert_eq!(refusal.kind, RefusalKind::ReadOnly, "{request:?}");
+        assert!(refusal.message.contains("built in"), "{}", refusal.message);
+    }
+    let gone = control.refused(R::DeleteProvider { provider: "nobody".to_owned(), version: None }).await?;
+    assert_eq!(gone.kind, RefusalKind::NotFound);
+    let upstream = Upstream::start().await?;
+    control.change(create("demo", &upstream.url(), "sk-mine")).await?;
+    assert_eq!(stack.client().chat("demo/m1").await?.status, 200);
+    assert_eq!(upstream.requests().len(), 1, "one's own of the same name takes its place");
+    control.change(R::DeleteProvider { provider: demo, version: None }).await?;
+    Ok(())
+}
+
+/// Settings beyond `[server]`: in force at once, the file before the store, the range checked before it is stored.
+#[tokio::test]
+async fn defaults_and_retention_are_settings_too() -> Result<()> {
+    let config = Config::new().provider(Provider::demo("a")).section("retention", "calls = 12")?;
+    let stack = Stack::start(Place::new()?, config).await?;
+    let control = Control::of(&stack.place().state());
+    let set =
+        |name: &str, value: serde_json::Value| R::SetSetting { name: name.to_owned(), value, version: None };
+    let value = async |name: &str| {
+        let ControlReply::Config(values) = control.ask(R::Config).await? else { bail!("no values") };
+        let found = values.into_iter().find(|value| value.path == name).context("a value")?;
+        Ok::<_, anyhow::Error>((found.value, found.source))
+    };
+    assert_eq!(value("defaults.sandbox").await?, (json!("best-effort"), Source::Default));
+    let worker = stack.worker("a").await?;
+    control.change(set("defaults.sandbox", json!("off"))).await?;
+    control.change(set("defaults.timeouts.first_token", json!("7s"))).await?;
+    assert_eq!(value("defaults.sandbox").await?, (json!("off"), Source::Store));
+    assert_eq!(value("providers.a.sandbox").await?.0, json!("off"), "it holds where nothing else is said");
+    assert_ne!(stack.worker("a").await?, worker, "the worker was replaced for it");
+    assert_eq!(stack.client().chat("a/demo").await?.status, 200);
+    control.change(set("retention.audit", json!(30))).await?;
+    assert_eq!(value("retention.audit").await?, (json!(30), Source::Store));
+    let (calls, source) = value("retention.calls").await?;
+    assert_eq!(calls, json!(12));
+    assert!(matches!(source, Source::File(at) if at.contains("llm-link.toml:")));
+    assert_eq!(control.refused(set("retention.calls", json!(3))).await?.kind, RefusalKind::ReadOnly);
+    for (name, wrong) in [
+        ("defaults.sandbox", json!("on")),
+        ("defaults.max_queue", json!(-1)),
+        ("retention.events", json!(0)),
+        ("retention.events", json!("long")),
+        ("retention.evnts", json!(1)),
+    ] {
+        let refusal = control.refused(set(name, wrong)).await?;
+        assert_eq!(refusal.kind, RefusalKind::Invalid, "{name}: {}", refusal.message);
+    }
+    control.change(set("defaults.sandbox", serde_json::Value::Null)).await?;
+    assert_eq!(value("defaults.sandbox").await?, (json!("best-effort"), Source::Default));
     Ok(())
 }

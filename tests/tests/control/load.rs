@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tests::stack::say;
+use tests::stack::{Stack, count, full_counts, limit, say};
 use tests::upstream::Upstream;
 use tokio::task::JoinSet;
 
@@ -34,7 +34,7 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
             Ok(calls)
         });
     }
-    let first = control.epoch().await?;
+    let (first, worker) = (control.epoch().await?, stack.worker("a").await?);
     let began = Instant::now();
     for n in 0..100_u32 {
         let alias: AliasSpec = from_value(
@@ -44,6 +44,8 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
         ensure!(changed.pending.is_empty(), "{:?}", changed.pending);
     }
     let took = began.elapsed();
+    ensure!(took < limit(Duration::from_secs(10)), "100 changes took {took:?}");
+    ensure!(stack.worker("a").await? == worker, "a worker was replaced for what is none of its business");
     over.store(true, Ordering::Relaxed);
     let mut calls = 0;
     while let Some(caller) = callers.join_next().await {
@@ -55,11 +57,24 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
     Ok(())
 }
 
+/// What 10,000 keys may add to a start.
+const LOADED: Duration = Duration::from_millis(200);
+
+/// From the start of the process to the line that says where it listens; the best of some.
+async fn quickest_start(stack: &mut Stack) -> Result<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..count(2, 7) {
+        best = best.min(stack.revive().await?);
+    }
+    Ok(best)
+}
+
 /// 20 providers, 1,000 apps, 10,000 keys.
 #[tokio::test]
 async fn a_large_configuration_is_there_at_once() -> Result<()> {
     let upstream = Upstream::start().await?;
-    let (stack, control) = bare().await?;
+    let (mut stack, control) = bare().await?;
+    let without = quickest_start(&mut stack).await?;
     let provider = |n: u32| {
         let mut spec = super::spec(&format!("p{n}"), &upstream.url());
         // Twenty processes would measure the machine.
@@ -81,13 +96,13 @@ async fn a_large_configuration_is_there_at_once() -> Result<()> {
     let apply = R::Apply { document: Box::new(document), prune: false, dry_run: false, epoch: None };
     control.change(apply).await?;
     say(&format!("applied in {:?}", began.elapsed()));
-    let began = Instant::now();
-    let stack = stack.restart().await?;
-    let took = began.elapsed();
-    say(&format!("started with 10,000 keys in {took:?}"));
+    let with = quickest_start(&mut stack).await?;
+    let took = with.saturating_sub(without);
+    say(&format!("started in {without:?} without anything, in {with:?} with 10,000 keys: {took:?} more"));
     let client = stack.client().with_key("key-999-9");
     ensure!(client.chat("p0/m1").await?.status == 200, "the last key opens nothing");
-    ensure!(took < Duration::from_secs(20), "it took {took:?}");
+    let most = if full_counts() { LOADED } else { LOADED * 100 };
+    ensure!(took < most, "it took {took:?}");
     let ControlReply::Apps(apps) = control.ask(R::Apps).await? else { bail!("no apps") };
     ensure!(apps.len() >= 1000, "{} apps", apps.len());
     Ok(())

@@ -1,7 +1,9 @@
 //! The store in force: what operators change over the control socket, and what becomes of it.
 
+mod apps;
 mod crash;
 mod edits;
+mod full;
 mod keys;
 mod load;
 

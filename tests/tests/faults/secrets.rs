@@ -4,11 +4,14 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tests::config::Provider;
 use tests::memory;
+use tests::operator::Operator;
 use tests::proc;
 use tests::scene::{Cast, Scene, key_of};
 use tests::stack::say;
+use tests::wait;
 
 /// Files below `dir` that hold the needle, except `key`.
 fn files_with(dir: &Path, needle: &[u8], key: &Path, found: &mut Vec<String>) -> Result<()> {
@@ -70,6 +73,103 @@ async fn f25_a_key_is_in_its_own_workers_memory_only() -> Result<()> {
     let place = scene.place().path().to_owned();
     files_with(&place, needle, &place.join("a.key"), &mut files)?;
     assert!(files.is_empty(), "in {files:?}");
+    Ok(())
+}
+
+/// Everything that can be read over HTTP.
+const ANSWERS: [&str; 17] = [
+    "/status",
+    "/providers",
+    "/providers/s",
+    "/providers/s/why",
+    "/presets",
+    "/models",
+    "/aliases",
+    "/apps",
+    "/users",
+    "/calls",
+    "/events",
+    "/logs",
+    "/audit",
+    "/config",
+    "/config/export",
+    "/monitoring/metrics",
+    "/about",
+];
+
+/// Where a key is that it must not be: answers, files, the log.
+async fn leaks(scene: &Scene, ada: &Operator, canary: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for path in ANSWERS {
+        let answer = ada.get(path).await?;
+        anyhow::ensure!(answer.status == 200, "{path}: {} {}", answer.status, answer.text());
+        if answer.text().contains(canary) {
+            found.push(format!("the answer of {path}"));
+        }
+    }
+    for words in [&["export"][..], &["config", "show"], &["audit"], &["providers", "show", "s", "--json"]] {
+        let output = scene.command(words)?;
+        if String::from_utf8_lossy(&output.stdout).contains(canary) {
+            found.push(format!("the output of {words:?}"));
+        }
+    }
+    found.extend(scene.log().into_iter().filter(|line| line.contains(canary)));
+    let nothing = scene.place().path().join("none");
+    files_with(scene.place().path(), canary.as_bytes(), &nothing, &mut found)?;
+    Ok(found)
+}
+
+/// Times a needle is in the memory of each process, by what the process is.
+fn in_memory(scene: &Scene, needle: &str) -> Result<Vec<(i32, String, usize)>> {
+    let count = |process: &proc::Stat| {
+        let role = proc::arguments(process.pid).into_iter().nth(1).unwrap_or_default();
+        Ok((process.pid, role, memory::count(process.pid, needle.as_bytes())?))
+    };
+    scene.processes().iter().map(count).collect()
+}
+
+/// A key that is kept in the store: sealed in the database and its log, in no answer, export or audit row, also
+/// while it comes in, and after that in the memory of its worker only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f25_a_stored_key_is_in_its_own_workers_memory_only() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let mut scene = cast.configure(|c, _| Ok(c.log_level("trace")))?.start().await?;
+    let ada = Operator::first(&scene).await?;
+    // Not one text of this binary: it is searched for.
+    let canary: String = ["sk-stored", "canary", "9f27c1d4e6"].join("-");
+    let spec = json!({
+        "name": "s", "preset": "openai-compatible", "dialect": "openai-chat", "base_url": scene.upstream("a")?.url(),
+        "proxy": "direct",
+    });
+    let made = ada.post("/providers", &json!({"spec": spec, "key": {"text": canary}})).await?;
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert!(!made.text().contains(&canary), "{}", made.text());
+    assert_eq!(scene.client().chat("s/m1").await?.status, 200);
+    scene.upstream("a")?.once("m1", tests::script::Script::error(401, "wrong key"));
+    scene.client().chat("s/m1").await?;
+    let wrong = ada.post("/providers", &json!({"spec": spec, "key": {"text": canary}})).await?;
+    assert_eq!(wrong.status, 409, "{}", wrong.text());
+    assert!(!wrong.text().contains(&canary), "{}", wrong.text());
+    assert_eq!(leaks(&scene, &ada, &canary).await?, Vec::<String>::new());
+    scene.command(&["rotate-master-key"])?;
+    assert_eq!(leaks(&scene, &ada, &canary).await?, Vec::<String>::new());
+    for (_, role, times) in in_memory(&scene, &canary)? {
+        say(&format!("F25: {times} times in the memory of the {role} while it came in"));
+    }
+    scene.stack().revive().await?;
+    let ready = async || (scene.client().get("/ready").await.ok()?.status == 200).then_some(());
+    wait::until("readiness", Duration::from_secs(20), ready).await?;
+    let own = scene.worker("s").await?;
+    wait::until("the key in its worker", Duration::from_secs(20), async || {
+        (memory::count(own, canary.as_bytes()).ok()? > 0).then_some(())
+    })
+    .await?;
+    for (pid, role, times) in in_memory(&scene, &canary)? {
+        say(&format!("F25: {times} times in the memory of the {role}"));
+        assert_eq!(times > 0, pid == own, "in the memory of the {role} {pid}");
+    }
+    let ada = Operator::login(&scene, "ada").await?;
+    assert_eq!(leaks(&scene, &ada, &canary).await?, Vec::<String>::new());
     Ok(())
 }
 

@@ -19,18 +19,15 @@ pub(super) fn refusal(refusal: &Refusal, sheet: &mut Sheet<'_>) {
     if let Some(ms) = refusal.retry_after_ms {
         sheet.say(format!("  again in {} s", ms.div_ceil(1000)));
     }
-    match refusal.kind {
-        RefusalKind::ReadOnly => sheet.say("  it is defined in the configuration file; change it there"),
-        RefusalKind::Stale => {
-            sheet.say("  somebody changed it meanwhile; look again, then repeat the command")
-        }
-        _ => {}
+    if refusal.kind == RefusalKind::Stale {
+        sheet.say("  somebody changed it meanwhile; look again, then repeat the command");
     }
 }
 
 pub(super) fn changed(changed: &Changed, sheet: &mut Sheet<'_>) {
     match &changed.now {
-        None => sheet.say("removed"),
+        // Something was removed, or a value or the master key was replaced.
+        None => {}
         Some(Now::Provider(it)) => sheet.say(format!("provider {}", it.spec.name)),
         Some(Now::Model(it)) => sheet.say(format!("model {}/{}", it.provider, it.spec.name)),
         Some(Now::Alias(it)) => sheet.say(format!("alias {}", it.spec.name)),

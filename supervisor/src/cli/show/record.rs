@@ -65,6 +65,7 @@ pub(super) fn call(detail: &CallDetail, sheet: &mut Sheet<'_>) {
         ("call", Cell::from(&call.id)),
         ("time", date_time(call.at, &sheet.view.zone).into()),
         ("app", Cell::from(&call.app)),
+        ("its key", detail.trace.as_ref().and_then(|trace| trace.key.as_ref()).into()),
         ("asked for", format!("{} ({}, {})", call.model, call.dialect.name(), word(&call.operation)).into()),
         ("answered by", call.provider.as_ref().into()),
         ("model there", call.upstream_model.as_ref().into()),

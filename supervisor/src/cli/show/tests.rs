@@ -55,7 +55,7 @@ fn providers_and_their_keys() {
 #[test]
 fn changes_say_whether_they_are_in_force() {
     let done = json!({ "epoch": 7, "pending": [], "now": null });
-    assert_eq!(shown("changed", done), "removed\nin force as configuration 7\n");
+    assert_eq!(shown("changed", done), "in force as configuration 7\n");
     let pending = json!({
         "epoch": 8, "pending": [{ "process": "router", "reason": "it is being replaced" }],
         "now": { "what": "provider", "is": provider() },

@@ -93,7 +93,7 @@ fn entry(spec: &ProviderSpec) -> Provider {
 }
 
 fn told(address: SocketAddr) -> Listener {
-    Listener { index: 0, address: address.to_string(), open: true, admin: true }
+    Listener { index: 0, address: address.to_string(), open: true, app: None, admin: true }
 }
 
 fn router_spec(socket: &Arc<TcpListener>) -> RouterSpec {

@@ -2,6 +2,7 @@
 
 use super::{call, rows, usage};
 use crate::ledger::collector::{Collector, Losses};
+use crate::ledger::key_use::KeyUses;
 use crate::ledger::recorder::{Ledger, new};
 use crate::ledger::spools::Spools;
 use crate::store::UsageStore;
@@ -40,7 +41,8 @@ impl Scene {
     }
 
     fn collect(&mut self) {
-        let collector = Collector::new(self.spools.clone(), self.ledger.clone(), self.losses.clone());
+        let collector =
+            Collector::new(self.spools.clone(), self.ledger.clone(), self.losses.clone(), KeyUses::default());
         self.collectors.spawn(collector.run(self.stop.clone()));
     }
 

@@ -83,18 +83,25 @@ impl Callers {
         Ok(Self { apps: all, keys, default })
     }
 
+    /// An app as callers without a key are it, where a listener says so.
+    pub(crate) fn named(&self, app: &str) -> Option<Caller> {
+        let policy = self.policy(app)?;
+        Some(Caller { app: policy.name.as_str().into(), policy, key: None })
+    }
+
     /// What is said about an app, or about the default one where nothing is.
     pub(crate) fn policy(&self, app: &str) -> Option<Arc<App>> {
         self.apps.iter().find(|known| known.name == app).map(Arc::clone)
     }
 
-    /// The caller with these headers. On an open door every key that is none of ours passes as the default
-    /// app, because client libraries always send one. `in_query` is the key of a query, where one was.
+    /// The caller with these headers. On an open door every key that is none of ours passes as the listener's app
+    /// (`host`; none = the default one), because client libraries always send one. `in_query` is the key of a query,
+    /// where one was.
     pub(crate) fn identify(
         &self,
         headers: &HeaderMap,
         in_query: Option<&str>,
-        door: Door,
+        (door, host): (Door, Option<&Caller>),
         now_ms: u64,
     ) -> Result<Caller, Box<Failure>> {
         let key = presented(headers).or(in_query.map(str::as_bytes));
@@ -104,7 +111,7 @@ impl Callers {
             None => {}
         }
         match (door, key) {
-            (Door::Everybody | Door::Local, _) => Ok(self.default.clone()),
+            (Door::Everybody | Door::Local, _) => Ok(host.unwrap_or(&self.default).clone()),
             (Door::Nobody, Some(_)) => Err(refused("the API key is not valid")),
             (Door::Nobody, None) => {
                 Err(refused("no API key: send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"))
@@ -174,7 +181,10 @@ mod tests {
         if !header.is_empty() {
             headers.insert(http::HeaderName::try_from(header).unwrap(), value.parse().unwrap());
         }
-        callers().identify(&headers, None, door, 499).map(|c| c.app.to_string()).map_err(|f| f.message)
+        callers()
+            .identify(&headers, None, (door, None), 499)
+            .map(|c| c.app.to_string())
+            .map_err(|f| f.message)
     }
 
     #[test]
@@ -202,10 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_gives_its_app_to_callers_without_a_key_only() {
+        let callers = callers();
+        let host = callers.named("cli");
+        let who = |key: &str| {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {key}").parse().unwrap())]);
+            let caller = callers.identify(&headers, None, (Door::Local, host.as_ref()), 499).unwrap();
+            (caller.app.to_string(), caller.key.is_some())
+        };
+        assert_eq!((who("k1"), who("unused")), (("web".to_owned(), true), ("cli".to_owned(), false)));
+        let nothing = HeaderMap::new();
+        let caller = callers.identify(&nothing, None, (Door::Local, host.as_ref()), 499).unwrap();
+        assert_eq!((&*caller.app, caller.policy.name.as_str()), ("cli", "cli"));
+        assert!(callers.identify(&nothing, None, (Door::Nobody, host.as_ref()), 499).is_err());
+        assert_eq!(callers.named("nobody"), None);
+    }
+
+    #[test]
     fn an_expired_key_is_told_apart_even_at_an_open_door() {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, "Bearer k1".parse().unwrap())]);
         for door in [Door::Nobody, Door::Everybody] {
-            let failure = callers().identify(&headers, None, door, 500).unwrap_err();
+            let failure = callers().identify(&headers, None, (door, None), 500).unwrap_err();
             assert_eq!(failure.message, "the API key has expired");
         }
     }

@@ -40,7 +40,7 @@ pub(crate) use accept::accept;
 pub(crate) use budget::RetryBudget;
 pub(crate) use connection::run as serve_connection;
 pub(crate) use gate::{Gate, Permit};
-pub(crate) use identify::{Callers, CallersError, Door};
+pub(crate) use identify::{Caller, Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
 pub(crate) use poison::Poison;

@@ -109,8 +109,9 @@ where
     let door = snapshot.door(listener);
     let identify = || {
         let in_query = models::parameter(parts.uri.query().unwrap_or_default(), KEY_PARAMETER);
-        let identified = match snapshot.callers.identify(&parts.headers, in_query.as_deref(), door, now_ms())
-        {
+        let entrance = (door, snapshot.host(listener));
+        let callers = &snapshot.callers;
+        let identified = match callers.identify(&parts.headers, in_query.as_deref(), entrance, now_ms()) {
             Ok(caller) if door == Door::Local && caller.key.is_none() => {
                 hosts::check(&parts.uri, &parts.headers)
                     .map(|()| caller)

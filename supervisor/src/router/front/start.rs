@@ -70,6 +70,7 @@ fn begin(shard: &Arc<Shard>, call: &Call) -> Record {
     let beginning = Beginning {
         call: call.id,
         app: Arc::clone(&call.caller.app),
+        key: call.caller.key.clone(),
         dialect: call.dialect,
         operation: call.operation,
         model: call.asked.model.clone(),

@@ -34,6 +34,7 @@ fn trace() -> Trace {
     Trace {
         call: uuid::Uuid::from_u128(7),
         began: SystemTime::UNIX_EPOCH + ms(1_700_000_000_000),
+        key: None,
         app: "web".into(),
         dialect: Dialect::OpenAiChat,
         operation: Operation::Chat,

@@ -217,7 +217,13 @@ pub(in crate::router) fn provider(name: &str) -> Provider {
 pub(in crate::router) fn empty() -> RouterConfig {
     RouterConfig {
         epoch: 1,
-        listeners: vec![Listener { index: 0, address: "127.0.0.1:0".into(), open: true, admin: true }],
+        listeners: vec![Listener {
+            index: 0,
+            address: "127.0.0.1:0".into(),
+            open: true,
+            app: None,
+            admin: true,
+        }],
         apps: vec![],
         providers: vec![],
         aliases: vec![],

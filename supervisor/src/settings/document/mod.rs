@@ -18,6 +18,7 @@ use super::mistake::{Findings, Mistakes};
 use super::place::Typed;
 use super::raw::{Raw, RawAlias, RawServer, keys};
 use super::secret::Secrets;
+use super::stored::SETTINGS;
 use protocol::control::document::Document;
 use protocol::control::model::{AliasCandidate, AliasSpec};
 use std::path::Path;
@@ -43,6 +44,7 @@ pub(crate) fn read(source: &str, text: &str, context: Context<'_>) -> Result<Doc
 
 fn document(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Document {
     refuse_server(&raw.server, findings);
+    refuse_usual(&raw, findings);
     if let Some(typed) = raw.log.level.as_ref().or(raw.log.format.as_ref()) {
         let what = "[log] stands in the configuration file and cannot be applied";
         findings.mistake(&typed.place, what, keys::PROVIDERS.example);
@@ -56,6 +58,18 @@ fn document(raw: Raw, context: Context<'_>, findings: &mut Findings) -> Document
             .collect(),
         aliases: raw.aliases.into_iter().filter_map(|raw| alias(raw, findings)).collect(),
         apps: raw.apps.into_iter().filter_map(|raw| app::entry(raw, context, findings)).collect(),
+    }
+}
+
+/// What is stored of them stands among the settings.
+fn refuse_usual(raw: &Raw, findings: &mut Findings) {
+    for name in SETTINGS.iter().filter(|name| !name.starts_with("server.")) {
+        if let Some(place) = raw.usual(name) {
+            let (section, key) = name.split_once('.').unwrap_or((name, ""));
+            let what =
+                format!("[{section}] stands in the configuration file and cannot be applied; [settings] can");
+            findings.mistake(&place, what, format!("[settings]\n\"{section}.{key}\" = ..."));
+        }
     }
 }
 

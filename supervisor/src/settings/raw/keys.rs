@@ -7,6 +7,8 @@ pub(crate) const PROVIDERS: Key = Key::new("providers", "[[providers]]");
 pub(crate) const APPS: Key = Key::new("apps", "[[apps]]");
 pub(crate) const ALIASES: Key = Key::new("aliases", "[[aliases]]");
 pub(crate) const LOG: Key = Key::new("log", "[log]");
+pub(crate) const DEFAULTS: Key = Key::new("defaults", "[defaults]");
+pub(crate) const RETENTION: Key = Key::new("retention", "[retention]");
 /// Only in documents for `llm-link apply`.
 pub(crate) const SETTINGS_SECTION: &str = "settings";
 
@@ -17,6 +19,7 @@ pub(crate) mod server {
     pub(crate) const LISTEN: Key = Key::new("listen", r#"listen = ["127.0.0.1:8080"]"#);
     pub(crate) const OPEN: Key = Key::new("open", "open = true");
     pub(crate) const ADMIN: Key = Key::new("admin", r#"admin = ["127.0.0.1:8080"]"#);
+    pub(crate) const APPS: Key = Key::new("apps", r#"apps = { "127.0.0.1:8081" = "my-app" }"#);
     pub(crate) const STATE_DIR: Key = Key::new("state_dir", r#"state_dir = "/var/lib/llm-link""#);
     pub(crate) const RUNTIME_DIR: Key = Key::new("runtime_dir", r#"runtime_dir = "/run/llm-link""#);
     pub(crate) const BODY_LIMIT: Key = Key::new("body_limit", r#"body_limit = "64MiB""#);
@@ -155,6 +158,28 @@ pub(crate) mod timeout {
     pub(crate) const IDLE: Key = Key::new("idle", r#"timeouts = { idle = "120s" }"#);
     pub(crate) const TOTAL: Key = Key::new("total", r#"timeouts = { total = "600s" }"#);
     pub(crate) const TOTAL_STREAM: Key = Key::new("total_stream", r#"timeouts = { total_stream = "0s" }"#);
+}
+
+/// `[defaults]`; the rest are keys of a provider.
+pub(crate) mod defaults {
+    use super::Key;
+
+    pub(crate) const TIMEOUTS: Key = Key::new("timeouts", r#"timeouts = { first_token = "120s" }"#);
+}
+
+/// `[retention]`
+pub(crate) mod retention {
+    use super::Key;
+
+    pub(crate) const CALLS: Key = Key::new("calls", "calls = 30   # days");
+    pub(crate) const TRACES: Key = Key::new("traces", "traces = 7   # days");
+    pub(crate) const MINUTES: Key = Key::new("minutes", "minutes = 2   # days");
+    pub(crate) const HOURS: Key = Key::new("hours", "hours = 90   # days");
+    pub(crate) const DAYS: Key = Key::new("days", "days = 1100   # days");
+    pub(crate) const AUDIT: Key = Key::new("audit", "audit = 730   # days");
+    pub(crate) const EVENTS: Key = Key::new("events", "events = 90   # days");
+    pub(crate) const ALERTS: Key = Key::new("alerts", "alerts = 365   # days");
+    pub(crate) const SESSIONS: Key = Key::new("sessions", "sessions = 7   # days");
 }
 
 /// `[[apps]]`

@@ -10,6 +10,7 @@ mod model;
 mod provider;
 mod route;
 mod server;
+mod usual;
 
 pub(crate) use app::{RawApp, RawAppKey, RawHedge, RawHold, RawRetry};
 pub(crate) use limits::{RawBudgets, RawLimits, RawRates};
@@ -17,6 +18,7 @@ pub(crate) use model::{RawModel, RawPrice};
 pub(crate) use provider::{KeySource, RawBase, RawKey, RawProvider, RawProviderKey, RawTimeouts};
 pub(crate) use route::{RawAlias, RawConditions, RawStep, RawTarget};
 pub(crate) use server::{RawLog, RawServer};
+pub(crate) use usual::{RawDefaults, RawRetention, Usual};
 
 use super::cursor::{Cursor, Key};
 use super::mistake::{Findings, Mistakes};
@@ -31,6 +33,8 @@ pub(crate) struct Raw {
     pub(crate) apps: Vec<RawApp>,
     pub(crate) aliases: Vec<RawAlias>,
     pub(crate) log: RawLog,
+    pub(crate) defaults: RawDefaults,
+    pub(crate) retention: RawRetention,
     /// Only in documents for `llm-link apply`.
     pub(crate) settings: Vec<(Typed<String>, serde_json::Value)>,
 }
@@ -51,6 +55,16 @@ impl Raw {
         cursor.finish();
         Ok(raw)
     }
+
+    /// Where a value of `[defaults]` or `[retention]` is typed.
+    pub(crate) fn usual(&self, name: &str) -> Option<Place> {
+        let (section, key) = name.split_once('.')?;
+        match section {
+            "defaults" => self.defaults.clone().slot(key)?.place(),
+            "retention" => self.retention.clone().slot(key)?.place(),
+            _ => None,
+        }
+    }
 }
 
 fn read_sections(file: &mut Cursor<'_, '_>) -> Raw {
@@ -62,6 +76,8 @@ fn read_sections(file: &mut Cursor<'_, '_>) -> Raw {
         apps: each(file, keys::APPS, "[[apps]]", app::read),
         aliases: each(file, keys::ALIASES, "[[aliases]]", route::read_alias),
         log,
+        defaults: file.table(keys::DEFAULTS, "[defaults]", usual::read_defaults).unwrap_or_default(),
+        retention: file.table(keys::RETENTION, "[retention]", usual::read_retention).unwrap_or_default(),
         settings: read_settings(file),
     }
 }

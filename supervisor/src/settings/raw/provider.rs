@@ -223,7 +223,7 @@ fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawProviderKey> {
     found
 }
 
-fn read_timeouts(table: &mut Cursor<'_, '_>) -> RawTimeouts {
+pub(super) fn read_timeouts(table: &mut Cursor<'_, '_>) -> RawTimeouts {
     use keys::timeout as own;
     RawTimeouts {
         connect: table.text(own::CONNECT),

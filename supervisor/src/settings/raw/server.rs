@@ -10,6 +10,8 @@ pub(crate) struct RawServer {
     pub(crate) listen: Option<Vec<Typed<String>>>,
     pub(crate) open: Option<Typed<bool>>,
     pub(crate) admin: Option<Vec<Typed<String>>>,
+    /// Addresses, each with the app of callers without a key there.
+    pub(crate) apps: Option<Vec<(Typed<String>, Typed<String>)>>,
     pub(crate) state_dir: Option<Typed<String>>,
     pub(crate) runtime_dir: Option<Typed<String>>,
     pub(crate) body_limit: Option<Typed<String>>,
@@ -42,6 +44,7 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawServer {
         listen: table.texts(keys::LISTEN),
         open: table.flag(keys::OPEN),
         admin: table.texts(keys::ADMIN),
+        apps: table.table(keys::APPS, "`apps` of [server]", |apps| apps.entries(keys::APPS)),
         state_dir: table.text(keys::STATE_DIR),
         runtime_dir: table.text(keys::RUNTIME_DIR),
         body_limit: table.text(keys::BODY_LIMIT),

@@ -20,6 +20,7 @@ const LONGEST_LABEL: usize = 63;
 pub(super) struct Resolving<'c> {
     /// The usable names of all providers.
     pub(super) providers: &'c [String],
+    pub(super) listeners: &'c [Listener],
     /// What `[server]` says of tries.
     pub(super) retry: Retry,
 }
@@ -57,7 +58,9 @@ pub(super) fn apps(
             continue;
         }
         // A stored app gets its keys later.
-        if raw.keys.is_empty() && name.value != DEFAULT && !matches!(raw.place, Place::Stored(_)) {
+        let is_host = resolving.listeners.iter().any(|l| l.app.as_deref() == Some(name.value.as_str()));
+        let has_way_in = is_host || name.value == DEFAULT || matches!(raw.place, Place::Stored(_));
+        if raw.keys.is_empty() && !has_way_in {
             let what = format!("app `{}` has no key, so nobody could be it", name.value);
             findings.mistake(&raw.place, what, keys::KEYS.example);
         }
@@ -154,11 +157,25 @@ fn narrow(number: u64) -> u32 {
 
 /// The apps, and the default one if a listener serves callers without a key.
 pub(super) fn with_default(mut apps: Vec<App>, listeners: &[Listener], usual: Retry) -> Vec<App> {
-    let open = listeners.iter().any(|listener| listener.open);
+    let open = listeners.iter().any(|listener| listener.open && listener.app.is_none());
     if open && !apps.iter().any(|app| app.name == DEFAULT) {
         apps.insert(0, App { retry: usual, ..App::named(DEFAULT) });
     }
     apps
+}
+
+/// A listener's app may be a stored one, which comes and goes: until it is there nobody comes in without a key.
+pub(super) fn missing(apps: &[App], listeners: &[Listener], findings: &mut Findings) {
+    for listener in listeners {
+        let Some(name) = &listener.app else { continue };
+        if !apps.iter().any(|app| app.name == *name) {
+            findings.warn(format!(
+                "there is no app `{}`: callers without a key are refused at {}",
+                name.escape_debug(),
+                listener.address
+            ));
+        }
+    }
 }
 
 /// Whose each key is, by its hash.

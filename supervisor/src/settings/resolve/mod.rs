@@ -11,6 +11,7 @@ mod log;
 mod model;
 mod price;
 mod provider;
+mod retention;
 mod route;
 mod server;
 mod upstream;
@@ -48,6 +49,9 @@ pub(crate) struct Resolution {
 /// Resolves everything; what is wrong is in `findings`.
 pub(crate) fn resolve(mut raw: Raw, context: Context<'_>, findings: &mut Findings) -> Resolution {
     let mut keys = key::Keys::new(context);
+    let defaults = std::mem::take(&mut raw.defaults);
+    raw.providers.iter_mut().for_each(|provider| defaults.fill(provider));
+    let defaults = provider::usual(defaults, findings);
     // Before the disabled ones go: disabling the last app with a key must open nothing.
     let guard = app::guard(&raw.apps);
     raw.apps.retain(|app| is_enabled(&app.enabled));
@@ -58,8 +62,9 @@ pub(crate) fn resolve(mut raw: Raw, context: Context<'_>, findings: &mut Finding
     }
     let server = server::server(raw.server, guard, context, findings);
     let names = provider_names(&raw.providers, findings);
-    let of_apps = app::Resolving { providers: &names, retry: server.retry };
+    let of_apps = app::Resolving { providers: &names, listeners: &server.listeners, retry: server.retry };
     let apps = app::apps(raw.apps, &of_apps, &mut keys, findings);
+    app::missing(&apps, &server.listeners, findings);
     let resolving = provider::Resolving { names: &names, listeners: &server.listeners, context };
     let resolved: Vec<_> = raw
         .providers
@@ -72,7 +77,9 @@ pub(crate) fn resolve(mut raw: Raw, context: Context<'_>, findings: &mut Finding
         server,
         providers: resolved,
         aliases,
+        defaults,
         log: log::log(raw.log, findings),
+        retention: retention::retention(raw.retention, findings),
         warnings: Vec::new(),
     };
     Resolution { settings, key_files: keys.into_files() }

@@ -7,8 +7,8 @@ use super::{Context, limits, model, or_default};
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::provider as keys;
-use crate::settings::raw::{RawKey, RawProvider, RawProviderKey, RawTimeouts, keys as all_keys};
-use crate::settings::resolved::{Enabled, Listener, Provider};
+use crate::settings::raw::{RawDefaults, RawKey, RawProvider, RawProviderKey, RawTimeouts, keys as all_keys};
+use crate::settings::resolved::{Defaults, Enabled, Listener, Provider};
 use crate::settings::secret::Secret;
 use crate::settings::suggest::did_you_mean;
 use protocol::ipc::configure::{SandboxMode, Timeouts, WorkerLimits};
@@ -53,7 +53,7 @@ pub(super) fn provider(
     let bounds = WorkerLimits {
         memory: memory(raw.memory_limit, findings),
         files: count(raw.files, 1024, 64..=1_048_576, keys::FILES, findings),
-        max_streams: count(raw.max_concurrent, 1024, 1..=1_000_000, keys::MAX_CONCURRENT, findings),
+        max_streams: concurrent(raw.max_concurrent, findings),
         pool_idle: count(raw.pool_idle, 64, 0..=100_000, keys::POOL_IDLE, findings),
     };
     if models.is_empty() && enabled == Enabled::Yes {
@@ -69,8 +69,8 @@ pub(super) fn provider(
         enabled,
         sandbox: sandbox(raw.sandbox, findings),
         limits: bounds,
-        max_queue: count(raw.max_queue, 1024, 0..=1_000_000, keys::MAX_QUEUE, findings),
-        max_wait_ms: milliseconds(raw.max_wait, 30_000, 0..=DAY, keys::MAX_WAIT, findings),
+        max_queue: queue(raw.max_queue, findings),
+        max_wait_ms: wait(raw.max_wait, findings),
         rates: limits::rates(raw.rates, findings),
         timeouts: timeouts(raw.timeouts, findings),
         name,
@@ -192,6 +192,30 @@ fn memory(typed: Option<Typed<String>>, findings: &mut Findings) -> u64 {
         Some(given) if matches!(crate::settings::quantity::bytes(&given.value), Ok(0)) => 0,
         Some(_) | None => bytes(typed, DEFAULT, 64 * MIB..=1024 * 1024 * MIB, keys::MEMORY_LIMIT, findings),
     }
+}
+
+/// What holds for providers that say nothing themselves.
+pub(super) fn usual(raw: RawDefaults, findings: &mut Findings) -> Defaults {
+    Defaults {
+        sandbox: sandbox(raw.sandbox, findings),
+        memory: memory(raw.memory_limit, findings),
+        max_concurrent: concurrent(raw.max_concurrent, findings),
+        max_queue: queue(raw.max_queue, findings),
+        max_wait_ms: wait(raw.max_wait, findings),
+        timeouts: timeouts(raw.timeouts, findings),
+    }
+}
+
+fn concurrent(typed: Option<Typed<i64>>, findings: &mut Findings) -> u32 {
+    count(typed, 1024, 1..=1_000_000, keys::MAX_CONCURRENT, findings)
+}
+
+fn queue(typed: Option<Typed<i64>>, findings: &mut Findings) -> u32 {
+    count(typed, 1024, 0..=1_000_000, keys::MAX_QUEUE, findings)
+}
+
+fn wait(typed: Option<Typed<String>>, findings: &mut Findings) -> u64 {
+    milliseconds(typed, 30_000, 0..=DAY, keys::MAX_WAIT, findings)
 }
 
 fn sandbox(typed: Option<Typed<String>>, findings: &mut Findings) -> SandboxMode {

@@ -28,7 +28,8 @@ pub(super) fn server(
     findings: &mut Findings,
 ) -> Server {
     let directories = directories(&raw, context, findings);
-    let mut listeners = listeners(raw.listen.take(), raw.open.take(), guard, findings);
+    let hosts = raw.apps.take().unwrap_or_default();
+    let mut listeners = listeners(raw.listen.take(), (raw.open.take(), &hosts), guard, findings);
     choose_admin(&mut listeners, raw.admin.take(), findings);
     let threads = count(raw.threads.take(), 0, 0..=1024, keys::THREADS, findings);
     let runtimes = [("multi", Runtime::Multi), ("per-core", Runtime::PerCore)];
@@ -123,7 +124,7 @@ fn directory(
 
 fn listeners(
     typed: Option<Vec<Typed<String>>>,
-    open: Option<Typed<bool>>,
+    (open, hosts): (Option<Typed<bool>>, &[Host]),
     guard: Guard,
     findings: &mut Findings,
 ) -> Vec<Listener> {
@@ -150,9 +151,43 @@ fn listeners(
             findings
                 .warn(format!("{address} serves everyone who can reach it, without a key (`open = true`)"));
         }
-        listeners.push(Listener { address, open: told_open || (loopback && !has_keys), admin: true });
+        let open = told_open || (loopback && !has_keys);
+        listeners.push(Listener { address, open, app: None, admin: true });
+    }
+    for (at, app) in hosts {
+        host(&mut listeners, (at, app), told_open, findings);
     }
     listeners
+}
+
+/// An address, and the app that callers without a key are there.
+type Host = (Typed<String>, Typed<String>);
+
+/// Whoever comes by that listener without a key is that app: on this machine's own addresses, and where it was said
+/// that everyone may come in.
+fn host(
+    listeners: &mut [Listener],
+    (at, app): (&Typed<String>, &Typed<String>),
+    open: bool,
+    findings: &mut Findings,
+) {
+    let Some(address) = address(at, findings) else { return };
+    let Some(listener) = listeners.iter_mut().find(|listener| listener.address == address) else {
+        let what = format!("`{address}` is to serve an app, but is not listened on");
+        return findings.mistake(&at.place, what, keys::APPS.example);
+    };
+    if !address.ip().to_canonical().is_loopback() && !open {
+        let what = format!(
+            "`{address}` can be reached from other machines: everyone there would be the app `{}` without a key",
+            app.value.escape_debug()
+        );
+        return findings.mistake(&at.place, what, "open = true");
+    }
+    if listener.app.is_some() {
+        let what = format!("`{address}` is to serve two apps");
+        return findings.mistake(&at.place, what, keys::APPS.example);
+    }
+    (listener.open, listener.app) = (true, Some(app.value.clone()));
 }
 
 /// The admin API is served on every address, or on those that are named.

@@ -6,7 +6,7 @@ mod app;
 mod provider;
 mod setting;
 
-pub(crate) use setting::check as check_setting;
+pub(crate) use setting::{SETTINGS, check as check_setting};
 
 use super::host::Account;
 use super::load::{Base, Origin};
@@ -22,6 +22,7 @@ use protocol::control::provider::ProviderSpec;
 use protocol::control::route::RouteSpec;
 use protocol::ipc::configure::AppKey;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl Base {
         secrets: &dyn Secrets,
         account: Account,
     ) -> Result<Merged, Mistakes> {
-        let mut stored = stored.clone();
+        let mut stored = Cow::Borrowed(stored);
         let mut left_out: Vec<StoredMistake> = Vec::new();
         loop {
             let mut findings = Findings::default();
@@ -82,11 +83,18 @@ impl Base {
             if wrong.is_empty() {
                 let mut settings = resolution.settings;
                 settings.warnings = findings.into_warnings(&self.origin.name(), &self.text)?;
+                if self.raw.providers.is_empty() && stored.providers.is_empty() && self.takes_stored() {
+                    let names: Vec<&str> = settings.providers.iter().map(|p| p.name.as_str()).collect();
+                    settings.warnings.push(format!(
+                        "no provider is configured: `{}`, which is built in, stands in until one is",
+                        names.join("`, `")
+                    ));
+                }
                 let watch = self.watch(resolution.key_files);
                 return Ok(Merged { settings, watch, left_out });
             }
             // What is left out was the reason of a mistake, so there are fewer things each time.
-            wrong.iter().for_each(|mistake| stored.leave_out(&mistake.spot));
+            wrong.iter().for_each(|mistake| stored.to_mut().leave_out(&mistake.spot));
             left_out.extend(wrong);
         }
     }
@@ -97,7 +105,7 @@ impl Base {
         if matches!(self.origin, Origin::Flags { .. }) {
             return raw;
         }
-        setting::apply(&mut raw.server, &stored.settings);
+        setting::apply(&mut raw, &stored.settings);
         let currencies = stored.currencies();
         let taken: Vec<String> = names(raw.providers.iter().map(|p| &p.name));
         let free = stored.providers.iter().filter(|p| !taken.contains(&p.spec.name));

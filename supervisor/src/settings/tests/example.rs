@@ -40,7 +40,8 @@ fn with_every_commented_key_it_is_still_valid_and_says_the_defaults() {
     assert_eq!(deepseek.timeouts, demo.timeouts);
     assert_eq!(deepseek.sandbox, demo.sandbox);
     assert_eq!(full.apps[0].keys.len(), 2);
-    assert!(!full.server.listeners[0].open);
+    assert_eq!((full.defaults, full.retention), (plain.defaults, plain.retention));
+    assert_eq!(full.server.listeners[0].app.as_deref(), Some("web"));
 }
 
 #[test]

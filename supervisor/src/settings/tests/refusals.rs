@@ -90,6 +90,38 @@ fn addresses() {
 }
 
 #[test]
+fn apps_of_listeners() {
+    let at = |lines: &str| {
+        let app = "[[apps]]\nname = \"ide\"\n[[apps]]\nname = \"team\"\nkeys = [{ env = \"K\" }]";
+        demo_after(&format!("[server]\n{lines}\n{app}"))
+    };
+    let example = r#" | apps = { "127.0.0.1:8081" = "my-app" }"#;
+    assert_eq!(
+        at(r#"apps = { "127.0.0.1:1" = "ide" }"#)[0],
+        format!("a.toml:2:10: `127.0.0.1:1` is to serve an app, but is not listened on{example}")
+    );
+    assert_eq!(
+        at("listen = \"0.0.0.0:1\"\napps = { \"0.0.0.0:1\" = \"ide\" }")[0],
+        "a.toml:3:10: `0.0.0.0:1` can be reached from other machines: everyone there would be the app `ide` without a key | open = true"
+    );
+    let two = "listen = \"127.0.0.1:1\"\napps = { \"127.0.0.1:1\" = \"ide\", \"localhost:1\" = \"team\" }";
+    assert_eq!(at(two)[0], format!("a.toml:3:33: `127.0.0.1:1` is to serve two apps{example}"));
+    assert_eq!(at("apps = 1")[0], format!("a.toml:2:8: `apps` must be a table, not a number{example}"));
+}
+
+#[test]
+fn what_holds_for_many_is_wrong_once() {
+    let text = "[[providers]]\nname = \"b\"\npreset = \"demo\"\n[defaults]\nsandbox = \"on\"\n[retention]\ncalls = 0";
+    assert_eq!(
+        demo_after(text),
+        [
+            r#"a.toml:5:11: `on` is not one of `best-effort`, `required`, `off` | sandbox = "best-effort""#,
+            "a.toml:7:9: `calls` of 0 is not between 1 and 36500 | calls = 30   # days",
+        ]
+    );
+}
+
+#[test]
 fn server() {
     let lines = "[server]\nbody_limit = \"1\"\nhold_limit = \"1XB\"\nheader_limit = \"1B\"\nread_timeout = \"1ms\"\n\
         connections = 0\ndeadline = \"x\"\nmax_attempts = 99\nattempts_per_provider = -1\nthreads = 1.5\n\
@@ -110,7 +142,7 @@ fn server() {
             r#"a.toml:12:13: `state_dir` is no path | state_dir = "/var/lib/llm-link""#,
             "a.toml:13:8: `open` must be true or false, not text | open = true",
             r#"a.toml:14:1: unknown key `listne` in [server]; did you mean `listen`? | listen = ["127.0.0.1:8080"]"#,
-            "a.toml:15:1: unknown key `colour` in [server]; known are `listen`, `open`, `admin`, `state_dir`, `runtime_dir`, \
+            "a.toml:15:1: unknown key `colour` in [server]; known are `listen`, `open`, `admin`, `apps`, `state_dir`, `runtime_dir`, \
              `body_limit`, `hold_limit`, `header_limit`, `read_timeout`, `connections`, `deadline`, `drain_timeout`, \
              `max_attempts`, `attempts_per_provider`, `threads`, `runtime`, `utc_offset` | listen = [\"127.0.0.1:8080\"]",
         ]

@@ -1,5 +1,5 @@
 //! kill -9 at random points: a child (this test binary again) writes and says what was acknowledged; the parent
-//! kills it and looks at what is left. `LLM_LINK_KILLS=200` sets the kills per kind; 15 otherwise.
+//! kills it and looks at what is left. 200 kills of each kind with `LLM_LINK_FULL=1`, 15 otherwise.
 
 use super::fixture::{NOW, call, provider, stamp};
 use crate::store::audit::AuditFilter;
@@ -23,7 +23,7 @@ const KIND: &str = "LLM_LINK_CRASH_KIND";
 const DIR: &str = "LLM_LINK_CRASH_DIR";
 
 fn kills() -> u64 {
-    std::env::var("LLM_LINK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(15)
+    if std::env::var_os("LLM_LINK_FULL").is_some_and(|v| v == "1") { 200 } else { 15 }
 }
 
 /// Says that something is on the disk.
