@@ -117,6 +117,8 @@ async fn sizes_have_a_limit_that_is_told() -> Result<()> {
         transfer-encoding: chunked\r\n\r\n";
     let answer = client.raw(format!("{head}{chunk}").as_bytes(), Duration::from_secs(5)).await?;
     assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+    let client_with = |len: usize| client.clone().with_header("x-long", &"y".repeat(len));
+    assert_error("a long head", &client_with(100_000).chat("a/m1").await?, 431, &[]);
     let long = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "y".repeat(300_000));
     let answer = client.raw(long.as_bytes(), Duration::from_secs(5)).await?;
     assert!(answer.starts_with(b"HTTP/1.1 431 "), "{}", String::from_utf8_lossy(&answer));

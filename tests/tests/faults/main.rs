@@ -3,7 +3,9 @@
 //! for debug builds on busy machines; `LLM_LINK_FULL=1` asks for the full counts and the criterion itself.
 //! Each test prints what it measured.
 
+mod breaker;
 mod clients;
+mod dies;
 mod flood;
 mod ipc;
 mod kill;

@@ -97,4 +97,35 @@ proptest! {
             prop_assert!(places.queued == 0 || places.taken == max);
         }
     }
+
+    /// However greedy others are: as long as it has somebody waiting, an app gets every n-th place that is freed,
+    /// where n is the number of apps; and within an app those who came first go first.
+    #[test]
+    fn no_app_starves(
+        before in proptest::collection::vec(0u8..4, 1..40),
+        during in proptest::collection::vec(proptest::collection::vec(0u8..4, 0..4), 1..60),
+    ) {
+        let names = [app("a"), app("b"), app("c"), app("d")];
+        let mut places = Places::new(1, 1000);
+        prop_assert!(places.take());
+        let mut waiting: [Vec<u64>; 4] = Default::default();
+        let (mut ticket, mut passed_over) = (0, [0_usize; 4]);
+        let mut join = |places: &mut Places<u64>, waiting: &mut [Vec<u64>; 4], who: u8| {
+            ticket += 1;
+            places.queue(&names[usize::from(who)], ticket).unwrap();
+            waiting[usize::from(who)].push(ticket);
+        };
+        before.iter().for_each(|who| join(&mut places, &mut waiting, *who));
+        for arrivals in during {
+            arrivals.iter().for_each(|who| join(&mut places, &mut waiting, *who));
+            places.taken -= 1;
+            let Some(admitted) = places.admit().first().copied() else { break };
+            let served = waiting.iter().position(|line| line.contains(&admitted)).unwrap();
+            prop_assert_eq!(waiting[served].remove(0), admitted, "first come, first served");
+            for (who, line) in waiting.iter().enumerate() {
+                passed_over[who] = if who == served || line.is_empty() { 0 } else { passed_over[who] + 1 };
+                prop_assert!(passed_over[who] < names.len(), "{} waits while others are served", names[who]);
+            }
+        }
+    }
 }

@@ -1,0 +1,199 @@
+//! What happens to provider A, and proof that it did.
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+use tests::client::{Client, ask};
+use tests::config::Provider;
+use tests::proc;
+use tests::scene::{Cast, Scene};
+use tests::script::{Script, Step};
+use tests::stack::{count, send};
+use tests::wait;
+use tokio::task::JoinSet;
+
+/// What happens to A.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mischief {
+    Nothing,
+    CrashLoop,
+    Leak,
+    Spin,
+    Hang,
+    NeverAnswers,
+    Errors,
+    LargeAnswers,
+    Noise,
+}
+
+/// What was seen of it.
+pub(crate) struct Note {
+    pub(crate) was_real: bool,
+    pub(crate) text: String,
+}
+
+impl Mischief {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Nothing,
+        Self::CrashLoop,
+        Self::Leak,
+        Self::Spin,
+        Self::Hang,
+        Self::NeverAnswers,
+        Self::Errors,
+        Self::LargeAnswers,
+        Self::Noise,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::CrashLoop => "crash loop",
+            Self::Leak => "leaks to its limit",
+            Self::Spin => "spins a core",
+            Self::Hang => "hangs (SIGSTOP)",
+            Self::NeverAnswers => "takes calls, never answers",
+            Self::Errors => "answers with errors",
+            Self::LargeAnswers => "answers with megabytes",
+            Self::Noise => "floods its log",
+        }
+    }
+
+    /// A is the demo provider where its knobs are needed.
+    pub(crate) async fn scene(self) -> Result<Scene> {
+        let cast = Cast::new()?.provider("b").await?.provider("c").await?;
+        let cast = match self {
+            Self::Leak | Self::Spin | Self::Noise => {
+                let demo = Provider::demo("a").set("memory_limit", "256MiB");
+                cast.configure(|c, _| Ok(c.provider(demo)))?
+            }
+            Self::Nothing
+            | Self::CrashLoop
+            | Self::Hang
+            | Self::NeverAnswers
+            | Self::Errors
+            | Self::LargeAnswers => {
+                cast.provider_with("a", |p| p.set("max_concurrent", 4000).set("files", 8000)).await?
+            }
+        };
+        cast.start().await
+    }
+
+    /// Callers of A, and what they ask for.
+    fn callers(self) -> (usize, &'static str) {
+        match self {
+            Self::Nothing => (0, "a/m1"),
+            Self::CrashLoop | Self::Hang | Self::Errors => (1, "a/m1"),
+            Self::Leak => (1, "a/demo-leak=32"),
+            // Shorter than what ends a worker that does not answer its supervisor.
+            Self::Spin => (2, "a/demo-spin=2000"),
+            Self::NeverAnswers => (count(300, 2000), "a/m1"),
+            Self::LargeAnswers => (4, "a/m1"),
+            Self::Noise => (1, "a/demo-flood=20"),
+        }
+    }
+}
+
+/// Trouble at A; it ends when this is dropped.
+pub(crate) struct Trouble {
+    mischief: Mischief,
+    _callers: JoinSet<()>,
+    /// Workers of A that were seen.
+    workers: Mutex<BTreeSet<i32>>,
+    cpu: Duration,
+    lines: usize,
+}
+
+impl Trouble {
+    pub(crate) async fn begin(scene: &Scene, mischief: Mischief) -> Result<Self> {
+        let first = scene.worker("a").await?;
+        match mischief {
+            Mischief::Errors => scene.upstream("a")?.on("m1", Script::error(500, "no")),
+            Mischief::NeverAnswers => scene.upstream("a")?.on("m1", Script::just([Step::Hang])),
+            Mischief::LargeAnswers => {
+                scene.upstream("a")?.on("m1", Script::answer(&"word ".repeat(40_000)));
+            }
+            Mischief::Hang => send(first, Signal::SIGSTOP)?,
+            Mischief::Nothing | Mischief::CrashLoop | Mischief::Leak | Mischief::Spin | Mischief::Noise => {}
+        }
+        let cpu = proc::stat(first).map(|s| s.cpu).unwrap_or_default();
+        let (callers, model) = mischief.callers();
+        let mut calling = JoinSet::new();
+        for n in 0..callers {
+            calling.spawn(call_for_ever(scene.client(), model, n));
+        }
+        if mischief == Mischief::NeverAnswers {
+            let upstream = scene.upstream("a")?;
+            let all = || upstream.busy() == callers as i64;
+            wait::holds("all calls to be taken", Duration::from_secs(60), all).await?;
+        }
+        let workers = Mutex::new(BTreeSet::from([first]));
+        Ok(Self { mischief, _callers: calling, workers, cpu, lines: scene.log().len() })
+    }
+
+    /// Sees to it that it goes on; never ends.
+    pub(crate) async fn goes_on(&self, scene: &Scene) -> Result<()> {
+        loop {
+            for worker in scene.workers("a") {
+                self.workers.lock().map_err(|_| anyhow::anyhow!("a lock"))?.insert(worker.pid);
+                if self.mischief == Mischief::CrashLoop {
+                    // It may have ended by itself meanwhile.
+                    let _gone = send(worker.pid, Signal::SIGKILL);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether it was what it is called.
+    pub(crate) fn end(self, scene: &Scene) -> Result<Note> {
+        let workers = self.workers.lock().map_err(|_| anyhow::anyhow!("a lock"))?.clone();
+        let spent: Duration = workers.iter().filter_map(|pid| Some(proc::stat(*pid)?.cpu)).sum();
+        let spent = spent.saturating_sub(self.cpu);
+        let status = scene.provider_status("a")?;
+        let exit = status["last_exit"]["cause"].as_str().unwrap_or_default().to_owned();
+        let text = format!(
+            "{} workers, {spent:?} of CPU, last exit {exit:?}, now {}",
+            workers.len(),
+            status["state"]
+        );
+        let was_real = match self.mischief {
+            Mischief::Nothing => workers.len() == 1,
+            Mischief::CrashLoop => workers.len() > 1,
+            Mischief::Leak => exit.contains("memory"),
+            // Beside much other work on the machine it may get no more than a little of a core.
+            Mischief::Spin => spent > Duration::from_millis(100),
+            Mischief::Hang => workers.iter().any(|pid| proc::stat(*pid).is_none_or(|s| s.state == 'T')),
+            Mischief::NeverAnswers => scene.upstream("a")?.busy() > 0,
+            Mischief::Errors | Mischief::LargeAnswers => scene.upstream("a")?.request_count() > 0,
+            Mischief::Noise => {
+                scene.log()[self.lines..].iter().any(|l| l.contains("bytes of output dropped"))
+            }
+        };
+        if self.mischief == Mischief::Hang {
+            for worker in scene.workers("a") {
+                // It may have been replaced by now.
+                let _gone = send(worker.pid, Signal::SIGCONT);
+            }
+        }
+        Ok(Note { was_real, text })
+    }
+}
+
+/// Each call asks something else: a request that ends two workers would be turned away from then on.
+async fn call_for_ever(client: Client, model: &str, number: usize) {
+    let mut n = 0_u64;
+    loop {
+        n += 1;
+        let mut body = ask(model);
+        body["messages"] = json!([{"role": "user", "content": format!("{number} asks for the {n}th time")}]);
+        // What becomes of it is not looked at; who is turned away at once comes back a little later.
+        let lost = client.post("/v1/chat/completions", body.to_string()).await.context("a call of A");
+        if lost.is_ok_and(|reply| reply.status != 200) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
