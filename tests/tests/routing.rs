@@ -205,3 +205,57 @@ async fn a_model_past_its_sunset_moves_on_and_says_so() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_app_sees_and_calls_only_the_models_it_may() -> Result<()> {
+    let scene = two("models = [\"a/*\"]").await?;
+    let client = scene.client();
+    let anthropic = client.clone().with_header("anthropic-version", "2023-06-01");
+    for (client, path, list, id) in [
+        (&client, "/v1/models", "data", "id"),
+        (&anthropic, "/v1/models", "data", "id"),
+        (&client, "/api/tags", "models", "name"),
+        (&client, "/api/ps", "models", "name"),
+        (&client, "/v1beta/models", "models", "baseModelId"),
+    ] {
+        let reply = client.get(path).await?;
+        let json = reply.json();
+        let ids: Vec<_> = json[list].as_array().into_iter().flatten().map(|m| m[id].clone()).collect();
+        assert_eq!(ids, ["a/m1"], "{path}: {}", reply.text());
+    }
+    assert_eq!(client.get("/v1/models/a/m1").await?.status, 200);
+    assert_eq!(client.get("/v1/models/b/m1").await?.status, 404);
+    assert_eq!(client.post("/api/show", r#"{"model":"b/m1"}"#).await?.status, 404);
+    let body = r#"{"model":"b/m1","max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+    for (path, kind) in [
+        ("/v1/chat/completions", "/error/message"),
+        ("/v1/messages", "/error/message"),
+        ("/api/chat", "/error"),
+        ("/v1/responses", "/error/message"),
+        ("/v1beta/models/b/m1:generateContent", "/error/message"),
+    ] {
+        let reply = client.post(path, body).await?;
+        assert_eq!(reply.status, 403, "{path}: {}", reply.text());
+        let why = reply.json().pointer(kind).and_then(|w| w.as_str().map(str::to_owned)).unwrap_or_default();
+        assert!(why.contains("may not ask for"), "{path}: {}", reply.text());
+    }
+    assert_eq!(client.chat("a/m1").await?.status, 200);
+    assert_eq!(scene.upstream("b")?.request_count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_held_off_is_told_for_how_long() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let scene = cast.start().await?;
+    scene.upstream("a")?.on("m1", Script::error(429, "slow down").with_header("retry-after", "40"));
+    let wait = |reply: &tests::client::Reply| -> u64 {
+        reply.header("retry-after").and_then(|v| v.parse().ok()).unwrap_or_default()
+    };
+    for turn in ["the first", "again: the last provider there is is always asked"] {
+        let reply = scene.client().chat("a/m1").await?;
+        assert_eq!(reply.status, 429, "{turn}: {}", reply.text());
+        assert!((30..=40).contains(&wait(&reply)), "{turn}: {}", wait(&reply));
+    }
+    Ok(())
+}

@@ -261,11 +261,25 @@ impl Run {
         let mut reasons: Vec<String> = reasons.collect();
         reasons.dedup();
         let message = format!("no provider can take the call now ({})", reasons.join("; "));
-        Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
+        Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(self.soonest())
     }
 }
 
 impl Run {
+    /// When the first of those that are kept away may be asked again.
+    fn soonest(&self) -> u64 {
+        let now = std::time::Instant::now();
+        let waits = self.course.route().iter().filter_map(|c| match standing(&self.shard, c) {
+            Standing::Held { until, .. } | Standing::Open { until, .. } => {
+                Some(until.saturating_duration_since(now))
+            }
+            Standing::Soon(_) => Some(Duration::from_millis(COME_BACK_MS)),
+            Standing::Ready | Standing::LastResort(_) | Standing::Out(_) => None,
+        });
+        let ms = waits.min().map_or(COME_BACK_MS, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        ms.max(COME_BACK_MS)
+    }
+
     /// The failure of a call whose every candidate is used as fast as it may be.
     fn held_everywhere(&self) -> Option<Failure> {
         let now = std::time::Instant::now();

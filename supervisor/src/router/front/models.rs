@@ -3,12 +3,12 @@
 use super::pages::json_reply;
 use super::reply::Reply;
 use super::respond::{self, whole};
-use crate::router::routing::{PublicModel, Table};
+use crate::router::routing::{PublicModel, Table, pattern};
 use bytes::Bytes;
 use http::HeaderMap;
 use protocol::dialect::Dialect;
 use protocol::dialect::time::rfc3339;
-use protocol::ipc::configure::ModelFacts;
+use protocol::ipc::configure::{App, ModelFacts};
 use protocol::model::{Failure, FailureKind};
 use serde_json::{Value, json};
 
@@ -20,6 +20,19 @@ const PAGE: usize = 1000;
 pub(crate) struct Shelf<'a> {
     pub(crate) table: &'a Table,
     pub(crate) started: u64,
+    /// Whose list it is: an app is shown what it may ask for.
+    pub(crate) app: &'a App,
+}
+
+impl<'a> Shelf<'a> {
+    /// The models that the app may ask for.
+    pub(crate) fn models(self) -> impl Iterator<Item = &'a PublicModel> {
+        self.table.public_models().iter().filter(move |model| self.may_ask(&model.id))
+    }
+
+    pub(crate) fn may_ask(self, name: &str) -> bool {
+        pattern::any(&self.app.models, name)
+    }
 }
 
 /// The dialect of a client that asks where several dialects have the same path.
@@ -33,15 +46,20 @@ pub(crate) fn voice(headers: &HeaderMap) -> Dialect {
     }
 }
 
-/// Every model. `prepared` is OpenAI's form of the list.
+/// Every model. `prepared` is OpenAI's form of the list of an app that may ask for all.
 pub(crate) fn list(dialect: Dialect, shelf: Shelf<'_>, prepared: &Bytes, query: &str) -> Reply {
     match dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => whole(200, "application/json", prepared.clone()),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses if shelf.app.models.is_empty() => {
+            whole(200, "application/json", prepared.clone())
+        }
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            whole(200, "application/json", openai_list(shelf.models(), shelf.started))
+        }
         Dialect::Ollama => super::ollama::tags(shelf),
         Dialect::Anthropic => json_reply(200, &anthropic_page(shelf, query)),
         Dialect::Gemini => {
-            let models = shelf.table.public_models().iter();
-            let models: Vec<Value> = models.map(|m| gemini(&m.id, shelf.table.facts(&m.id))).collect();
+            let models: Vec<Value> =
+                shelf.models().map(|m| gemini(&m.id, shelf.table.facts(&m.id))).collect();
             json_reply(200, &json!({ "models": models }))
         }
     }
@@ -49,13 +67,17 @@ pub(crate) fn list(dialect: Dialect, shelf: Shelf<'_>, prepared: &Bytes, query: 
 
 /// The body of the model list in OpenAI's shape.
 pub(crate) fn model_list(table: &Table, started: u64) -> Bytes {
-    let models = table.public_models().iter().map(|m| openai(&m.id, &m.owner, started));
+    openai_list(table.public_models().iter(), started)
+}
+
+fn openai_list<'a>(models: impl Iterator<Item = &'a PublicModel>, started: u64) -> Bytes {
+    let models = models.map(|m| openai(&m.id, &m.owner, started));
     json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string().into()
 }
 
 /// One model by its public name.
 pub(crate) fn one(dialect: Dialect, shelf: Shelf<'_>, name: &str) -> Reply {
-    let owner = match owner(shelf.table, name) {
+    let owner = match owner(shelf, name) {
         Ok(owner) => owner,
         Err(failure) => return respond::failure(dialect, &failure),
     };
@@ -70,7 +92,12 @@ pub(crate) fn one(dialect: Dialect, shelf: Shelf<'_>, name: &str) -> Reply {
 }
 
 /// The provider of a listed model.
-fn owner(table: &Table, name: &str) -> Result<String, Box<Failure>> {
+fn owner(shelf: Shelf<'_>, name: &str) -> Result<String, Box<Failure>> {
+    let table = shelf.table;
+    if !shelf.may_ask(name) {
+        let message = format!("the app `{}` may not ask for the model `{name}`", shelf.app.name);
+        return Err(Box::new(Failure::new(FailureKind::ModelNotFound, message).with_param("model")));
+    }
     if let Some(known) = table.public_models().iter().find(|m| m.id == name) {
         return Ok(known.owner.to_string());
     }
@@ -92,7 +119,7 @@ fn anthropic(id: &str, created: u64) -> Value {
 
 /// A page of the list: `limit`, and `after_id` or `before_id`.
 fn anthropic_page(shelf: Shelf<'_>, query: &str) -> Value {
-    let models: Vec<&PublicModel> = shelf.table.public_models().iter().collect();
+    let models: Vec<&PublicModel> = shelf.models().collect();
     let asked = |key: &str| parameter(query, key);
     let limit = asked("limit").and_then(|n| n.parse().ok()).unwrap_or(PAGE).clamp(1, PAGE);
     let place = |id: Option<String>| id.and_then(|id| models.iter().position(|m| m.id == id));

@@ -37,8 +37,8 @@ pub(crate) fn page(page: OllamaPage, shelf: Shelf<'_>) -> Reply {
 
 /// Every model.
 pub(crate) fn tags(shelf: Shelf<'_>) -> Reply {
-    let models = shelf.table.public_models().iter();
-    let models: Vec<Value> = models
+    let models: Vec<Value> = shelf
+        .models()
         .map(|m| {
             let mut model = basic(&m.id);
             let facts = shelf.table.facts(&m.id).unwrap_or_default();
@@ -52,8 +52,8 @@ pub(crate) fn tags(shelf: Shelf<'_>) -> Reply {
 }
 
 fn running(shelf: Shelf<'_>) -> Reply {
-    let models = shelf.table.public_models().iter();
-    let models: Vec<Value> = models
+    let models: Vec<Value> = shelf
+        .models()
         .map(|m| {
             let mut model = basic(&m.id);
             model["expires_at"] = rfc3339(NEVER).into();
@@ -83,7 +83,7 @@ pub(crate) fn show(shelf: Shelf<'_>, body: &[u8]) -> Reply {
         return refused(FailureKind::InvalidRequest, "model is required".to_owned());
     }
     let name = plain(shelf.table, &asked);
-    match shelf.table.facts(name) {
+    match shelf.table.facts(name).filter(|_| shelf.may_ask(name)) {
         Some(facts) => json_reply(200, &shown(name, &facts, shelf.started)),
         None => refused(FailureKind::ModelNotFound, format!("model '{asked}' not found")),
     }

@@ -20,7 +20,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::configure::RouterLimits;
+use protocol::ipc::configure::{App, RouterLimits};
 use protocol::model::{Failure, FailureKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,7 +105,6 @@ where
     let dialect = found.dialect();
     let reject = |failure, extra| (Rejected { dialect, failure, extra }, waits);
     check_head(&parts, snapshot.limits.header_bytes).map_err(|(failure, extra)| reject(failure, extra))?;
-    let shelf = Shelf { table: &snapshot.table, started: shard.started };
     let door = snapshot.door(listener);
     let identify = || {
         let in_query = models::parameter(parts.uri.query().unwrap_or_default(), KEY_PARAMETER);
@@ -127,15 +126,18 @@ where
         Found::Page(Page::Ready) => Ok(pages::ready(shard)),
         Found::Models(_) => {
             let query = parts.uri.query().unwrap_or_default();
-            identify().map(|_| models::list(dialect, shelf, &snapshot.models, query))
+            identify()
+                .map(|c| models::list(dialect, shelf_of(shard, snapshot, &c.policy), &snapshot.models, query))
         }
-        Found::Model(_, name) => identify().map(|_| models::one(dialect, shelf, &name)),
+        Found::Model(_, name) => {
+            identify().map(|c| models::one(dialect, shelf_of(shard, snapshot, &c.policy), &name))
+        }
         Found::Ollama(OllamaPage::Show) => {
-            identify()?;
+            let caller = identify()?;
             let body = read(&snapshot.limits, body).await.map_err(|f| reject(f, Extra::Nothing))?;
-            Ok(ollama::show(shelf, &body))
+            Ok(ollama::show(shelf_of(shard, snapshot, &caller.policy), &body))
         }
-        Found::Ollama(page) => identify().map(|_| ollama::page(page, shelf)),
+        Found::Ollama(page) => identify().map(|c| ollama::page(page, shelf_of(shard, snapshot, &c.policy))),
         Found::Call(entry) => {
             let caller = identify()?;
             let call = prepare(snapshot, caller, entry, parts, body).await;
@@ -162,6 +164,11 @@ where
             Err(reject(Box::new(Failure::new(FailureKind::NotFound, message)), Extra::Nothing))
         }
     }
+}
+
+/// What this app is shown.
+fn shelf_of<'a>(shard: &Shard, snapshot: &'a Snapshot, app: &'a App) -> Shelf<'a> {
+    Shelf { table: &snapshot.table, started: shard.started, app }
 }
 
 /// Settles the dialect where only a client's headers say it.

@@ -16,7 +16,7 @@ mod candidate;
 mod dry;
 mod nearest;
 mod pace;
-mod pattern;
+pub(crate) mod pattern;
 mod plan;
 mod register;
 mod rule;

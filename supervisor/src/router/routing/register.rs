@@ -1,17 +1,21 @@
 //! Everything that is counted about the pairs of one configuration, found by name. Pairs that were configured
-//! before keep what is known of them; what is not listed shares one entry per provider, so that names clients
-//! make up cost no memory.
+//! before keep what is known of them; so do some models that nobody listed. When there are too many of those, the
+//! others share one entry per provider: names that clients make up cost no memory.
 
 use super::breaker::Saved;
 use super::vitals::{Account, Vitals};
 use protocol::ipc::configure::{ModelEntry, Provider, RouterConfig};
 use protocol::ipc::notice::SavedBreaker;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Stands for every model that is not listed.
+/// Stands for the models that are not listed and have no entry of their own.
 const UNLISTED: &str = "*";
+/// Models of a provider that have one without being listed.
+const MOST_UNLISTED: usize = 128;
+/// A longer name has none.
+const LONGEST: usize = 256;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -23,6 +27,7 @@ pub(crate) struct Register {
 struct Pairs {
     account: Arc<Account>,
     models: HashMap<String, Arc<Vitals>>,
+    unlisted: Mutex<HashMap<String, Arc<Vitals>>>,
     entries: HashMap<String, Arc<ModelEntry>>,
 }
 
@@ -37,9 +42,8 @@ impl Register {
 
     /// Of a pair; of no pair in particular if the provider is not configured.
     pub(super) fn vitals(&self, provider: &str, model: &str) -> Arc<Vitals> {
-        let pairs = self.providers.get(provider);
-        let known = pairs.and_then(|p| p.models.get(model).or_else(|| p.models.get(UNLISTED)));
-        known.map_or_else(|| Vitals::new(&Account::new(provider), model), Arc::clone)
+        let known = self.providers.get(provider).and_then(|pairs| pairs.vitals(model));
+        known.unwrap_or_else(|| Vitals::new(&Account::new(provider), model))
     }
 
     pub(super) fn entry(&self, provider: &str, model: &str) -> Option<Arc<ModelEntry>> {
@@ -53,7 +57,8 @@ impl Register {
             if let Some(saved) = pairs.account.save(now) {
                 all.push(written(name, None, Some(saved), None, now_ms));
             }
-            for vitals in pairs.models.values() {
+            let unlisted = pairs.unlisted();
+            for vitals in pairs.models.values().chain(unlisted.values()) {
                 let (saved, held) = vitals.save(now);
                 if saved.is_some() || held.is_some() {
                     all.push(written(name, Some(&vitals.model), saved, held, now_ms));
@@ -77,7 +82,7 @@ impl Register {
             match &one.model {
                 None => pairs.account.restore(breaker, now),
                 Some(model) => {
-                    let Some(vitals) = pairs.models.get(model) else { continue };
+                    let Some(vitals) = pairs.vitals(model) else { continue };
                     vitals.restore(Some(breaker), one.held_until_ms.map(left), now);
                 }
             }
@@ -86,6 +91,32 @@ impl Register {
 }
 
 impl Pairs {
+    /// Of a model, listed or not.
+    fn vitals(&self, model: &str) -> Option<Arc<Vitals>> {
+        if let Some(known) = self.models.get(model) {
+            return Some(Arc::clone(known));
+        }
+        let mut unlisted = self.unlisted();
+        if let Some(known) = unlisted.get(model) {
+            return Some(Arc::clone(known));
+        }
+        if unlisted.len() >= MOST_UNLISTED {
+            // Those that nobody uses and of which there is nothing to remember make room.
+            let now = Instant::now();
+            unlisted.retain(|_, v| Arc::strong_count(v) > 1 || v.save(now) != (None, None));
+        }
+        if unlisted.len() >= MOST_UNLISTED || model.len() > LONGEST {
+            return self.models.get(UNLISTED).map(Arc::clone);
+        }
+        let vitals = Vitals::new(&self.account, model);
+        unlisted.insert(model.to_owned(), Arc::clone(&vitals));
+        Some(vitals)
+    }
+
+    fn unlisted(&self) -> MutexGuard<'_, HashMap<String, Arc<Vitals>>> {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn new(provider: &Provider, config: &RouterConfig, old: Option<&Pairs>) -> Self {
         let account = old.map_or_else(|| Account::new(&provider.name), |old| Arc::clone(&old.account));
         account.bound(&provider.rates);
@@ -97,6 +128,7 @@ impl Pairs {
         let of_aliases = of_aliases.filter(|c| c.provider == provider.name).map(|c| c.model.as_str());
         let of_apps = config.apps.iter().flat_map(|a| a.route.candidates.iter().chain(&a.route.fallback));
         let of_apps = of_apps.filter(|s| s.provider == provider.name).filter_map(|s| s.model.as_deref());
+        let unlisted = old.map(|old| old.unlisted().clone()).unwrap_or_default();
         let names = listed.chain(of_aliases).chain(of_apps).chain([UNLISTED]);
         let vitals = |model: &str| {
             let known = old.and_then(|old| old.models.get(model)).map(Arc::clone);
@@ -104,6 +136,7 @@ impl Pairs {
         };
         Self {
             models: names.map(vitals).collect(),
+            unlisted: Mutex::new(unlisted),
             entries: provider.models.iter().map(|m| (m.id.clone(), Arc::new(m.clone()))).collect(),
             account,
         }
@@ -127,5 +160,35 @@ fn written(
         failures: saved.failures,
         closed: saved.closed,
         held_until_ms: held.map(until),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs() -> Pairs {
+        Pairs {
+            account: Account::new("p"),
+            models: HashMap::from([(UNLISTED.to_owned(), Vitals::new(&Account::new("p"), UNLISTED))]),
+            unlisted: Mutex::default(),
+            entries: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_unlisted_model_has_a_breaker_of_its_own_as_long_as_there_is_room() {
+        let pairs = pairs();
+        let first = pairs.vitals("new-model").unwrap();
+        assert!(Arc::ptr_eq(&first, &pairs.vitals("new-model").unwrap()));
+        assert!(!Arc::ptr_eq(&first, &pairs.vitals("other").unwrap()));
+        // Names that are made up make room for each other; one that is in use stays.
+        (0..10 * MOST_UNLISTED).for_each(|n| drop(pairs.vitals(&format!("made-up-{n}"))));
+        assert!(Arc::ptr_eq(&first, &pairs.vitals("new-model").unwrap()));
+        assert!(pairs.unlisted().len() <= MOST_UNLISTED);
+        let held: Vec<_> =
+            (0..2 * MOST_UNLISTED).map(|n| pairs.vitals(&format!("busy-{n}")).unwrap()).collect();
+        assert_eq!(&*held.last().unwrap().model, UNLISTED, "the rest share one");
+        assert_eq!(&*pairs.vitals(&"x".repeat(LONGEST + 1)).unwrap().model, UNLISTED);
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Account {
 #[derive(Debug)]
 pub(crate) struct Vitals {
     pub(crate) account: Arc<Account>,
-    /// In the provider's own words; `*` = every model that nobody listed.
+    /// In the provider's own words; `*` = those that nobody listed and that share one entry.
     pub(crate) model: Arc<str>,
     in_flight: AtomicU32,
     state: Mutex<State>,

@@ -52,7 +52,8 @@ fn ids(page: &Value) -> Vec<&str> {
 #[test]
 fn anthropics_list_has_pages() {
     let table = table();
-    let shelf = Shelf { table: &table, started: 0 };
+    let app = App::named("web");
+    let shelf = Shelf { table: &table, started: 0, app: &app };
     let all = anthropic_page(shelf, "");
     assert_eq!(ids(&all), ["fast", "a", "b", "c", "p/a", "p/b", "p/c"]);
     assert_eq!(
@@ -68,14 +69,26 @@ fn anthropics_list_has_pages() {
 }
 
 #[test]
+fn an_app_is_shown_what_it_may_ask_for() {
+    let table = table();
+    let app = App { models: vec!["fast".into(), "p/*".into()], ..App::named("web") };
+    let shelf = Shelf { table: &table, started: 0, app: &app };
+    assert_eq!(ids(&anthropic_page(shelf, "")), ["fast", "p/a", "p/b", "p/c"]);
+    assert_eq!(owner(shelf, "p/a").unwrap(), "p");
+    assert_eq!(owner(shelf, "a").unwrap_err().kind, FailureKind::ModelNotFound);
+}
+
+#[test]
 fn facts_are_of_what_a_name_reaches() {
     let table = table();
     assert_eq!(table.facts("fast").unwrap().context, Some(9));
     assert_eq!(gemini("fast", table.facts("fast"))["inputTokenLimit"], 9);
     assert_eq!(table.facts("p/gpt-4").unwrap().context, Some(8192), "known by a preset");
     assert_eq!(table.facts("nobody"), None);
-    assert_eq!(owner(&table, "p/b").unwrap(), "p");
-    assert_eq!(owner(&table, "p/unlisted").unwrap_err().kind, FailureKind::ModelNotFound);
+    let app = App::named("web");
+    let shelf = Shelf { table: &table, started: 0, app: &app };
+    assert_eq!(owner(shelf, "p/b").unwrap(), "p");
+    assert_eq!(owner(shelf, "p/unlisted").unwrap_err().kind, FailureKind::ModelNotFound);
 }
 
 #[test]
