@@ -31,6 +31,7 @@ use image::Image;
 use keeper::{Keeper, Shelf};
 use kept::Kept;
 use open::Opened;
+use protocol::ipc::configure::Upstream;
 use protocol::transport::local::LocalListener;
 use reload::Reload;
 use sd_notify::NotifyState;
@@ -124,7 +125,8 @@ async fn serve(
     let estate = Estate { fleet: fleet.clone(), force: force.clone(), desk: desk.clone(), started_ms };
     let estate = Arc::new(estate);
     tasks.spawn(socket::serve(control.acceptor()?, desk.clone(), stop.clone()));
-    tasks.spawn(announce(fleet.clone(), reload.ground.sockets.addresses(), people));
+    let addresses = reload.ground.sockets.addresses();
+    tasks.spawn(announce(fleet.clone(), addresses, answers_offline(&reload.settings), people));
     tasks.spawn(until(stop.clone(), care::run(opened.config.clone(), opened.usage.clone(), force.clone())));
     let (journal, told) = (kept.journal(), kept.journal());
     let keeper = Keeper { reload, shelf, fleet: fleet.clone(), orders: ordered, picture, journal };
@@ -192,8 +194,21 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Says where it listens, once somebody answers there, and where the first user is made.
-async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>, people: People) {
+/// The model that answers without a network, if only that one does: what a newcomer can try.
+fn answers_offline(settings: &Settings) -> Option<String> {
+    match settings.providers.as_slice() {
+        [only] if matches!(only.upstream, Upstream::Demo) => Some(only.name.clone()),
+        _ => None,
+    }
+}
+
+/// Says where it listens, once somebody answers there, what can be tried, and where the first user is made.
+async fn announce(
+    mut fleet: Fleet,
+    addresses: Vec<(std::net::SocketAddr, bool)>,
+    model: Option<String>,
+    people: People,
+) {
     fleet.serving().await;
     notify(&[NotifyState::Ready]);
     for (address, open) in &addresses {
@@ -201,6 +216,12 @@ async fn announce(mut fleet: Fleet, addresses: Vec<(std::net::SocketAddr, bool)>
             true => tracing::info!("listening on http://{address} (open: any key or none)"),
             false => tracing::info!("listening on http://{address} (an app's key is needed)"),
         }
+    }
+    if let (Some(model), Some((address, _))) = (model, addresses.iter().find(|(_, open)| *open)) {
+        tracing::info!(
+            "try it: curl -N http://{address}/v1/chat/completions -H 'content-type: application/json' \
+             -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'"
+        );
     }
     people.invite().await;
 }

@@ -5,8 +5,10 @@ use http::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tests::client::{Connection, ask};
+use tests::config::Config;
 use tests::scene::{Cast, Scene, key_of};
 use tests::script::{self, Script, Step};
+use tests::stack::{Place, Stack};
 use tests::stream::End;
 
 #[tokio::test]
@@ -260,5 +262,21 @@ async fn the_first_answer_of_a_new_user_needs_no_provider() -> Result<()> {
     let story = scene.client().stream("demo-chunks=10-delay=20").await?.finish().await?;
     assert_eq!(story.end, End::Done);
     assert!(begin.elapsed() > Duration::from_millis(180));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_newcomer_is_shown_a_call_that_works() -> Result<()> {
+    let stack = Stack::launch(Place::new()?, Config::new(), &[]).await?;
+    let line = stack.logged(&["try it: curl -N http://"], Duration::from_secs(30)).await?;
+    let (_, request) = line.split_once("http://").context("an address")?;
+    let (address, rest) = request.split_once(' ').context("headers")?;
+    let (_, body) = rest.split_once("-d '").context("a body")?;
+    let (host, path) = address.split_once('/').context("a path")?;
+    assert_eq!(stack.client().address().to_string(), host);
+    let body = body.trim_end().trim_end_matches('\'').to_owned();
+    let reply = stack.client().post(&format!("/{path}"), body).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
     Ok(())
 }

@@ -437,6 +437,7 @@ export interface TraceAttempt {
   message: string | null;
 }
 export interface CallTrace {
+  key: string | null;
   rule: string | null;
   candidates: string[];
   excluded: { candidate: string; reason: string }[];
