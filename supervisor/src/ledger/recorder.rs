@@ -195,7 +195,7 @@ struct Batch {
 impl Batch {
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Calls(mut calls) if self.calls.is_empty() => std::mem::swap(&mut self.calls, &mut calls),
+            Entry::Calls(calls) if self.calls.is_empty() => self.calls = calls,
             Entry::Calls(calls) => self.calls.extend(calls),
             Entry::Flush(done) => self.waiting.push(done),
         }

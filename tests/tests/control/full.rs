@@ -1,6 +1,7 @@
 //! F21: no room on the disk of the state directory, and files that cannot be written. Calls go on; changes are
 //! refused with the reason; what was there is there; room brings everything back without a restart.
 
+use super::callers::Callers;
 use super::create;
 use anyhow::{Context, Result, bail, ensure};
 use http::Method;
@@ -11,8 +12,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tests::config::Config;
 use tests::control::Control;
@@ -20,7 +19,6 @@ use tests::operator::Operator;
 use tests::stack::{Place, Stack, say};
 use tests::upstream::Upstream;
 use tests::{proc, wait};
-use tokio::task::JoinSet;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Room for everything that belongs there at first, and for not much more.
@@ -32,8 +30,7 @@ struct Scene {
     upstream: Upstream,
     control: Control,
     ada: Operator,
-    over: Arc<AtomicBool>,
-    callers: JoinSet<Result<u32>>,
+    callers: Callers,
 }
 
 impl Scene {
@@ -45,21 +42,8 @@ impl Scene {
         let control = Control::of(&inside(&stack)?);
         control.change(create("a", &upstream.url(), "sk-1")).await?;
         let ada = Operator::first(&stack).await?;
-        let (over, mut callers) = (Arc::<AtomicBool>::default(), JoinSet::new());
-        for _ in 0..3 {
-            let (client, over) = (stack.client(), Arc::clone(&over));
-            callers.spawn(async move {
-                let mut calls = 0_u32;
-                while !over.load(Ordering::Relaxed) {
-                    let status = client.chat("a/m1").await?.status;
-                    ensure!(status == 200, "a call was answered {status}");
-                    calls += 1;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Ok(calls)
-            });
-        }
-        Ok(Scene { stack, upstream, control, ada, over, callers })
+        let callers = Callers::start(&stack.client(), 3, Duration::from_millis(20));
+        Ok(Scene { stack, upstream, control, ada, callers })
     }
 
     /// An edit of some size; the answer's status and body.
@@ -102,7 +86,7 @@ impl Scene {
     }
 
     /// Everything is as before, without a restart.
-    async fn recovers(mut self, epoch: u64) -> Result<()> {
+    async fn recovers(self, epoch: u64) -> Result<()> {
         let edited = wait::until("an edit", PATIENCE, async || {
             // One that says something new: what changes nothing makes no epoch.
             let (status, _) = self.edit(5000).await.ok()?;
@@ -111,11 +95,7 @@ impl Scene {
         edited.await?;
         let after = self.control.epoch().await?;
         ensure!(after > epoch, "epoch {after} after {epoch}");
-        self.over.store(true, Ordering::Relaxed);
-        let mut calls = 0;
-        while let Some(caller) = self.callers.join_next().await {
-            calls += caller??;
-        }
+        let calls = self.callers.end().await?;
         // Calls that came in between may be missing, and then that is said; those from now on are recorded.
         let marked = self.stack.client().chat("a/last").await?;
         ensure!(marked.status == 200);

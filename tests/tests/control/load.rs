@@ -1,5 +1,6 @@
 //! Many changes while calls go on, and many things at a start.
 
+use super::callers::Callers;
 use super::{bare, create};
 use anyhow::{Result, bail, ensure};
 use protocol::control::document::Document;
@@ -7,12 +8,9 @@ use protocol::control::model::AliasSpec;
 use protocol::control::{ControlReply, ControlRequest as R};
 use serde_json::{from_value, json};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tests::stack::{Stack, count, full_counts, limit, say};
 use tests::upstream::Upstream;
-use tokio::task::JoinSet;
 
 /// F24.
 #[tokio::test]
@@ -20,20 +18,7 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
     let upstream = Upstream::start().await?;
     let (stack, control) = bare().await?;
     control.change(create("a", &upstream.url(), "sk-1")).await?;
-    let over = Arc::new(AtomicBool::new(false));
-    let mut callers = JoinSet::new();
-    for _ in 0..4 {
-        let (client, over) = (stack.client(), Arc::clone(&over));
-        callers.spawn(async move {
-            let mut calls = 0_u32;
-            while !over.load(Ordering::Relaxed) {
-                let status = client.chat("a/m1").await?.status;
-                ensure!(status == 200, "a call was answered {status}");
-                calls += 1;
-            }
-            Ok(calls)
-        });
-    }
+    let callers = Callers::start(&stack.client(), 4, Duration::ZERO);
     let (first, worker) = (control.epoch().await?, stack.worker("a").await?);
     let began = Instant::now();
     for n in 0..100_u32 {
@@ -46,11 +31,7 @@ async fn a_hundred_changes_under_load_end_in_one_configuration_and_cost_no_call(
     let took = began.elapsed();
     ensure!(took < limit(Duration::from_secs(10)), "100 changes took {took:?}");
     ensure!(stack.worker("a").await? == worker, "a worker was replaced for what is none of its business");
-    over.store(true, Ordering::Relaxed);
-    let mut calls = 0;
-    while let Some(caller) = callers.join_next().await {
-        calls += caller??;
-    }
+    let calls = callers.end().await?;
     ensure!(control.epoch().await? == first + 100, "an epoch is missing");
     ensure!(stack.client().chat("n6").await?.status == 200, "the last change is not in force");
     say(&format!("100 changes in {took:?} beside {calls} calls"));

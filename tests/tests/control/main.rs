@@ -1,6 +1,7 @@
 //! The store in force: what operators change over the control socket, and what becomes of it.
 
 mod apps;
+mod callers;
 mod crash;
 mod edits;
 mod full;

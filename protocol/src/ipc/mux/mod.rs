@@ -17,7 +17,7 @@ mod table;
 
 pub use batch::Batch;
 pub use stream::Item;
-pub use table::{Mux, OpenError, Side, Violation};
+pub use table::{Mux, OpenError, Over, Side, Violation};
 
 /// Bytes a side may send on one stream before it is granted more.
 pub const WINDOW: u32 = 64 * 1024;

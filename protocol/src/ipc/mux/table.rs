@@ -44,6 +44,10 @@ pub enum Violation {
     Flood,
 }
 
+/// The stream ended from the peer's side, or with the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over;
+
 /// Frames that may wait outside the streams' own queues.
 const MAX_URGENT: usize = 16 * 1024;
 
@@ -208,16 +212,16 @@ impl Mux {
         (Poll::Ready(item), wake)
     }
 
-    /// Queues body bytes, taken from `bytes`, once the stream's queue has room for more. `None` = the stream is over.
+    /// Queues body bytes, taken from `bytes`, once the stream's queue has room for more.
     pub fn poll_send(
         &mut self,
         id: u32,
         cx: &mut Context<'_>,
         bytes: &mut Bytes,
         flags: u8,
-    ) -> Poll<Option<Option<Waker>>> {
+    ) -> Poll<Result<Option<Waker>, Over>> {
         let Some(stream) = self.streams.get_mut(&id).filter(|s| !s.closed_in) else {
-            return Poll::Ready(None);
+            return Poll::Ready(Err(Over));
         };
         if stream.queued >= WINDOW as usize {
             remember(&mut stream.send_waker, cx);
@@ -227,7 +231,7 @@ impl Mux {
             stream.queue(Out::Data { bytes: std::mem::take(bytes), flags });
             Self::schedule(&mut self.turns, id, stream);
         }
-        Poll::Ready(Some(self.writer.take()))
+        Poll::Ready(Ok(self.writer.take()))
     }
 
     /// Ready when the peer reset the stream or the connection is gone (worker side).
@@ -242,13 +246,9 @@ impl Mux {
     }
 
     /// True when the stream ended from the peer's side, or with the connection.
-    pub fn is_over(&self, id: u32) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_over(&self, id: u32) -> bool {
         self.streams.get(&id).is_none_or(|s| s.closed_in)
-    }
-
-    /// Queues body bytes. Nothing happens once the stream is over.
-    pub fn send_data(&mut self, id: u32, bytes: Bytes, flags: u8) -> Option<Waker> {
-        self.queue(id, Out::Data { bytes, flags }, false)
     }
 
     /// Queues a typed frame (Head, End, Reset) behind what is queued already.

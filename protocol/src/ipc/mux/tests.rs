@@ -54,6 +54,11 @@ fn carry(from: &mut Mux, to: &mut Mux) -> usize {
     crossed
 }
 
+/// Whether the stream took the bytes.
+fn send(mux: &mut Mux, id: u32, mut bytes: Bytes, flags: u8) -> bool {
+    matches!(mux.poll_send(id, &mut cx(), &mut bytes, flags), Poll::Ready(Ok(_)))
+}
+
 fn receive(mux: &mut Mux, id: u32) -> Option<Item> {
     match mux.poll_receive(id, &mut cx()).0 {
         Poll::Ready(item) => Some(item),
@@ -152,7 +157,7 @@ fn cancelling_reaches_the_worker_and_empties_both_tables() {
     let (id, _) = pair.router.open(Bytes::new(), vec![chunk(1 << 20)]).unwrap();
     pair.pump();
     pair.worker.send_frame(id, FrameType::Head, Bytes::new(), Bytes::new());
-    pair.worker.send_data(id, chunk(200_000), 0);
+    assert!(send(&mut pair.worker, id, chunk(200_000), 0));
     pair.router.reset(id, Bytes::new());
     pair.router.release(id);
     pair.settle();
@@ -169,7 +174,7 @@ fn only_uncommitted_streams_are_abandoned() {
     let (waiting, _) = pair.router.open(Bytes::new(), vec![]).unwrap();
     let (flowing, _) = pair.router.open(Bytes::new(), vec![]).unwrap();
     pair.settle();
-    pair.worker.send_data(flowing, chunk(3), flag::COMMIT);
+    assert!(send(&mut pair.worker, flowing, chunk(3), flag::COMMIT));
     pair.settle();
     pair.router.abandon_uncommitted(&Bytes::new(), &mut Vec::new());
     assert_eq!(receive(&mut pair.router, waiting), Some(Item::Lost));
@@ -255,8 +260,7 @@ proptest! {
                 }
                 Op::Send(s, n) => if let Some(&id) = ids.get(s) {
                     let row = seen.get_mut(&id).unwrap();
-                    if !row.ended && !pair.worker.is_over(id) {
-                        pair.worker.send_data(id, chunk(n), 0);
+                    if !row.ended && !pair.worker.is_over(id) && send(&mut pair.worker, id, chunk(n), 0) {
                         row.sent += n;
                     }
                 },

@@ -240,7 +240,7 @@ impl Reply {
             Commit::Terminated => flag::COMMIT | flag::LAST,
         };
         let sent = poll_fn(|cx| self.shared.lock().poll_send(self.id, cx, &mut bytes, flags)).await;
-        wake(sent.ok_or(Gone)?);
+        wake(sent.map_err(|_over| Gone)?);
         Ok(())
     }
 
