@@ -1,4 +1,4 @@
-/** English, and the names of all texts. */
+/** English, and the names of all texts. One sorted list however long: the type of the other language makes it complete. */
 
 export const en = {
   'about.config': 'Configuration',

@@ -1,4 +1,4 @@
-/** Simplified Chinese. */
+/** Simplified Chinese. As long as the English list, of whose names it must have each. */
 
 import type { en } from './en.ts';
 
