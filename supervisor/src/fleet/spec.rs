@@ -152,6 +152,8 @@ pub(crate) struct Grounds {
     pub(crate) upward: mpsc::Sender<Upward>,
     /// What the last router of the last supervisor knew; empty = nothing.
     pub(crate) memory: Vec<u8>,
+    /// Puts to a memory what its router did after it; `true` = no other router runs.
+    pub(crate) recollect: Box<dyn Fn(&[u8], bool) -> Vec<u8> + Send>,
 }
 
 /// Something a child says that the fleet only passes on.

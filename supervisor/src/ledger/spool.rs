@@ -12,13 +12,17 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Read in one go.
 const CHUNK: usize = 1024 * 1024;
 /// More that is not read yet is given up, the oldest first.
 pub(super) const MOST: u64 = 64 * 1024 * 1024;
-/// Blocks are given back when they add up to this: a spool that is read again after a kill costs no more.
+/// Blocks are given back when they add up to this.
 const RELEASE: u64 = 1024 * 1024;
+/// What was taken last is kept so far back: the next router may have to count it (see `tail`). A spool that is read
+/// again after a kill costs no more than this and the above.
+const KEEP: u64 = 4 * 1024 * 1024;
 /// File systems give back whole blocks.
 const BLOCK: u64 = 4096;
 
@@ -31,6 +35,8 @@ pub(super) struct Spool {
     taken: u64,
     /// Given back to the file system up to here.
     released: u64,
+    /// When it was first seen that its router is gone.
+    complete: Option<Instant>,
 }
 
 /// A call as it is taken off a spool. The trace is stored as it was written: nothing here looks into it.
@@ -72,7 +78,22 @@ impl Spool {
             Err(Errno::ENXIO) => file.metadata()?.len(),
             Err(_) => 0,
         };
-        Ok(Self { path: path.to_owned(), file, taken, released: taken })
+        Ok(Self { path: path.to_owned(), file, taken, released: taken, complete: None })
+    }
+
+    /// Its router has been gone for so long. To be asked about complete ones only.
+    pub(super) fn has_rested(&mut self, long: Duration) -> bool {
+        self.complete.get_or_insert_with(Instant::now).elapsed() >= long
+    }
+
+    /// All that was not given back, but no more than a spool may hold.
+    pub(super) fn text(&self) -> io::Result<Vec<u8>> {
+        let len = self.file.metadata()?.len();
+        let begin = self.released.max(len.saturating_sub(MOST));
+        let mut bytes = vec![0; usize::try_from(len - begin).unwrap_or(0)];
+        let filled = self.fill(&mut bytes, begin)?.len();
+        bytes.truncate(filled);
+        Ok(bytes)
     }
 
     /// Up to `most` entries that were not taken yet.
@@ -119,7 +140,7 @@ impl Spool {
     /// What was found is committed: it is not found again.
     pub(super) fn taken(&mut self, found: &Found) {
         self.taken = found.end;
-        if self.taken - self.released >= RELEASE {
+        if self.taken.saturating_sub(self.released + KEEP) >= RELEASE {
             self.release();
         }
     }
@@ -129,13 +150,14 @@ impl Spool {
     fn release(&mut self) {
         // From the beginning of a block: one that two ranges share would be kept.
         let begin = self.released - self.released % BLOCK;
-        let range = (begin as i64, (self.taken - begin) as i64);
+        let end = self.taken.saturating_sub(KEEP);
+        let range = (begin as i64, (end - begin) as i64);
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         match fallocate(&self.file, flags, range.0, range.1) {
             Ok(()) => {}
             Err(error) => tracing::debug!("blocks of {} are not released: {error}", self.path.display()),
         }
-        self.released = self.taken;
+        self.released = end;
     }
 
     /// Whether nobody will ever write to it again. To be asked before the last look.

@@ -41,6 +41,7 @@ mod routing;
 mod settled;
 mod shard;
 mod shared;
+mod shed;
 mod snapshot;
 mod spool;
 mod trace;

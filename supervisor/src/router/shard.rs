@@ -5,6 +5,7 @@ use super::front::{self, Ask, Clock, Doing, Place, Tick, Watch};
 use super::lane::Lanes;
 use super::routing::{Candidate, Standing, Table};
 use super::shared::Shared;
+use super::shed::Shedder;
 use std::collections::HashMap;
 use std::net::TcpListener as StdListener;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -17,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 /// The sweep's period: the grain of all connection timeouts.
 pub(crate) const SWEEP: Duration = Duration::from_millis(250);
+/// The period of looks at how late the runtime is, while there are calls.
+const LOOK: Duration = Duration::from_millis(25);
 /// An idle connection is kept this long.
 const IDLE: Duration = Duration::from_secs(90);
 /// The same while draining: long enough for a client to meet `connection: close` on its next request.
@@ -45,6 +48,8 @@ pub(crate) struct Shard {
     lag_us: AtomicU64,
     /// When it came, in the age of the process.
     swept_us: AtomicU64,
+    /// The share of calls to turn away, in 2^-32.
+    shed: AtomicU32,
 }
 
 /// A connection that another shard accepted.
@@ -74,6 +79,7 @@ impl Shard {
             tasks,
             lag_us: AtomicU64::new(0),
             swept_us: AtomicU64::new(shared_age),
+            shed: AtomicU32::new(0),
         };
         (Arc::new(shard), outbox)
     }
@@ -121,6 +127,36 @@ impl Shard {
         overdue.max(Duration::from_micros(self.lag_us.load(Ordering::Relaxed)))
     }
 
+    /// Whether a call is turned away, as there is more to do than can be done; `random` is in 0..1, asked for if need be.
+    pub(crate) fn sheds(&self, random: impl FnOnce() -> f64) -> bool {
+        let share = self.shed.load(Ordering::Relaxed);
+        share > 0 && random() < f64::from(share) / f64::from(u32::MAX)
+    }
+
+    /// Looks how late the runtime comes to what is ready: often while there are calls, else hardly ever.
+    async fn gauge(self: Arc<Self>) {
+        let mut shedder = Shedder::default();
+        let (mut calls, mut busy) = (0, false);
+        loop {
+            let period = if busy { LOOK } else { SWEEP };
+            let due = Instant::now() + period;
+            tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => {}
+                () = self.shared.cut.cancelled() => return,
+            }
+            let late = due.elapsed();
+            self.shared.pressure.looked(late);
+            let share = shedder.look(late, period + late);
+            let before = self.shed.swap((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed);
+            if (before > 0) != (share > 0.0) {
+                tracing::warn!(late_ms = late.as_millis() as u64, turned_away = share > 0.0, "overload");
+            }
+            let now = self.shared.counts().1;
+            busy = share > 0.0 || now.wrapping_sub(calls) > 1;
+            calls = now;
+        }
+    }
+
     /// Runs the shard until everything is cut. Must be called on the shard's own runtime.
     pub(crate) async fn run(
         self: Arc<Self>,
@@ -135,6 +171,7 @@ impl Shard {
         }
         self.tasks.spawn(Arc::clone(&self).receive(inbox));
         self.tasks.spawn(Arc::clone(&self).sweep());
+        self.tasks.spawn(Arc::clone(&self).gauge());
         self.follow().await;
         self.tasks.close();
         // The lanes are cut: what runs ends with a last word to its client.

@@ -8,12 +8,13 @@ use super::live::Live;
 use super::notices::{Notices, Severity};
 use super::routing::Turnstile;
 use super::settled;
+use super::shed::Pressure;
 use super::snapshot::Snapshot;
 use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
 use protocol::ipc::configure::ModelEntry;
-use protocol::ipc::spool::Entry;
+use protocol::ipc::spool::{Counted, Entry, Recorded};
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -27,6 +28,9 @@ const TRACES: usize = 256;
 
 /// At most one call in so many is hedged.
 const CALLS_PER_HEDGE: u64 = 20;
+
+/// A request of more bytes takes its time between two processes however idle they are.
+const SHORT: u64 = 64 * 1024;
 
 /// Apps and models that warnings are remembered of, and for how long.
 const WARNED: usize = 1024;
@@ -60,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) notices: Notices,
     /// Requests that end workers.
     pub(crate) poison: Poison,
+    /// How late this process comes to what is ready.
+    pub(crate) pressure: Pressure,
     /// Second candidates asked because the first one was late.
     hedges: AtomicU64,
     /// Whose turn it is among candidates.
@@ -91,6 +97,7 @@ impl Shared {
             traces: Mutex::default(),
             notices: Notices::default(),
             poison: Poison::default(),
+            pressure: Pressure::default(),
             hedges: AtomicU64::new(0),
             turns: Turnstile::default(),
             warned: Mutex::default(),
@@ -178,9 +185,11 @@ impl Shared {
     }
 
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.
-    pub(crate) fn ended(&self, trace: Trace) {
+    pub(crate) fn ended(&self, trace: Trace, counted: Option<Counted>) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let mut entry = Entry::Call(Box::new(settled::detail(&trace)));
+        let detail = settled::detail(&trace);
+        self.weigh(&trace, detail.call.timings.ipc_us);
+        let mut entry = Entry::Call(Box::new(Recorded { counted, ..Recorded::from(detail) }));
         self.spool.append(&mut entry);
         if let Entry::Call(detail) = &entry {
             self.live.over(&detail.call);
@@ -192,6 +201,18 @@ impl Shared {
         drop(traces);
         // Freed outside the lock.
         drop(oldest);
+    }
+
+    /// How long a call was on its way between the processes says how busy the worker's is, unless this one is late
+    /// itself or the call was long.
+    fn weigh(&self, trace: &Trace, way_us: Option<u64>) {
+        let candidate = trace.attempts.last().and_then(|a| trace.route.as_ref()?.get(a.candidate));
+        if let (Some(us), Some(candidate)) = (way_us, candidate)
+            && trace.request_bytes <= SHORT
+            && !self.pressure.is_late()
+        {
+            candidate.vitals.account.load.took(Duration::from_micros(us), Instant::now());
+        }
     }
 
     /// The last calls, oldest first.

@@ -14,6 +14,7 @@
 mod breaker;
 mod candidate;
 mod dry;
+mod load;
 mod nearest;
 mod pace;
 pub(crate) mod pattern;
