@@ -122,7 +122,7 @@ impl Collector {
                 },
             };
             let stays = lingers == Lingers::Yes && newest.as_ref() == Some(&path);
-            match self.drain(spool, stays.then_some(Duration::MAX).unwrap_or(lingers.span())).await? {
+            match self.drain(spool, if stays { Duration::MAX } else { lingers.span() }).await? {
                 Drained::More(spool) => drop(self.open.insert(path, spool)),
                 Drained::Ended => {}
                 Drained::Failed(error) => unreadable(&path, &error),

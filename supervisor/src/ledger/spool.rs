@@ -8,6 +8,7 @@ use protocol::control::record::CallSummary;
 use protocol::ipc::spool::{self, MAX_ENTRY, skip, take};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -35,6 +36,8 @@ pub(super) struct Spool {
     taken: u64,
     /// Given back to the file system up to here.
     released: u64,
+    /// Ends of entries between the two, some of them.
+    ends: VecDeque<u64>,
     /// When it was first seen that its router is gone.
     complete: Option<Instant>,
 }
@@ -78,7 +81,14 @@ impl Spool {
             Err(Errno::ENXIO) => file.metadata()?.len(),
             Err(_) => 0,
         };
-        Ok(Self { path: path.to_owned(), file, taken, released: taken, complete: None })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            taken,
+            released: taken,
+            ends: VecDeque::new(),
+            complete: None,
+        })
     }
 
     /// Its router has been gone for so long. To be asked about complete ones only.
@@ -140,17 +150,25 @@ impl Spool {
     /// What was found is committed: it is not found again.
     pub(super) fn taken(&mut self, found: &Found) {
         self.taken = found.end;
-        if self.taken.saturating_sub(self.released + KEEP) >= RELEASE {
-            self.release();
+        self.ends.push_back(found.end);
+        // Where an entry ends: the next look begins with a whole one.
+        let mut end = self.released;
+        while let Some(next) = self.ends.front().copied().filter(|next| next + KEEP <= self.taken) {
+            end = next;
+            if next - self.released < RELEASE {
+                self.ends.pop_front();
+            } else {
+                break;
+            }
+        }
+        if end - self.released >= RELEASE {
+            self.release(end);
         }
     }
 
-    /// Gives the blocks of what was taken back. On a file system that cannot, the file goes on growing until its
-    /// router ends.
-    fn release(&mut self) {
+    fn release(&mut self, end: u64) {
         // From the beginning of a block: one that two ranges share would be kept.
         let begin = self.released - self.released % BLOCK;
-        let end = self.taken.saturating_sub(KEEP);
         let range = (begin as i64, (end - begin) as i64);
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         match fallocate(&self.file, flags, range.0, range.1) {

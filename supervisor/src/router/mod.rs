@@ -29,6 +29,7 @@ mod console;
 mod crew;
 mod dry_run;
 mod front;
+mod gauge;
 mod lane;
 mod limits;
 mod live;

@@ -2,10 +2,10 @@
 //! multi-thread runtime, or one per core on current-thread runtimes; the code is the same.
 
 use super::front::{self, Ask, Clock, Doing, Place, Tick, Watch};
+use super::gauge;
 use super::lane::Lanes;
 use super::routing::{Candidate, Standing, Table};
 use super::shared::Shared;
-use super::shed::Shedder;
 use std::collections::HashMap;
 use std::net::TcpListener as StdListener;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -18,8 +18,6 @@ use tokio_util::task::TaskTracker;
 
 /// The sweep's period: the grain of all connection timeouts.
 pub(crate) const SWEEP: Duration = Duration::from_millis(250);
-/// The period of looks at how late the runtime is, while there are calls.
-const LOOK: Duration = Duration::from_millis(25);
 /// An idle connection is kept this long.
 const IDLE: Duration = Duration::from_secs(90);
 /// The same while draining: long enough for a client to meet `connection: close` on its next request.
@@ -133,28 +131,9 @@ impl Shard {
         share > 0 && random() < f64::from(share) / f64::from(u32::MAX)
     }
 
-    /// Looks how late the runtime comes to what is ready: often while there are calls, else hardly ever.
-    async fn gauge(self: Arc<Self>) {
-        let mut shedder = Shedder::default();
-        let (mut calls, mut busy) = (0, false);
-        loop {
-            let period = if busy { LOOK } else { SWEEP };
-            let due = Instant::now() + period;
-            tokio::select! {
-                () = tokio::time::sleep_until(due.into()) => {}
-                () = self.shared.cut.cancelled() => return,
-            }
-            let late = due.elapsed();
-            self.shared.pressure.looked(late);
-            let share = shedder.look(late, period + late);
-            let before = self.shed.swap((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed);
-            if (before > 0) != (share > 0.0) {
-                tracing::warn!(late_ms = late.as_millis() as u64, turned_away = share > 0.0, "overload");
-            }
-            let now = self.shared.counts().1;
-            busy = share > 0.0 || now.wrapping_sub(calls) > 1;
-            calls = now;
-        }
+    /// That share of calls is turned away from here on; whether any was before.
+    pub(super) fn shed(&self, share: f64) -> bool {
+        self.shed.swap((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed) > 0
     }
 
     /// Runs the shard until everything is cut. Must be called on the shard's own runtime.
@@ -171,7 +150,8 @@ impl Shard {
         }
         self.tasks.spawn(Arc::clone(&self).receive(inbox));
         self.tasks.spawn(Arc::clone(&self).sweep());
-        self.tasks.spawn(Arc::clone(&self).gauge());
+        let gauged = Arc::clone(&self);
+        self.tasks.spawn(async move { gauge::watch(&gauged).await });
         self.follow().await;
         self.tasks.close();
         // The lanes are cut: what runs ends with a last word to its client.

@@ -29,9 +29,6 @@ const TRACES: usize = 256;
 /// At most one call in so many is hedged.
 const CALLS_PER_HEDGE: u64 = 20;
 
-/// A request of more bytes takes its time between two processes however idle they are.
-const SHORT: u64 = 64 * 1024;
-
 /// Apps and models that warnings are remembered of, and for how long.
 const WARNED: usize = 1024;
 const WARN_AGAIN: Duration = Duration::from_secs(3600);
@@ -188,7 +185,6 @@ impl Shared {
     pub(crate) fn ended(&self, trace: Trace, counted: Option<Counted>) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         let detail = settled::detail(&trace);
-        self.weigh(&trace, detail.call.timings.ipc_us);
         let mut entry = Entry::Call(Box::new(Recorded { counted, ..Recorded::from(detail) }));
         self.spool.append(&mut entry);
         if let Entry::Call(detail) = &entry {
@@ -201,18 +197,6 @@ impl Shared {
         drop(traces);
         // Freed outside the lock.
         drop(oldest);
-    }
-
-    /// How long a call was on its way between the processes says how busy the worker's is, unless this one is late
-    /// itself or the call was long.
-    fn weigh(&self, trace: &Trace, way_us: Option<u64>) {
-        let candidate = trace.attempts.last().and_then(|a| trace.route.as_ref()?.get(a.candidate));
-        if let (Some(us), Some(candidate)) = (way_us, candidate)
-            && trace.request_bytes <= SHORT
-            && !self.pressure.is_late()
-        {
-            candidate.vitals.account.load.took(Duration::from_micros(us), Instant::now());
-        }
     }
 
     /// The last calls, oldest first.

@@ -75,12 +75,7 @@ impl Pressure {
         Duration::from_micros(self.late_us.load(Ordering::Relaxed))
     }
 
-    /// It is late itself: what it measures of others says nothing.
-    pub(crate) fn is_late(&self) -> bool {
-        self.late() > TARGET / 2
-    }
-
-    /// A call was kept from the router's work, or from a worker's.
+    /// A call was turned away.
     pub(crate) fn refused(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }

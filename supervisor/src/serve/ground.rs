@@ -69,7 +69,9 @@ impl Ground {
             tell,
             upward,
             memory: recollection::read(&settings.server.directories.state),
-            recollect: Box::new(move |memory, alone| recollection::complete(memory, tail::counted(&read), alone)),
+            recollect: Box::new(move |memory, alone| {
+                recollection::complete(memory, tail::counted(&read), alone)
+            }),
         }
     }
 }

@@ -63,10 +63,12 @@ impl Scene {
     /// What is left is of these.
     async fn only(&self, generations: &[&str]) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        let is = |path: &std::path::PathBuf, of: &str| path.to_string_lossy().ends_with(&format!("-{of}.calls"));
+        let is =
+            |path: &std::path::PathBuf, of: &str| path.to_string_lossy().ends_with(&format!("-{of}.calls"));
         loop {
             let list = self.spools.list();
-            if list.len() == generations.len() && list.iter().zip(generations).all(|(path, of)| is(path, of)) {
+            if list.len() == generations.len() && list.iter().zip(generations).all(|(path, of)| is(path, of))
+            {
                 return;
             }
             assert!(Instant::now() < deadline, "{list:?}");

@@ -175,12 +175,6 @@ impl Run {
 
     /// A place at the provider, after waiting for it if need be.
     pub(super) async fn place(&mut self, at: usize, candidate: &Candidate) -> Option<Permit> {
-        if candidate.vitals.account.load.sheds(std::time::Instant::now, super::random) {
-            self.shard.shared.pressure.refused();
-            let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
-            self.failed(begun, overloaded(&candidate.provider), None, Setback::Crowded);
-            return None;
-        }
         let snapshot = self.shard.shared.snapshot();
         let gate = snapshot.gate(&candidate.provider)?;
         let patience = snapshot.table.provider(&candidate.provider).map_or(0, |p| p.max_wait_ms);
@@ -303,11 +297,6 @@ impl Run {
 /// The failure of a call that the end of this process cuts.
 pub(crate) fn stopping() -> Failure {
     Failure::new(FailureKind::Unavailable, "LLM Link is stopping").with_retry_after_ms(COME_BACK_MS)
-}
-
-fn overloaded(provider: &str) -> Failure {
-    let message = format!("the process of the provider `{provider}` has more to do than it can");
-    Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(COME_BACK_MS)
 }
 
 fn crowded(provider: &str) -> Failure {

@@ -148,10 +148,8 @@ impl AppMeter {
             keys: app.keys.iter().map(key).filter(|(_, scope)| scope.counts()).collect(),
             budgets: app.budgets.clone(),
             book: old.map_or_else(Arc::default, |old| Arc::clone(&old.book)),
-            tickets: old.map_or_else(
-                || Arc::new(Mutex::new(Tickets::new(origin))),
-                |old| Arc::clone(&old.tickets),
-            ),
+            tickets: old
+                .map_or_else(|| Arc::new(Mutex::new(Tickets::new(origin))), |old| Arc::clone(&old.tickets)),
         }
     }
 
@@ -211,12 +209,7 @@ impl AppMeter {
     }
 
     /// Rates and budgets, all or nothing: the locks are held until every one of them has agreed.
-    fn reserve(
-        &self,
-        key: Option<&Scope>,
-        hold: Hold,
-        now_ms: u64,
-    ) -> Result<(u64, Option<Reserved>), Over> {
+    fn reserve(&self, key: Option<&Scope>, hold: Hold, now_ms: u64) -> Result<(u64, Option<Reserved>), Over> {
         let mut tickets = lock(&self.tickets);
         let now = nanos(self.start.elapsed());
         let tokens = hold.used.tokens;
@@ -392,7 +385,11 @@ impl Admission {
         let tickets = lock(&self.meter.tickets);
         Counted {
             app: self.meter.own.name.trim_start_matches("app:").to_owned(),
-            key: self.key.as_ref().and_then(|key| key.name.split_once('/')).map(|(_, label)| label.to_owned()),
+            key: self
+                .key
+                .as_ref()
+                .and_then(|key| key.name.split_once('/'))
+                .map(|(_, label)| label.to_owned()),
             origin: tickets.origin(),
             ticket: self.ticket,
             tokens: actual.tokens,

@@ -135,10 +135,10 @@ impl Roll {
     }
 
     fn save(&self, app: &str, origin: u64) -> SavedTickets {
-        let open = self.open.iter().map(|(number, hold)| SavedTicket {
-            number: *number,
-            held: hold.as_ref().map(Hold::saved),
-        });
+        let open = self
+            .open
+            .iter()
+            .map(|(number, hold)| SavedTicket { number: *number, held: hold.as_ref().map(Hold::saved) });
         SavedTickets { app: app.to_owned(), origin, next: self.next, open: open.collect() }
     }
 }

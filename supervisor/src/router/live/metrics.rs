@@ -218,7 +218,7 @@ impl Now {
         );
         r.register(
             "calls_turned_away",
-            "Calls turned away by a process that had too much to do",
+            "Calls refused because there was too much to do",
             self.turned_away.clone(),
         );
         r.register("worker_state", "1 for the state a provider's worker is in", self.state.clone());

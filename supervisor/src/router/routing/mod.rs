@@ -14,7 +14,6 @@
 mod breaker;
 mod candidate;
 mod dry;
-mod load;
 mod nearest;
 mod pace;
 pub(crate) mod pattern;

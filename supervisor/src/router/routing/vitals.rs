@@ -4,7 +4,6 @@
 //! Every lock here is held for a few instructions. The time is a parameter.
 
 use super::breaker::{Breaker, Change, Look, Pass, Saved, Terms};
-use super::load::Load;
 use super::pace::Pace;
 use super::standing::Standing;
 use super::verdict::Verdict;
@@ -26,8 +25,6 @@ pub(crate) struct Account {
     key: Mutex<Breaker>,
     /// How fast it may be used.
     rates: Mutex<RateSet>,
-    /// Of its process.
-    pub(crate) load: Load,
     start: Instant,
 }
 
@@ -63,7 +60,6 @@ impl Account {
             generation: AtomicU64::new(0),
             key: Mutex::new(Breaker::new(Terms::KEY)),
             rates: Mutex::default(),
-            load: Load::default(),
             start: Instant::now(),
         })
     }
