@@ -14,3 +14,4 @@ mod laws;
 mod support;
 #[cfg(test)]
 mod traps;
+mod vendors;
