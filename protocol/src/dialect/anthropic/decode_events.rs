@@ -3,7 +3,7 @@
 use super::wire::{self, Block, Message};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::failure::{in_band, instead};
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, Opaque, PartHead, PartKey, RawJson, Start,
     StopKind, StopReason, Usage,
@@ -32,7 +32,7 @@ impl Decoder {
         if let Some(failure) = carried(body) {
             return Err(failure);
         }
-        let Some(content) = &message.content else { return Err(bad_answer("it has no `content`")) };
+        let Some(content) = &message.content else { return Err(instead(body, "content")) };
         let mut out = Vec::new();
         for (index, raw) in content.iter().enumerate() {
             let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else { continue };

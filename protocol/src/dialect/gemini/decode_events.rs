@@ -5,7 +5,7 @@ use super::usage;
 use super::wire::{Answer, FunctionCall, WirePart};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
@@ -55,7 +55,7 @@ impl Decoder {
                     && answer.prompt_feedback.0.is_none()
                     && answer.usage_metadata.0.is_none()
                 {
-                    return Err(bad_answer("it has no `candidates`"));
+                    return Err(instead(body, "candidates"));
                 }
                 self.answer(answer, &mut out);
             }

@@ -3,7 +3,7 @@
 use super::usage::Counts;
 use super::wire::{Call, Line};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::dialect::lenient::Loose;
 use crate::model::{Event, Failure, Start, StopKind, StopReason, Usage};
@@ -22,6 +22,9 @@ impl Decoder {
 
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
         let mut line = read(body)?;
+        if line.message.0.is_none() && line.response.0.is_none() {
+            return Err(instead(body, "message"));
+        }
         line.done = Loose(Some(true));
         let mut out = Vec::new();
         self.line(line, &mut out);

@@ -3,8 +3,8 @@
 use super::quirks::{Quirks, ReasoningField};
 use super::think::{Piece, ThinkScanner};
 use super::wire::{Answer, Choice, Delta as WireDelta, FunctionDelta, ToolDelta};
-use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::codec::{DecodeEvents, Frame, Stamp};
+use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::dialect::lenient::Loose;
 use crate::dialect::openai_chat::wire;
@@ -61,7 +61,7 @@ impl Decoder {
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
         let answer = wire::read(body)?;
         if answer.choices.is_none() && answer.usage.0.is_none() {
-            return Err(bad_answer("it has no `choices`"));
+            return Err(instead(body, "choices"));
         }
         let mut out = Vec::new();
         self.answer(answer, &mut out);

@@ -3,7 +3,7 @@
 use super::wire::{self, Body, OutputItem};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::failure::{in_band, instead};
 use crate::model::PARTS_LIMIT;
 use crate::model::{
     Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
@@ -58,7 +58,7 @@ impl Decoder {
             return Err(failure(body));
         }
         let Some(output) = &response.output else {
-            return Err(carried(body).unwrap_or_else(|| bad_answer("it has no `output`")));
+            return Err(instead(body, "output"));
         };
         if let (true, Some(status @ ("queued" | "in_progress"))) =
             (output.is_empty(), response.status.0.as_deref())
