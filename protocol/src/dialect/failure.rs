@@ -7,6 +7,7 @@ mod read;
 mod retry_after;
 
 pub use read::in_band;
+pub(crate) use read::instead;
 
 use super::{Dialect, anthropic, gemini, ollama, openai_chat, openai_responses};
 use crate::model::{Failure, FailureKind};

@@ -14,3 +14,5 @@ mod laws;
 mod support;
 #[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod vendors;

@@ -1,17 +1,15 @@
-//! LiteLLM's `config.yaml`: a list of deployments behind public names, and settings of the proxy around it.
+//! LiteLLM's `config.yaml`: a list of deployments behind public names. The settings of the proxy around it are in
+//! [`super::gateway_settings`].
 
 use super::Harvest;
-use super::keys::Resolved;
-use super::names::{by_address, free, plain};
+use super::gateway_settings::{general, settings};
+use super::names::{by_address, plain};
 use super::old_file::{model_entry, spec};
 use super::tree::Tree;
 use protocol::control::document::ProviderEntry;
-use protocol::control::model::AliasCandidate;
+use protocol::control::model::{AliasCandidate, PriceSpec};
 use protocol::preset::{self, Preset};
 use serde_json::Value;
-
-/// The app of the proxy's master key.
-const APP: &str = "clients";
 
 /// What tells one account from another.
 #[derive(PartialEq)]
@@ -22,6 +20,9 @@ struct Account {
 }
 
 pub(super) fn add(harvest: &mut Harvest<'_>, mut tree: Tree) {
+    if let Some(Value::Object(variables)) = tree.take("environment_variables") {
+        self::variables(harvest, variables);
+    }
     let mut accounts: Vec<(Account, String)> = Vec::new();
     if let Some(Value::Array(list)) = tree.take("model_list") {
         for (at, item) in list.into_iter().enumerate() {
@@ -33,19 +34,27 @@ pub(super) fn add(harvest: &mut Harvest<'_>, mut tree: Tree) {
         }
     }
     for section in ["litellm_settings", "router_settings"] {
-        if let Some(settings) = tree.section(section) {
-            self::settings(harvest, settings, section);
+        if let Some(found) = tree.section(section) {
+            settings(harvest, found, section);
         }
     }
-    if let Some(general) = tree.section("general_settings") {
-        self::general(harvest, general);
-    }
-    if tree.take("environment_variables").is_some() {
-        let how = "set them where llm-link is started, or give providers their keys";
-        harvest.report.manual("environment_variables", how);
+    if let Some(found) = tree.section("general_settings") {
+        general(harvest, found);
     }
     for left in tree.left() {
         harvest.report.unsupported(left, "there is nothing like it");
+    }
+}
+
+/// What the file sets itself, for its own `os.environ/NAME`; nothing else reads it here.
+fn variables(harvest: &mut Harvest<'_>, variables: serde_json::Map<String, Value>) {
+    for (name, value) in variables {
+        let value = match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        harvest.report.exact(format!("environment_variables.{name}"), "used where this file names it");
+        harvest.variables.insert(name, value);
     }
 }
 
@@ -80,6 +89,8 @@ fn deployment(harvest: &mut Harvest<'_>, mut item: Tree, at: &str, accounts: &mu
     harvest.alias(&public, AliasCandidate { provider: provider.clone(), model: model.clone(), weight });
     harvest.report.exact(at, format!("alias {public} = {provider}/{model}"));
     rates(harvest, &mut params, &provider, at);
+    bounds(harvest, &mut params, &provider, at);
+    prices(harvest, &mut params, (&provider, &model), &format!("{at}.litellm_params"));
     facts(harvest, item.section("model_info"), &provider, &model, at);
     for left in params.left() {
         harvest.report.unsupported(
@@ -127,10 +138,10 @@ fn provider_of(
     if let Some((_, name)) = accounts.iter().find(|(known, _)| *known == account) {
         return name.clone();
     }
-    let name = free(&plain(&preset.id), |name| harvest.knows(name));
+    let base_url = account.address.clone().filter(|url| !super::names::is_presets_own(url, preset));
+    let name = harvest.name_for(&plain(&preset.id), preset, base_url.as_deref());
     let setting = format!("{at}.litellm_params.api_key");
     let key = account.key.as_deref().and_then(|text| harvest.provider_key(text, &name, &setting));
-    let base_url = account.address.clone().filter(|url| !super::names::is_presets_own(url, preset));
     let entry = ProviderEntry {
         spec: spec(&name, preset, base_url),
         keys: key.into_iter().collect(),
@@ -171,100 +182,61 @@ fn facts(harvest: &mut Harvest<'_>, info: Option<Tree>, provider: &str, model: &
         facts.tools = tools.or(facts.tools);
         facts.vision = vision.or(facts.vision);
     }
-    if info.take("input_cost_per_token").is_some() | info.take("output_cost_per_token").is_some() {
-        let how =
-            format!("llm-link models price {provider} {model} --currency USD --input AMOUNT --output AMOUNT");
-        harvest.report.manual(format!("{at}.model_info.*_cost_per_token"), how);
-    }
+    prices(harvest, &mut info, (provider, model), &format!("{at}.model_info"));
     harvest.report.exact(format!("{at}.model_info"), "what is known of the model");
     for left in info.left().into_iter().filter(|left| left != "id" && left != "mode") {
         harvest.report.unsupported(format!("{at}.model_info.{left}"), "there is nothing like it");
     }
 }
 
-fn settings(harvest: &mut Harvest<'_>, mut settings: Tree, section: &str) {
-    let named = |name: &str| format!("{section}.{name}");
-    for name in ["fallbacks", "context_window_fallbacks"] {
-        if let Some(Value::Array(list)) = settings.take(name) {
-            fallbacks(harvest, list, &named(name));
-        }
+/// How long and how many at once; they are a provider's here, not a deployment's.
+fn bounds(harvest: &mut Harvest<'_>, params: &mut Tree, provider: &str, at: &str) {
+    let mut taken = Vec::new();
+    let Some(entry) = harvest.provider(provider) else { return };
+    if let Some(seconds) = params.number("timeout").and_then(milliseconds) {
+        entry.spec.timeouts.total_ms = Some(seconds);
+        taken.push("timeout");
     }
-    if let Some(tries) = settings.number("num_retries") {
-        let line = format!("in the configuration file: [server] max_attempts = {}", tries as u64 + 1);
-        harvest.report.manual(named("num_retries"), line);
+    if let Some(seconds) = params.number("stream_timeout").and_then(milliseconds) {
+        entry.spec.timeouts.first_token_ms = Some(seconds);
+        taken.push("stream_timeout");
     }
-    for name in ["request_timeout", "timeout"] {
-        if let Some(seconds) = settings.number(name) {
-            let line = format!(
-                "for each provider: llm-link providers edit NAME --set timeouts.total_ms={}s",
-                seconds
-            );
-            harvest.report.manual(named(name), line);
-        }
+    if let Some(most) = params.number("max_parallel_requests").filter(|most| *most >= 1.0) {
+        entry.spec.limits.max_concurrent = Some(most as u32);
+        taken.push("max_parallel_requests");
     }
-    if let Some(strategy) = settings.text("routing_strategy") {
-        let became = match strategy.as_str() {
-            "simple-shuffle" => "by weight where deployments have weights, else in order",
-            "least-busy" => "llm-link apps route APP --rule least_connections",
-            "latency-based-routing" => "llm-link apps route APP --rule latency",
-            _ => "llm-link apps route APP --rule RULE",
-        };
-        match strategy.as_str() {
-            "simple-shuffle" => harvest.report.approximate(named("routing_strategy"), became),
-            _ => harvest.report.manual(named("routing_strategy"), became),
-        }
-    }
-    if settings.take("drop_params").is_some() {
-        let became =
-            "what a dialect cannot say is left out and named in x-llm-link-dropped; strict apps refuse it";
-        harvest.report.exact(named("drop_params"), became);
-    }
-    if settings.take("model_group_alias").is_some() {
-        harvest.report.manual(named("model_group_alias"), "llm-link aliases set NAME --to PROVIDER/MODEL");
-    }
-    for left in settings.left() {
-        harvest.report.unsupported(named(&left), "there is nothing like it");
+    for name in taken {
+        let became = format!("of provider {provider}, for all its models");
+        harvest.report.approximate(format!("{at}.litellm_params.{name}"), became);
     }
 }
 
-/// `[{ "a": ["b", "c"] }]`: the candidates of b and c come after those of a.
-fn fallbacks(harvest: &mut Harvest<'_>, list: Vec<Value>, setting: &str) {
-    let pairs = list.into_iter().filter_map(|one| match one {
-        Value::Object(fields) => Some(fields),
-        _ => None,
-    });
-    for (from, to) in pairs.flatten() {
-        for to in to.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let behind = harvest.document.aliases.iter().find(|alias| alias.name == to);
-            let candidates = behind.map(|alias| alias.candidates.clone()).unwrap_or_default();
-            if candidates.is_empty() || !harvest.document.aliases.iter().any(|alias| alias.name == from) {
-                harvest.report.manual(
-                    format!("{setting}.{from}"),
-                    format!("`{from}` or `{to}` is no model of this file"),
-                );
-                continue;
-            }
-            candidates.into_iter().for_each(|candidate| harvest.alias(&from, candidate));
-            let became = format!("the candidates of {to} come after those of {from}");
-            harvest.report.approximate(format!("{setting}.{from}"), became);
-        }
-    }
+/// Seconds, as that file counts.
+pub(super) fn milliseconds(seconds: f64) -> Option<u64> {
+    (seconds > 0.0).then_some((seconds * 1000.0).round() as u64)
 }
 
-fn general(harvest: &mut Harvest<'_>, mut general: Tree) {
-    if let Some(key) = general.text("master_key") {
-        let is_set = matches!(harvest.resolve(&key), Resolved::Text(_));
-        harvest.client_key(&key, APP, "general_settings.master_key");
-        if is_set {
-            let became = "it opens the model APIs only; administrators are users: llm-link setup-link";
-            harvest.report.approximate("general_settings.master_key", became);
-        }
+/// Dollars for one token; ours are for a million.
+fn prices(harvest: &mut Harvest<'_>, costs: &mut Tree, (provider, model): (&str, &str), at: &str) {
+    /// From one token's dollars to millionths of a dollar for a million tokens.
+    const SCALE: f64 = 1e12;
+    let mut cost =
+        |name: &str| costs.number(name).filter(|cost| *cost >= 0.0).map(|cost| (cost * SCALE).round() as u64);
+    let spec = PriceSpec {
+        since_ms: 0,
+        currency: "USD".to_owned(),
+        input_fresh: cost("input_cost_per_token"),
+        cache_read: cost("cache_read_input_token_cost"),
+        cache_write: cost("cache_creation_input_token_cost"),
+        output: cost("output_cost_per_token"),
+    };
+    if spec.input_fresh.is_none() && spec.output.is_none() {
+        return;
     }
-    if general.take("database_url").is_some() {
-        let how = "virtual keys there are hashed: make new ones with llm-link apps add NAME";
-        harvest.report.manual("general_settings.database_url", how);
+    let Some(entry) = harvest.provider(provider) else { return };
+    if let Some(known) = entry.models.iter_mut().find(|known| known.spec.name == model) {
+        known.prices = vec![spec];
     }
-    for left in general.left() {
-        harvest.report.unsupported(format!("general_settings.{left}"), "there is nothing like it");
-    }
+    let became = format!("prices of {provider}/{model} in USD for a million tokens");
+    harvest.report.exact(format!("{at}.*_cost_per_token"), became);
 }

@@ -9,7 +9,7 @@ use protocol::control::document::{AppEntry, AppKeyEntry, KeyEntry};
 use protocol::control::provider::KeyValue;
 
 /// How imported keys are called.
-const LABEL: &str = "imported";
+pub(super) const LABEL: &str = "imported";
 
 /// A value after its placeholders.
 pub(super) enum Resolved {
@@ -45,7 +45,7 @@ impl Harvest<'_> {
     }
 
     fn variable(&self, name: &str) -> Resolved {
-        match self.secrets.env(name) {
+        match self.variables.get(name).cloned().or_else(|| self.secrets.env(name)) {
             Some(value) => Resolved::Text(value),
             None => Resolved::Unset(name.to_owned()),
         }
@@ -89,6 +89,12 @@ impl Harvest<'_> {
         }
     }
 
+    /// The bounds of that app.
+    pub(super) fn app(&mut self, app: &str) -> &mut AppLimits {
+        let at = place_of(&mut self.document.apps, app);
+        &mut self.document.apps[at].spec.limits
+    }
+
     /// A key that clients present: its hash becomes a key of that app.
     pub(super) fn client_key(&mut self, text: &str, app: &str, setting: &str) -> bool {
         let by_hand = format!("llm-link apps add {app}");
@@ -112,10 +118,7 @@ impl Harvest<'_> {
             self.report.exact(setting, "the same key as before");
             return true;
         }
-        let at = apps.iter().position(|entry| entry.spec.name == app).unwrap_or_else(|| {
-            apps.push(AppEntry { spec: named(app), route: None, keys: Vec::new() });
-            apps.len() - 1
-        });
+        let at = place_of(apps, app);
         if let Some(entry) = apps.get_mut(at) {
             let label = super::names::free(LABEL, |name| entry.keys.iter().any(|key| key.label == name));
             entry.keys.push(AppKeyEntry { label, sha256: hash, prefix: String::new(), expires_ms: None });
@@ -123,6 +126,14 @@ impl Harvest<'_> {
         self.report.exact(setting, format!("a key of app {app}; it stays as it is for its clients"));
         true
     }
+}
+
+/// Where the app stands; made if it is not there.
+fn place_of(apps: &mut Vec<AppEntry>, app: &str) -> usize {
+    apps.iter().position(|entry| entry.spec.name == app).unwrap_or_else(|| {
+        apps.push(AppEntry { spec: named(app), route: None, keys: Vec::new() });
+        apps.len() - 1
+    })
 }
 
 fn named(app: &str) -> AppSpec {

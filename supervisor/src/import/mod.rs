@@ -5,6 +5,7 @@
 //! applying is the command line's. Nothing here ever prints a secret: keys travel inside the document.
 
 mod gateway;
+mod gateway_settings;
 mod keys;
 mod names;
 mod old_database;
@@ -21,7 +22,9 @@ use crate::settings::Secrets;
 use crate::store::foreign::Foreign;
 use protocol::control::document::{Document, ProviderEntry};
 use protocol::control::model::{AliasCandidate, AliasSpec};
+use protocol::preset::Preset;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tree::Tree;
 
 /// What there is to import.
@@ -37,14 +40,27 @@ pub(crate) struct Harvest<'s> {
     pub(crate) document: Document,
     pub(crate) report: Report,
     secrets: &'s dyn Secrets,
+    /// Variables that the file being read sets itself.
+    variables: BTreeMap<String, String>,
     /// Providers that are stored already.
-    known: Vec<String>,
+    known: Vec<Known>,
+}
+
+/// A provider that is stored already.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) preset: String,
+    pub(crate) base_url: Option<String>,
+    /// The labels of its keys.
+    pub(crate) keys: Vec<String>,
 }
 
 impl<'s> Harvest<'s> {
     /// Nothing yet. `known` are the providers that exist already.
-    pub(crate) fn new(secrets: &'s dyn Secrets, known: Vec<String>) -> Harvest<'s> {
-        Harvest { document: Document::default(), report: Report::default(), secrets, known }
+    pub(crate) fn new(secrets: &'s dyn Secrets, known: Vec<Known>) -> Harvest<'s> {
+        let (document, report) = (Document::default(), Report::default());
+        Harvest { document, report, secrets, variables: BTreeMap::new(), known }
     }
 
     /// Takes one file over.
@@ -53,9 +69,10 @@ impl<'s> Harvest<'s> {
     /// The file is nothing that can be imported; nothing was taken from it.
     pub(crate) fn add(&mut self, file: &str, source: Source) -> Result<(), String> {
         self.report.file = file.to_owned();
+        self.variables.clear();
         match source {
-            Source::Database(Foreign { providers, settings }) => {
-                old_database::add(self, providers, settings);
+            Source::Database(found) => {
+                old_database::add(self, found);
                 Ok(())
             }
             Source::Text(text) => {
@@ -87,8 +104,24 @@ impl<'s> Harvest<'s> {
     }
 
     fn knows(&self, provider: &str) -> bool {
-        self.known.iter().any(|known| known == provider)
-            || self.document.providers.iter().any(|entry| entry.spec.name == provider)
+        self.known.iter().any(|known| known.name == provider) || self.makes(provider)
+    }
+
+    /// These files have a provider of that name.
+    fn makes(&self, provider: &str) -> bool {
+        self.document.providers.iter().any(|entry| entry.spec.name == provider)
+    }
+
+    /// A name for a provider. A stored one of that name that an import made of the same account is that account:
+    /// the same file a second time changes nothing.
+    fn name_for(&self, name: &str, preset: &Preset, base_url: Option<&str>) -> String {
+        let is_other = |known: &Known| {
+            let own = known.keys.is_empty() || known.keys.iter().any(|label| label == keys::LABEL);
+            !own || known.preset != preset.id || known.base_url.as_deref() != base_url
+        };
+        names::free(name, |name| {
+            self.makes(name) || self.known.iter().any(|known| known.name == name && is_other(known))
+        })
     }
 
     /// Puts a candidate behind a public name, after those that are there.

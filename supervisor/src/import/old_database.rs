@@ -1,20 +1,17 @@
 //! `llm_link.db` of the last unreleased version: providers with their keys in clear.
 
 use super::Harvest;
-use super::names::{by_address, free, is_presets_own, plain};
+use super::names::{by_address, is_presets_own, plain};
 use super::old_file::{model_entry, spec};
 use super::tree::Tree;
-use crate::store::foreign::ForeignProvider;
+use crate::store::foreign::{Foreign, ForeignProvider};
 use protocol::control::document::ProviderEntry;
 use protocol::control::model::AliasCandidate;
 use protocol::preset::{self, KeyNeed};
 use serde_json::Value;
 
-pub(super) fn add(
-    harvest: &mut Harvest<'_>,
-    providers: Vec<ForeignProvider>,
-    settings: Vec<(String, String)>,
-) {
+pub(super) fn add(harvest: &mut Harvest<'_>, found: Foreign) {
+    let Foreign { providers, settings, other_tables } = found;
     providers.into_iter().for_each(|row| provider(harvest, row));
     for (name, _) in settings {
         let setting = format!("config.{name}");
@@ -24,6 +21,9 @@ pub(super) fn add(
             }
             _ => harvest.report.unsupported(setting, "not known"),
         }
+    }
+    for table in other_tables {
+        harvest.report.unsupported(table, "a table that no version is known to have");
     }
 }
 
@@ -35,6 +35,7 @@ fn provider(harvest: &mut Harvest<'_>, row: ForeignProvider) {
     };
     let mut config = Tree::new(fields);
     let url = config.text("base_url").filter(|url| !url.is_empty());
+    let url = url.and_then(|url| harvest.plain_text(&url, &format!("{at}.config.base_url")));
     let by_type = preset::find(&row.kind.to_ascii_lowercase());
     let preset = match &url {
         Some(url) if row.kind.eq_ignore_ascii_case("openai") => {
@@ -46,11 +47,11 @@ fn provider(harvest: &mut Harvest<'_>, row: ForeignProvider) {
         harvest.report.unsupported(at, format!("there is no provider like `{}`", row.kind));
         return;
     };
-    let name = free(&plain(&row.name), |name| harvest.knows(name));
+    let base_url = url.filter(|url| !is_presets_own(url, preset));
+    let name = harvest.name_for(&plain(&row.name), preset, base_url.as_deref());
     let key = config.text("api_key").filter(|_| preset.key != KeyNeed::None);
     let key = key.and_then(|text| harvest.provider_key(&text, &name, &format!("{at}.config.api_key")));
     let model = config.text("model").filter(|model| !model.is_empty());
-    let base_url = url.filter(|url| !is_presets_own(url, preset));
     let mut spec = spec(&name, preset, base_url);
     spec.enabled = row.enabled;
     // There the highest came first, here the lowest does.
@@ -60,6 +61,11 @@ fn provider(harvest: &mut Harvest<'_>, row: ForeignProvider) {
     harvest.report.exact(&at, format!("provider {name} of preset {}", preset.id));
     if row.priority != 0 {
         harvest.report.exact(format!("{at}.priority"), format!("{}: the lowest serves first", -row.priority));
+    }
+    if !row.enabled {
+        harvest
+            .report
+            .exact(format!("{at}.enabled"), "configured, not started: llm-link providers enable NAME");
     }
     if let Some(model) = model {
         harvest.alias("default", AliasCandidate { provider: name.clone(), model: model.clone(), weight: 1 });

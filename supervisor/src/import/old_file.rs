@@ -2,7 +2,7 @@
 //! single clients: one backend, up to three APIs.
 
 use super::Harvest;
-use super::names::{by_address, free, is_presets_own};
+use super::names::{by_address, is_presets_own};
 use super::tree::Tree;
 use protocol::control::document::{ModelEntry, ProviderEntry};
 use protocol::control::model::{AliasCandidate, ModelSpec};
@@ -108,9 +108,12 @@ fn backend(harvest: &mut Harvest<'_>, mut backend: Tree) {
         harvest.report.unsupported(setting, format!("there is no provider like `{kind}`"));
         return;
     };
-    let name = free(&preset.id, |name| harvest.knows(name));
+    let base_url = url.clone().filter(|url| !is_presets_own(url, preset));
+    let name = harvest.name_for(&preset.id, preset, base_url.as_deref());
     harvest.report.exact(setting, format!("provider {name} of preset {}", preset.id));
-    let base_url = url.and_then(|url| address(harvest, url, preset));
+    if let Some(url) = url {
+        address(harvest, &url, preset);
+    }
     let model = backend.text("model").and_then(|text| harvest.plain_text(&text, "llm_backend.model"));
     let key = backend.text("api_key").filter(|_| preset.key != KeyNeed::None);
     let key = key.and_then(|text| harvest.provider_key(&text, &name, "llm_backend.api_key"));
@@ -143,10 +146,10 @@ fn chosen(kind: &str, url: Option<&str>) -> Option<&'static Preset> {
     }
 }
 
-fn address(harvest: &mut Harvest<'_>, url: String, preset: &Preset) -> Option<String> {
-    if is_presets_own(&url, preset) {
+fn address(harvest: &mut Harvest<'_>, url: &str, preset: &Preset) {
+    if is_presets_own(url, preset) {
         harvest.report.exact("llm_backend.base_url", "the preset's own address");
-        return None;
+        return;
     }
     let became = "the provider's address; with and without the version at its end";
     match preset.id.as_str() {
@@ -156,7 +159,6 @@ fn address(harvest: &mut Harvest<'_>, url: String, preset: &Preset) -> Option<St
         }
         _ => harvest.report.exact("llm_backend.base_url", became),
     }
-    Some(url)
 }
 
 fn api(harvest: &mut Harvest<'_>, name: &str, mut api: Tree) {

@@ -50,8 +50,13 @@ impl Tree {
         }
     }
 
+    /// Everything that is left.
+    pub(super) fn into_fields(self) -> impl Iterator<Item = (String, Value)> {
+        self.fields.into_iter().filter(|(_, value)| !value.is_null())
+    }
+
     /// The names of everything that nobody asked for, sections with what is in them.
     pub(super) fn left(self) -> Vec<String> {
-        self.fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name).collect()
+        self.into_fields().map(|(name, _)| name).collect()
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::Format;
 use crate::cli::exit::Exit;
 use crate::settings::{Host, Secrets, document};
 use protocol::control::document::Document;
+use protocol::control::provider::ProviderView;
 use protocol::control::{ControlReply, ControlRequest};
 use std::path::Path;
 
@@ -47,9 +48,9 @@ pub(super) fn apply(
 }
 
 /// The names of all providers there are.
-pub(super) fn stored_providers(line: &Line) -> Result<Vec<String>, Failure> {
+pub(super) fn stored_providers(line: &Line) -> Result<Vec<ProviderView>, Failure> {
     match line.ask(ControlRequest::Providers)? {
-        ControlReply::Providers(all) => Ok(all.into_iter().map(|one| one.spec.name).collect()),
+        ControlReply::Providers(all) => Ok(all),
         _other => Err(Failure::Unexpected),
     }
 }

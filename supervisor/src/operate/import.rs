@@ -7,11 +7,11 @@ use super::{Outcome, write};
 use crate::cli::Format;
 use crate::cli::exit::Exit;
 use crate::cli::show;
-use crate::import::{Finding, Grade, Harvest, Source};
+use crate::import::{Finding, Grade, Harvest, Known, Source};
 use crate::settings::{Host, document};
 use crate::store::foreign;
 use protocol::control::document::{Difference, Document};
-use protocol::control::provider::KeyValue;
+use protocol::control::provider::{KeyValue, ProviderSpec, ProviderView};
 use protocol::control::{ControlReply, ControlRequest};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub(super) fn run(wish: Wish, line: &Line, printer: &Printer) -> Outcome {
         (None, Err(Failure::Line(_))) if wish.dry_run => Vec::new(),
         (_, Err(failure)) => return Err(failure),
     };
-    let mut harvest = Harvest::new(&Host, known);
+    let mut harvest = Harvest::new(&Host, known.into_iter().map(known_as).collect());
     for file in &wish.files {
         let name = file.display().to_string();
         let source = source(file)?;
@@ -50,6 +50,12 @@ pub(super) fn run(wish: Wish, line: &Line, printer: &Printer) -> Outcome {
         printer.text(&show::import(&report.findings, &counts.join(", "), printer.view()))?;
     }
     finish(document, &wish, line, printer, &report.findings)
+}
+
+fn known_as(view: ProviderView) -> Known {
+    let keys = view.keys.into_iter().map(|key| key.label).collect();
+    let ProviderSpec { name, preset, base_url, .. } = view.spec;
+    Known { name, preset, base_url, keys }
 }
 
 fn finish(document: Document, wish: &Wish, line: &Line, printer: &Printer, findings: &[Finding]) -> Outcome {

@@ -14,6 +14,8 @@ pub(crate) struct Foreign {
     pub(crate) providers: Vec<ForeignProvider>,
     /// Name and value.
     pub(crate) settings: Vec<(String, String)>,
+    /// Tables of which nothing is known.
+    pub(crate) other_tables: Vec<String>,
 }
 
 /// A row of its table of providers.
@@ -53,10 +55,27 @@ pub(crate) fn read(path: &Path) -> Result<Foreign, StoreError> {
         })
     };
     let providers = rows.query_map([], provider)?.take(MOST).collect::<Result<_, _>>()?;
+    let tables = tables(&conn)?;
+    let settings = if tables.iter().any(|name| name == "config") { settings(&conn)? } else { Vec::new() };
+    let known = ["providers", "config"];
+    let other_tables = tables.into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    Ok(Foreign { providers, settings, other_tables })
+}
+
+fn settings(conn: &Connection) -> Result<Vec<(String, String)>, StoreError> {
     let mut rows = conn.prepare("SELECT key, value FROM config ORDER BY key")?;
-    let settings =
-        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.take(MOST).collect::<Result<_, _>>()?;
-    Ok(Foreign { providers, settings })
+    let pairs = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(pairs.take(MOST).collect::<Result<_, _>>()?)
+}
+
+/// Those that a program made; SQLite's own and those of a migration tool are nobody's settings.
+fn tables(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut names = conn.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
+         AND name NOT LIKE '_sqlx_%' ORDER BY name",
+    )?;
+    let names = names.query_map([], |row| row.get(0))?;
+    Ok(names.take(MOST).collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]
@@ -79,6 +98,7 @@ mod tests {
         )
         .unwrap();
         let found = read(&path).unwrap();
+        assert!(found.other_tables.is_empty());
         let names: Vec<_> =
             found.providers.iter().map(|p| (p.name.as_str(), p.enabled, p.priority)).collect();
         assert_eq!(names, [("b", false, 5), ("a", true, 0)]);

@@ -3,6 +3,7 @@
 mod import;
 mod install;
 mod old_flags;
+mod old_pages;
 mod people;
 mod stored;
 mod vocabulary;

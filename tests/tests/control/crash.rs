@@ -31,8 +31,10 @@ fn imported(document: &Document) -> Result<u64> {
         ensure!(document.apps.is_empty(), "half an import: {document:?}");
         return Ok(0);
     };
-    let model = entry.models.first().context("a model")?;
-    let n: u64 = model.spec.name.trim_start_matches('m').parse()?;
+    // Each import adds its model; those before stay.
+    let numbers =
+        entry.models.iter().filter_map(|model| model.spec.name.trim_start_matches('m').parse().ok());
+    let n: u64 = numbers.max().context("a model")?;
     ensure!(entry.keys.len() == 1, "a provider without its key: {entry:?}");
     let hash: String =
         Sha256::digest(format!("client-{n}")).iter().map(|byte| format!("{byte:02x}")).collect();

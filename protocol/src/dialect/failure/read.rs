@@ -4,6 +4,7 @@
 use super::ErrorAnswer;
 use super::classify::{Evidence, classify};
 use super::retry_after;
+use crate::dialect::codec::bad_answer;
 use crate::model::{Blame, Failure, FailureKind, Retry};
 use serde_json::Value;
 
@@ -29,11 +30,21 @@ pub fn in_band(value: &Value) -> Option<Failure> {
     let error = object.get("error").is_some_and(truthy);
     let typed = object.get("type").and_then(Value::as_str) == Some("error");
     let base = object.get("base_resp").and_then(|b| b.get("status_code")).and_then(Value::as_i64);
+    let typed = typed || object.get("object").and_then(Value::as_str) == Some("error");
     let wrapped = value.pointer("/Response/Error").is_some_and(truthy);
     if !(error || typed || wrapped || base.is_some_and(|code| code != 0)) {
         return None;
     }
     Some(Found::in_json(value).failure(200, false))
+}
+
+/// What a 200 says that lacks all that an answer has: an error of a vendor's own form, if it has a message.
+pub(crate) fn instead(body: &[u8], missing: &str) -> Failure {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let found = value.as_object().map(|_| Found::in_json(&value)).filter(|found| found.message.is_some());
+    in_band(&value)
+        .or_else(|| found.map(|found| found.failure(200, false)))
+        .unwrap_or_else(|| bad_answer(format!("it has no `{missing}`")))
 }
 
 fn truthy(value: &Value) -> bool {

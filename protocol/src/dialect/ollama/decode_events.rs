@@ -1,12 +1,13 @@
 //! Lines of Ollama answers, and whole answers, as events. Calls come whole, in one line or several.
 
+use super::decode_request::sniff;
 use super::usage::Counts;
 use super::wire::{Call, Line};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
-use crate::dialect::failure::in_band;
+use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::dialect::lenient::Loose;
-use crate::model::{Event, Failure, Start, StopKind, StopReason, Usage};
+use crate::model::{Event, Failure, Media, MediaKind, MediaSource, Start, StopKind, StopReason, Usage};
 
 pub(crate) struct Decoder {
     stamp: Stamp,
@@ -22,6 +23,9 @@ impl Decoder {
 
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
         let mut line = read(body)?;
+        if line.message.0.is_none() && line.response.0.is_none() {
+            return Err(instead(body, "message"));
+        }
         line.done = Loose(Some(true));
         let mut out = Vec::new();
         self.line(line, &mut out);
@@ -40,6 +44,11 @@ impl Decoder {
         self.lanes.tokens(line.logprobs.0, out);
         for text in [message.content.0, line.response.0] {
             self.lanes.piece(Lane::Text, text.unwrap_or_default(), out);
+        }
+        for base64 in message.images.0.into_iter().filter(|data| !data.is_empty()) {
+            let mime = sniff(&base64).to_owned();
+            let source = MediaSource::Inline { mime, base64 };
+            self.lanes.media(Media::made(MediaKind::Image, source), out);
         }
         for call in message.tool_calls.0 {
             self.call(call, out);

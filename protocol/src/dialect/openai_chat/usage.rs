@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 pub(crate) struct ChatUsage {
     prompt_tokens: Count,
     completion_tokens: Count,
+    /// The words of other APIs, at servers that speak several.
+    input_tokens: Count,
+    output_tokens: Count,
     prompt_tokens_details: Loose<PromptDetails>,
     completion_tokens_details: Loose<CompletionDetails>,
     /// Beside the counts at some vendors instead of in the details.
@@ -44,10 +47,10 @@ impl ChatUsage {
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         let reasoning = self.completion_tokens_details.0.unwrap_or_default().reasoning_tokens.0;
         Usage {
-            input_fresh: self.prompt_tokens.0.map(|all| all.saturating_sub(cached)),
+            input_fresh: self.prompt_tokens.0.or(self.input_tokens.0).map(|all| all.saturating_sub(cached)),
             cache_read,
             cache_write,
-            output: self.completion_tokens.0,
+            output: self.completion_tokens.0.or(self.output_tokens.0),
             reasoning: reasoning.or(self.reasoning_tokens.0),
         }
     }

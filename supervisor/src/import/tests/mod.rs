@@ -177,8 +177,13 @@ fn rows_of_the_old_database() {
     let settings =
         vec![("setup_completed".to_owned(), "true".to_owned()), ("theme".to_owned(), "x".to_owned())];
     let nothing = Pretend::default();
-    let mut harvest = Harvest::new(&nothing, vec!["my-glm".to_owned()]);
-    harvest.add("llm_link.db", Source::Database(Foreign { providers, settings })).unwrap();
+    let mut harvest = Harvest::new(&nothing, vec![Known { name: "my-glm".to_owned(), ..Known::default() }]);
+    harvest
+        .add(
+            "llm_link.db",
+            Source::Database(Foreign { providers, settings, other_tables: vec!["odd".to_owned()] }),
+        )
+        .unwrap();
     let Harvest { document, report, .. } = harvest;
     let taken = Taken { document, report };
     let specs: Vec<_> = taken
@@ -196,6 +201,8 @@ fn rows_of_the_old_database() {
         ("providers.broken", Grade::Manual),
         ("config.setup_completed", Grade::Exact),
         ("config.theme", Grade::Unsupported),
+        ("providers.local.enabled", Grade::Exact),
+        ("odd", Grade::Unsupported),
     ] {
         assert_eq!(taken.grade(setting), grade, "{setting}");
     }
@@ -204,7 +211,7 @@ fn rows_of_the_old_database() {
 
 #[test]
 fn another_gateways_deployments() {
-    let pretend = Pretend::default().with_env("OPENAI_API_KEY", "oa-secret").with_env("MASTER", "m-secret");
+    let pretend = Pretend::default().with_env("OPENAI_API_KEY", "oa-secret");
     let taken = taken(&[("config.yaml", GATEWAY)], &pretend);
     let providers: Vec<_> =
         taken.document.providers.iter().map(|p| (p.spec.name.as_str(), p.models.len())).collect();
@@ -224,13 +231,31 @@ fn another_gateways_deployments() {
         alias("gpt-4o"),
         ["openai/gpt-4o=3", "vllm/qwen3=1", "anthropic/claude-sonnet-4-5-20250929=1"]
     );
+    assert_eq!(alias("gpt-4"), alias("gpt-4o"), "another name for the whole group");
+    assert_eq!(alias("old"), ["anthropic/claude-sonnet-4-5-20250929=1"]);
+    let price = &taken.document.providers[0].models[0].prices[0];
+    assert_eq!((price.input_fresh, price.output), (Some(2_500_000), Some(10_000_000)));
+    assert_eq!(taken.document.providers[0].spec.timeouts.total_ms, Some(30_000));
+    assert_eq!(taken.document.settings["server.max_attempts"], 4);
+    assert_eq!(taken.document.settings["defaults.timeouts.total"], "120000ms");
+    let clients = &taken.document.apps[0];
+    assert_eq!(clients.spec.limits.cost_per_month_nano, Some(50_000_000_000));
+    assert_eq!(clients.keys.len(), 1);
     for (setting, grade) in [
         ("model_list[0]", Grade::Exact),
         ("model_list[0].litellm_params.rpm/tpm", Grade::Approximate),
         ("model_list[2].litellm_params.api_key", Grade::Manual),
         ("model_list[4].litellm_params.model", Grade::Unsupported),
         ("litellm_settings.fallbacks.gpt-4o", Grade::Approximate),
-        ("litellm_settings.num_retries", Grade::Manual),
+        ("litellm_settings.num_retries", Grade::Approximate),
+        ("litellm_settings.request_timeout", Grade::Approximate),
+        ("litellm_settings.max_budget", Grade::Approximate),
+        ("model_list[0].model_info.*_cost_per_token", Grade::Exact),
+        ("model_list[1].litellm_params.timeout", Grade::Approximate),
+        ("environment_variables.MASTER", Grade::Exact),
+        ("router_settings.model_group_alias.gpt-4", Grade::Exact),
+        ("router_settings.model_group_alias.lost", Grade::Manual),
+        ("router_settings.allowed_fails", Grade::Approximate),
         ("litellm_settings.drop_params", Grade::Exact),
         ("router_settings.routing_strategy", Grade::Approximate),
         ("general_settings.master_key", Grade::Approximate),
@@ -258,4 +283,23 @@ fn what_is_no_such_file_is_refused_without_repeating_it() {
     assert!(refused("a.toml", "a = ").contains("no TOML"));
     let broken = refused("a.yaml", "llm_backend: {api_key: sk-very-secret, model: [");
     assert!(broken.contains("no YAML") && !broken.contains("sk-very-secret"), "{broken}");
+}
+
+#[test]
+fn the_same_file_again_is_the_same_account() {
+    let stored = |base_url: Option<&str>, key: &str| Known {
+        name: "zhipu".to_owned(),
+        preset: "zhipu".to_owned(),
+        base_url: base_url.map(str::to_owned),
+        keys: vec![key.to_owned()],
+    };
+    let name = |known: Known| {
+        let nothing = Pretend::default();
+        let mut harvest = Harvest::new(&nothing, vec![known]);
+        harvest.add("codex-cli.yaml", Source::Text(CODEX.to_owned())).unwrap();
+        harvest.document.providers[0].spec.name.clone()
+    };
+    assert_eq!(name(stored(None, "imported")), "zhipu");
+    assert_eq!(name(stored(None, "main")), "zhipu-2", "somebody's own");
+    assert_eq!(name(stored(Some("http://10.0.0.1/v4"), "imported")), "zhipu-2", "another place");
 }

@@ -15,6 +15,17 @@ const NOUNS: [&[Route]; 8] = [
     record::ROUTES,
     monitoring::ROUTES,
 ];
+/// Paths below a noun of ours that are llm-link 0.7's: client APIs answer them.
+const OLD: [&str; 8] = [
+    "/config/current",
+    "/config/pid",
+    "/config/update",
+    "/config/validate",
+    "/config/validate-key",
+    "/config/update-key",
+    "/config/switch-provider",
+    "/config/shutdown",
+];
 const VERSIONED: &str = "/api/v1";
 /// Every path of the admin API begins so.
 pub(crate) const UNVERSIONED: &str = "/api";
@@ -40,7 +51,8 @@ pub(super) fn below_base(path: &str) -> Option<&str> {
     {
         return Some(rest);
     }
-    let rest = path.strip_prefix(UNVERSIONED).filter(|rest| rest.starts_with('/'))?;
+    let ours = |rest: &&str| rest.starts_with('/') && !OLD.contains(&rest.trim_end_matches('/'));
+    let rest = path.strip_prefix(UNVERSIONED).filter(ours)?;
     all().any(|route| first_part(route.path) == first_part(rest)).then_some(rest)
 }
 
@@ -108,6 +120,8 @@ mod tests {
             "/api/tags",
             "/api/version",
             "/api/show",
+            "/api/config/current",
+            "/api/config/pid/",
             "/v1/models",
             "/api",
             "/apix",

@@ -18,6 +18,7 @@ mod hold;
 mod identify;
 mod late;
 mod models;
+mod old;
 mod ollama;
 mod pages;
 mod places;

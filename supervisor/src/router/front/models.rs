@@ -53,7 +53,7 @@ pub(crate) fn list(dialect: Dialect, shelf: Shelf<'_>, prepared: &Bytes, query: 
             whole(200, "application/json", prepared.clone())
         }
         Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            whole(200, "application/json", openai_list(shelf.models(), shelf.started))
+            whole(200, "application/json", openai_list(shelf.table, shelf.models(), shelf.started))
         }
         Dialect::Ollama => super::ollama::tags(shelf),
         Dialect::Anthropic => json_reply(200, &anthropic_page(shelf, query)),
@@ -67,12 +67,14 @@ pub(crate) fn list(dialect: Dialect, shelf: Shelf<'_>, prepared: &Bytes, query: 
 
 /// The body of the model list in OpenAI's shape.
 pub(crate) fn model_list(table: &Table, started: u64) -> Bytes {
-    openai_list(table.public_models().iter(), started)
+    openai_list(table, table.public_models().iter(), started)
 }
 
-fn openai_list<'a>(models: impl Iterator<Item = &'a PublicModel>, started: u64) -> Bytes {
+/// With the provider that serves first, as llm-link 0.7 had it.
+fn openai_list<'a>(table: &Table, models: impl Iterator<Item = &'a PublicModel>, started: u64) -> Bytes {
     let models = models.map(|m| openai(&m.id, &m.owner, started));
-    json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string().into()
+    let provider = table.first().map(|(provider, _)| provider);
+    json!({"object": "list", "data": models.collect::<Vec<_>>(), "provider": provider}).to_string().into()
 }
 
 /// One model by its public name.
@@ -131,7 +133,11 @@ fn anthropic_page(shelf: Shelf<'_>, query: &str) -> Value {
     let more = if asked("before_id").is_some() { from > 0 } else { to < models.len() };
     let page: Vec<Value> = models[from..to].iter().map(|m| anthropic(&m.id, shelf.started)).collect();
     let id = |model: Option<&Value>| model.map_or(Value::Null, |m| m["id"].clone());
-    json!({"data": page, "has_more": more, "first_id": id(page.first()), "last_id": id(page.last())})
+    let provider = shelf.table.first().map(|(provider, _)| provider);
+    json!({
+        "data": page, "has_more": more, "first_id": id(page.first()), "last_id": id(page.last()),
+        "provider": provider,
+    })
 }
 
 fn gemini(id: &str, facts: Option<ModelFacts>) -> Value {

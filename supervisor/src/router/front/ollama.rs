@@ -27,7 +27,7 @@ pub(crate) fn page(page: OllamaPage, shelf: Shelf<'_>) -> Reply {
     match page {
         OllamaPage::Tags => tags(shelf),
         OllamaPage::Running => running(shelf),
-        OllamaPage::Version => json_reply(200, &json!({ "version": VERSION })),
+        OllamaPage::Version => json_reply(200, &json!({ "version": VERSION, "build": "llm-link" })),
         OllamaPage::Show | OllamaPage::Store => {
             let message = "models are configured here, not pulled, created or deleted";
             respond::failure(Dialect::Ollama, &Failure::new(FailureKind::Unsupported, message))

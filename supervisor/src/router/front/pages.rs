@@ -19,7 +19,7 @@ pub(crate) fn home() -> Reply {
 
 /// The process is up and answers.
 pub(crate) fn health() -> Reply {
-    json_reply(200, &json!({"status": "ok"}))
+    json_reply(200, &json!({"status": "ok", "service": "llm-link", "version": env!("CARGO_PKG_VERSION")}))
 }
 
 /// At least one provider can take a call; if not, why none can.

@@ -18,6 +18,8 @@ pub(crate) enum Found {
     /// What Ollama's clients ask about the server and its models.
     Ollama(OllamaPage),
     Page(Page),
+    /// What programs that drove llm-link 0.7 ask of it.
+    Old(OldPage),
     /// The path exists, for these methods.
     OtherMethod(Dialect, &'static str),
     /// Nothing here; the dialect is the prefix's, if it had one.
@@ -69,6 +71,22 @@ pub(crate) enum OllamaPage {
     Store,
 }
 
+/// The pages of llm-link 0.7 about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldPage {
+    Debug,
+    Health,
+    Info,
+    Current,
+    Pid,
+    /// What a restart would need to be started with; changes nothing.
+    Update,
+    Validate,
+    ValidateKey,
+    /// A change, which needs more than an app's key now.
+    Change,
+}
+
 /// One row: a method, a path (a last segment `*` takes the whole rest) and what it does.
 struct Row {
     verb: Verb,
@@ -95,6 +113,7 @@ enum Action {
     Model(Voice),
     Ollama(OllamaPage),
     Page(Page),
+    Old(OldPage),
 }
 
 const fn row(verb: Verb, path: &'static str, action: Action) -> Row {
@@ -109,11 +128,15 @@ const fn ollama(verb: Verb, path: &'static str, page: OllamaPage) -> Row {
     row(verb, path, Action::Ollama(page))
 }
 
+const fn old(verb: Verb, path: &'static str, page: OldPage) -> Row {
+    row(verb, path, Action::Old(page))
+}
+
 const GEMINI: Voice = Voice::Fixed(Dialect::Gemini);
 const RESPONSES: Voice = Voice::Fixed(Dialect::OpenAiResponses);
 const ANTHROPIC: Voice = Voice::Fixed(Dialect::Anthropic);
 
-static ROWS: [Row; 36] = [
+static ROWS: [Row; 47] = [
     call("/v1/chat/completions", Dialect::OpenAiChat, Operation::Chat),
     call("/v1/completions", Dialect::OpenAiChat, Operation::Complete),
     call("/v1/embeddings", Dialect::OpenAiChat, Operation::Embed),
@@ -148,6 +171,17 @@ static ROWS: [Row; 36] = [
     row(Verb::Get, "/health", Action::Page(Page::Health)),
     row(Verb::Get, "/ready", Action::Page(Page::Ready)),
     row(Verb::Get, "/", Action::Page(Page::Home)),
+    old(Verb::Get, "/debug", OldPage::Debug),
+    old(Verb::Get, "/api/health", OldPage::Health),
+    old(Verb::Get, "/api/info", OldPage::Info),
+    old(Verb::Get, "/api/config/current", OldPage::Current),
+    old(Verb::Get, "/api/config/pid", OldPage::Pid),
+    old(Verb::Post, "/api/config/update", OldPage::Update),
+    old(Verb::Post, "/api/config/validate", OldPage::Validate),
+    old(Verb::Post, "/api/config/validate-key", OldPage::ValidateKey),
+    old(Verb::Post, "/api/config/update-key", OldPage::Change),
+    old(Verb::Post, "/api/config/switch-provider", OldPage::Change),
+    old(Verb::Post, "/api/config/shutdown", OldPage::Change),
     row(Verb::Any, "/v1/files", Action::Raw(Voice::ByHeaders)),
     row(Verb::Any, "/v1/files/*", Action::Raw(Voice::ByHeaders)),
 ];
@@ -319,6 +353,7 @@ impl Action {
             Action::Model(voice) => Found::Model(voice, decoded(rest)),
             Action::Ollama(page) => Found::Ollama(page),
             Action::Page(page) => Found::Page(page),
+            Action::Old(page) => Found::Old(page),
         }
     }
 
@@ -328,7 +363,7 @@ impl Action {
             Action::Raw(voice) | Action::Models(voice) | Action::Model(voice) => voice.usual(),
             Action::Gemini => Dialect::Gemini,
             Action::Ollama(_) => Dialect::Ollama,
-            Action::Page(_) => Dialect::OpenAiChat,
+            Action::Page(_) | Action::Old(_) => Dialect::OpenAiChat,
         }
     }
 }

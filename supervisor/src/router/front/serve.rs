@@ -3,12 +3,13 @@
 use super::call::{Asked, Call, is_json};
 use super::identify::{Caller, Door};
 use super::models::{self, Shelf};
+use super::old::{self, Here};
 use super::ollama;
 use super::pages;
 use super::reply::Reply;
 use super::respond;
-use super::routes::{Entry, Found, OllamaPage, Page, Voice, find};
-use super::start::start;
+use super::routes::{Entry, Found, OldPage, OllamaPage, Page, Voice, find};
+use super::start::{Excess, excess, start};
 use crate::router::notices::now_ms;
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
@@ -17,7 +18,7 @@ use crate::router::web::hosts;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::configure::{App, RouterLimits};
@@ -124,6 +125,20 @@ where
         Found::Page(Page::Home) => Ok(pages::home()),
         Found::Page(Page::Health) => Ok(pages::health()),
         Found::Page(Page::Ready) => Ok(pages::ready(shard)),
+        Found::Old(page) => {
+            let caller = match identify() {
+                Ok(caller) => Some(caller),
+                Err(_) if page == OldPage::Health || page == OldPage::Debug => None,
+                Err(rejected) => return Err(rejected),
+            };
+            let body = match parts.method {
+                Method::POST => read(&snapshot.limits, body).await.map_err(|f| reject(f, Extra::Nothing))?,
+                _ => Bytes::new(),
+            };
+            let shelf = caller.as_ref().map(|c| shelf_of(shard, snapshot, &c.policy));
+            let here = Here { started: shard.started, guarded: door == Door::Nobody };
+            Ok(old::page(page, here, shelf, &body))
+        }
         Found::Models(_) => {
             let query = parts.uri.query().unwrap_or_default();
             identify()
@@ -139,11 +154,17 @@ where
         }
         Found::Ollama(page) => identify().map(|c| ollama::page(page, shelf_of(shard, snapshot, &c.policy))),
         Found::Call(entry) => {
+            let excess = excess(shard);
+            if let Some(Excess { failure, recorded: false }) = excess {
+                // Its connection can be used again.
+                let _ = read(&snapshot.limits, body).await;
+                return Err(reject(failure, Extra::Nothing));
+            }
             let caller = identify()?;
             let call = prepare(snapshot, caller, entry, parts, body).await;
             let call =
                 call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
-            Ok(start(shard, snapshot, call).await)
+            Ok(start(shard, snapshot, call, excess.map(|e| e.failure)).await)
         }
         Found::OtherMethod(_, allow) => {
             let message =
@@ -197,6 +218,7 @@ impl Found {
             | Found::Nothing(Some(dialect)) => *dialect,
             Found::Ollama(_) => Dialect::Ollama,
             Found::Page(_)
+            | Found::Old(_)
             | Found::Nothing(None)
             | Found::Models(Voice::ByHeaders)
             | Found::Model(Voice::ByHeaders, _) => LINGUA_FRANCA,

@@ -127,6 +127,15 @@ impl Table {
         self.catch_all.clone().ok_or_else(|| Box::new(self.unknown(name)))
     }
 
+    /// The provider and model that serve a caller who asks for nothing in particular.
+    pub(crate) fn first(&self) -> Option<(&str, &str)> {
+        if let Some(first) = self.catch_all.as_ref().and_then(|way| way.route.first()) {
+            return Some((&first.provider, &first.model));
+        }
+        let provider = self.providers.first()?;
+        Some((&provider.name, provider.models.first().map_or("", |model| &model.id)))
+    }
+
     /// Every provider that speaks a dialect itself, or the one of that name: for calls that name no model.
     pub(crate) fn speaking(
         &self,

@@ -1,6 +1,6 @@
 //! `[[providers]]` of a document.
 
-use super::value::{amount, moment, named, number, size, text, time, word, yes};
+use super::value::{amount, moment, named, number, size, time, word, yes};
 use super::{Context, plain};
 use crate::settings::cursor::Key;
 use crate::settings::mistake::Findings;
@@ -125,13 +125,18 @@ pub(super) fn dialect(typed: Typed<String>, key: Key, findings: &mut Findings) -
 fn keys(raw: &mut RawProvider, context: Context<'_>, findings: &mut Findings) -> Vec<KeyEntry> {
     let single = raw.key.take().map(|key| (key, None, None));
     let several = std::mem::take(&mut raw.keys).into_iter().map(|one| (one.key, one.label, one.enabled));
-    let entry = |(key, label, enabled): (RawKey, Option<Typed<String>>, Option<Typed<bool>>)| KeyEntry {
-        label: text(label),
+    let entry = |(at, (key, label, enabled)): (usize, Said)| KeyEntry {
+        // The first one is called as the first key of a new provider is.
+        label: plain(label)
+            .unwrap_or_else(|| if at == 0 { "main".to_owned() } else { format!("key-{}", at + 1) }),
         value: key_value(key, context, findings),
         enabled: yes(enabled),
     };
-    single.into_iter().chain(several).map(entry).collect()
+    single.into_iter().chain(several).enumerate().map(entry).collect()
 }
+
+/// What is said about a key: where it is, its label, whether it is used.
+type Said = (RawKey, Option<Typed<String>>, Option<Typed<bool>>);
 
 fn key_value(raw: RawKey, context: Context<'_>, findings: &mut Findings) -> Option<KeyValue> {
     match raw.source {
