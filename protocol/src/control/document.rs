@@ -82,7 +82,7 @@ pub struct AppKeyEntry {
 pub struct Difference {
     /// `create`, `update`, `delete`.
     pub verb: String,
-    /// `provider`, `provider_key`, `provider_secret`, `model`, `price`, `alias`, `app`, `app_key`, `route`, `setting`.
+    /// `provider`, `provider_key`, `model`, `price`, `alias`, `app`, `app_key`, `route`, `setting`.
     pub object: String,
     pub name: String,
     /// Fields that differ: path, before, after. Empty for whole things made or removed.

@@ -111,7 +111,7 @@ fn compare(
         let other = |field: &str| (field.to_owned(), "kept".into(), "another".into());
         let fields: Vec<_> = secrets.new_to(view, vault, row.id).map(other).collect();
         if !fields.is_empty() {
-            let (verb, object) = ("update".to_owned(), "provider_secret".to_owned());
+            let (verb, object) = ("update".to_owned(), "provider".to_owned());
             found.push(Difference { verb, object, name: name.clone(), fields });
         }
     }

@@ -36,6 +36,10 @@ pub(super) fn offered(from: &KeyFrom) -> Result<Option<KeyValue>, Failure> {
         KeyFrom::Text(source) => text(read(*source, "Key: ")?),
         KeyFrom::Offered if is_attended() => text(prompt("Key (nothing = none): ")?),
         KeyFrom::Offered => None,
+        KeyFrom::NoPlace => {
+            let how = "say where a secret is, not what it is: ask, stdin, file:PATH or env:NAME";
+            return Err(Failure::Usage(how.to_owned()));
+        }
     })
 }
 

@@ -7,9 +7,10 @@ use crate::cli::patch::{Patch, pair, size};
 use clap::{Args, Subcommand};
 use protocol::control::ControlRequest;
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum Task {
     /// The configured providers, one a line.
+    #[default]
     List,
     /// Everything about one provider: where its calls go, its keys, models and processes.
     Show { name: String },

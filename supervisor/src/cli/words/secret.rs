@@ -21,19 +21,19 @@ pub(in crate::cli) struct KeyFlags {
 
 /// Where something else that is secret comes from: `ask`, `stdin`, `file:PATH`, `env:NAME`.
 pub(super) fn source(text: &str) -> Result<KeyFrom, String> {
-    match text.split_once(':') {
-        Some(("file", path)) if !path.is_empty() => Ok(KeyFrom::File(path.into())),
-        Some(("env", name)) if !name.is_empty() => Ok(KeyFrom::Env(name.to_owned())),
-        None if text == "stdin" => Ok(KeyFrom::Text(SecretFrom::Stdin)),
-        None if text == "ask" => Ok(KeyFrom::Text(SecretFrom::Prompt)),
-        // What was typed may be the secret itself: it is not repeated.
-        _ => Err("say where it is, not what it is: ask, stdin, file:PATH or env:NAME".to_owned()),
-    }
+    Ok(match text.split_once(':') {
+        Some(("file", path)) if !path.is_empty() => KeyFrom::File(path.into()),
+        Some(("env", name)) if !name.is_empty() => KeyFrom::Env(name.to_owned()),
+        None if text == "stdin" => KeyFrom::Text(SecretFrom::Stdin),
+        None if text == "ask" => KeyFrom::Text(SecretFrom::Prompt),
+        // A mistake here would be shown with what was typed.
+        _ => KeyFrom::NoPlace,
+    })
 }
 
 /// `NAME=SOURCE`
 pub(super) fn named_source(text: &str) -> Result<(String, KeyFrom), String> {
-    let (name, from) = text.split_once('=').ok_or("it is not of the form NAME=SOURCE")?;
+    let Some((name, from)) = text.split_once('=') else { return Ok((String::new(), KeyFrom::NoPlace)) };
     Ok((name.trim().to_ascii_lowercase(), source(from.trim())?))
 }
 
