@@ -3,6 +3,7 @@
 use crate::client::{Client, Connection, Reply};
 use crate::stream::{End, Story};
 use anyhow::Result;
+use bytes::Bytes;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -74,6 +75,26 @@ impl Crowd {
         }
     }
 
+    /// `count` clients that send this to a path, on a connection that they keep: each begins a call every `pace`, or as
+    /// soon as the one before is over.
+    pub fn pace(&mut self, client: &Client, (path, body): (&str, &Bytes), count: usize, pace: Duration) {
+        for number in 0..count {
+            let (client, path, body) = (client.clone(), path.to_owned(), body.clone());
+            let stop = self.stop.subscribe();
+            self.callers.spawn(async move {
+                let (mut calls, mut connection) = (Vec::new(), None);
+                tokio::time::sleep(pace.mul_f64(number as f64 / count as f64)).await;
+                let mut ticks = tokio::time::interval(pace);
+                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+                while !*stop.borrow() {
+                    ticks.tick().await;
+                    calls.push(kept_post(&client, &path, body.clone(), &mut connection).await);
+                }
+                calls
+            });
+        }
+    }
+
     /// `count` clients that read streams to their end.
     pub fn read(&mut self, client: &Client, model: &str, count: usize) {
         for _ in 0..count {
@@ -116,16 +137,21 @@ pub async fn one_call(client: &Client, model: &str) -> Call {
     Call { began, took: began.elapsed(), outcome }
 }
 
-/// One unary call on a connection that is there already, unless the server said that it closes it.
+/// One unary call on a connection that is there already.
 async fn kept_call(client: &Client, model: &str, kept: &mut Option<Connection>) -> Call {
+    let body = crate::client::ask(model).to_string();
+    kept_post(client, "/v1/chat/completions", body.into(), kept).await
+}
+
+/// A connection is kept unless the server said that it closes it.
+async fn kept_post(client: &Client, path: &str, body: Bytes, kept: &mut Option<Connection>) -> Call {
     let began = Instant::now();
     let reply = async {
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => Connection::open(client.address()).await?,
         };
-        let body = crate::client::ask(model).to_string();
-        let request = client.request(http::Method::POST, "/v1/chat/completions", body)?;
+        let request = client.request(http::Method::POST, path, body)?;
         let reply = connection.exchange(request).await?;
         if reply.header("connection") != Some("close") {
             *kept = Some(connection);

@@ -43,6 +43,12 @@ impl Cast {
         &self.place
     }
 
+    /// The executable is started by another command.
+    pub fn started_by(mut self, starter: &[&str]) -> Self {
+        self.place = self.place.started_by(starter);
+        self
+    }
+
     /// A provider with an upstream of its own, and model `m1`.
     pub async fn provider(self, name: &str) -> Result<Self> {
         self.provider_with(name, |p| p).await

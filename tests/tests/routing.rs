@@ -1,10 +1,13 @@
 //! What the router decides, seen from outside: rules, breakers, limits, budgets, hedges, windows, sunsets.
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
+use protocol::control::record::{CallFilter, CallSummary};
+use protocol::control::{ControlReply, ControlRequest};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tests::crowd::{Call, one_call};
+use tests::control;
+use tests::crowd::{Call, Crowd, one_call};
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
 use tests::stack::{count, say, send};
@@ -119,6 +122,54 @@ async fn a_limit_is_exact_says_so_and_answers_at_once() -> Result<()> {
     let reply = scene.client().post("/v1/messages", body).await?;
     assert_eq!((reply.status, reply.json()["type"].as_str()), (429, Some("error")), "{}", reply.text());
     assert!(reply.header("anthropic-ratelimit-requests-limit").is_some());
+    Ok(())
+}
+
+/// What the default app has used of its daily tokens, by the router that runs.
+async fn used(scene: &Scene) -> Result<u64> {
+    let asked = ControlRequest::App { app: "default".to_owned() };
+    let ControlReply::App(app) = control::ask(scene, asked).await? else { bail!("no app") };
+    let level = app.levels.iter().find(|level| level.limit == "tokens_per_day").context("a level")?;
+    Ok(level.used)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn routers_killed_under_load_lose_nothing_of_a_budget() -> Result<()> {
+    let mut scene = two("budgets = { daily_tokens = 100000000 }").await?;
+    scene.stack().hush();
+    let kills = count(4, 20);
+    let mut crowd = Crowd::new();
+    crowd.call(&scene.client(), "m1", 8);
+    crowd.read(&scene.client(), "m1", 4);
+    for _ in 0..kills {
+        let router = scene.router().await?;
+        // Any moment between two words to the supervisor.
+        tokio::time::sleep(Duration::from_millis(730)).await;
+        send(router, Signal::SIGKILL)?;
+        wait::until("another router", Duration::from_secs(20), async || {
+            (scene.routers().last().is_some_and(|r| r.pid != router)).then_some(())
+        })
+        .await?;
+        scene.ready().await?;
+    }
+    let (calls, stories) = crowd.finish().await;
+    // What is on record when nothing comes any more is all that was used.
+    let (mut rows, mut before) = (Vec::new(), usize::MAX);
+    while rows.len() != before {
+        before = rows.len();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        rows = control::calls(&scene, &CallFilter::default()).await?;
+    }
+    let tokens = |row: &CallSummary| row.usage.input_total().unwrap_or(0) + row.usage.output.unwrap_or(0);
+    let recorded: u64 = rows.iter().map(tokens).sum();
+    let counted = used(&scene).await?;
+    say(&format!(
+        "budget: {kills} kills, {} calls and streams, {} rows, {recorded} tokens on record, {counted} counted",
+        calls.len() + stories.len(),
+        rows.len()
+    ));
+    assert!(rows.len() > kills * 20, "nothing was tested");
+    assert_eq!(counted, recorded);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Parts for dialects whose streams do not number them: an unbroken run of text, reasoning or refusal is one part.
 
-use crate::model::{Delta, Event, PartHead, PartKey, Token};
+use crate::model::{Citation, Delta, Event, Media, PartHead, PartKey, Token};
 
 /// What an unbroken run of pieces belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) enum Lane {
 pub(crate) struct Lanes {
     next: PartKey,
     open: Option<(Lane, PartKey)>,
+    /// The text that was open last.
+    text: Option<PartKey>,
 }
 
 impl Lanes {
@@ -34,6 +36,18 @@ impl Lanes {
         }
     }
 
+    /// Says where the text of before comes from; without a text it says nothing.
+    pub(crate) fn cite(&mut self, citation: Citation, out: &mut Vec<Event>) {
+        out.extend(self.text.map(|key| Event::Delta { key, delta: Delta::Citation(citation) }));
+    }
+
+    /// Says an image or a sound.
+    pub(crate) fn media(&mut self, media: Media, out: &mut Vec<Event>) {
+        let key = self.take_key();
+        self.interrupt();
+        out.extend([Event::PartStart { key, head: PartHead::Media(media) }, Event::PartEnd { key }]);
+    }
+
     /// The part of this lane, opened if another one is open.
     pub(crate) fn enter(&mut self, lane: Lane, out: &mut Vec<Event>) -> PartKey {
         match self.open {
@@ -46,6 +60,9 @@ impl Lanes {
                     Lane::Refusal => PartHead::Refusal,
                 };
                 self.open = Some((lane, key));
+                if lane == Lane::Text {
+                    self.text = Some(key);
+                }
                 out.push(Event::PartStart { key, head });
                 key
             }

@@ -63,7 +63,7 @@ impl Seam {
             Event::Delta { key, .. } if self.hidden.contains(&key) => {}
             Event::Delta { delta: Delta::Text(text), .. } if self.is_open() => self.text(text, out),
             // They are those of pieces that may be cut here.
-            Event::Delta { delta: Delta::Tokens(_), .. } if self.is_open() => {}
+            Event::Delta { delta: Delta::Tokens(_) | Delta::Citation(_), .. } if self.is_open() => {}
             Event::Delta { delta, .. } => out.push(Event::Delta { key: self.next, delta }),
             Event::PartEnd { key } if self.hidden.contains(&key) => {}
             Event::PartEnd { .. } if self.is_open() => {}

@@ -2,6 +2,7 @@
 //! was. JSON in the bodies of [`super::control::FromChild::Notices`], [`super::control::FromChild::Memory`] and
 //! [`super::control::ToChild::Recall`].
 
+use super::spool::Counted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,6 +34,42 @@ pub struct Memory {
     pub spent: Vec<Spent>,
     /// Requests that must not be sent again, by fingerprint; hexadecimal.
     pub poison: Vec<SavedPoison>,
+    /// Which calls are in the counts above.
+    pub tickets: Vec<SavedTickets>,
+    /// Calls that were found on spools, for whoever does not have them in its counts yet. From the supervisor.
+    pub settled: Vec<Counted>,
+    /// No other router runs: what is under way by the tickets will never be settled. From the supervisor.
+    pub alone: bool,
+}
+
+/// The calls of one app and one router that are in the counts of a memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedTickets {
+    pub app: String,
+    /// See [`Counted::origin`].
+    pub origin: u64,
+    /// Smaller numbers were seen.
+    pub next: u64,
+    /// Those among them that were not settled.
+    pub open: Vec<SavedTicket>,
+}
+
+/// A call under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedTicket {
+    pub number: u64,
+    /// What is reserved for it; absent = it was never seen, only a later one was.
+    pub held: Option<SavedHold>,
+}
+
+/// A reservation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedHold {
+    pub key: Option<String>,
+    pub tokens: u64,
+    pub cost: Option<(u64, String)>,
+    pub day: i64,
+    pub month: i64,
 }
 
 /// A breaker that is not simply closed.
@@ -70,7 +107,7 @@ pub struct Spent {
     pub number: i64,
     /// Tokens, or billionths of the currency's unit.
     pub amount: u64,
-    /// Reserved for calls under way, on top.
+    /// Reserved for calls under way, on top; the tickets say by whom.
     pub reserved: u64,
     /// Absent = tokens.
     pub currency: Option<String>,

@@ -4,7 +4,7 @@
 //!
 //! Pure: values to bytes and back. An entry is one write(2); who writes and who reads is elsewhere.
 
-use crate::control::record::CallDetail;
+use crate::control::record::{CallDetail, CallSummary, CallTrace};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,48 @@ pub const MAX_ENTRY: usize = 16 * 1024;
 const BEGIN: u8 = 0x1e;
 const END: u8 = b'\n';
 
+/// A call that is over, as the router writes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub call: CallSummary,
+    pub trace: Option<CallTrace>,
+    /// What counted against the limits of its app; absent = the app has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+impl From<CallDetail> for Recorded {
+    fn from(CallDetail { call, trace }: CallDetail) -> Self {
+        Self { call, trace, counted: None }
+    }
+}
+
+/// What a call counted for. With the number of its ticket, so that it counts once, whoever counts it: a router
+/// that remembers it, or the next one, which finds it here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub app: String,
+    /// Label of the key, if it has limits of its own.
+    pub key: Option<String>,
+    /// The router that counted; later ones have larger numbers.
+    pub origin: u64,
+    /// In the order of that router's calls of this app.
+    pub ticket: u64,
+    pub tokens: u64,
+    /// In billionths of a currency's unit.
+    pub cost: Option<(u64, String)>,
+    /// The periods it counts in, since 1970.
+    pub day: i64,
+    pub month: i64,
+}
+
+/// The field of an entry that has a [`Counted`]; quotes in texts are escaped, so nothing else looks like it.
+pub const COUNTED: &[u8] = b"\"counted\":";
+
 /// One entry. `D` is what its reader wants to know of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Entry<D = CallDetail> {
+pub enum Entry<D = Recorded> {
     /// A call is over; its client sees the last byte after this was written.
     Call(Box<D>),
     /// So many calls could not be written before this.
@@ -26,7 +64,7 @@ pub enum Entry<D = CallDetail> {
 
 /// What the beginning of a spool held.
 #[derive(Debug, PartialEq)]
-pub struct Taken<D = CallDetail> {
+pub struct Taken<D = Recorded> {
     pub entries: Vec<Entry<D>>,
     /// Entries that were torn, or are not of this program.
     pub torn: u64,

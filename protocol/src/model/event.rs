@@ -1,6 +1,6 @@
 //! A streamed answer, step by step.
 
-use super::{Continuation, Failure, Opaque, StopReason, Token, Usage};
+use super::{Citation, Continuation, Failure, Media, Opaque, StopReason, Token, Usage};
 
 /// Names a part within one stream; private to decoder and [`super::Sequencer`], never sent to anyone.
 pub type PartKey = u32;
@@ -53,6 +53,8 @@ pub enum PartHead {
         id: String,
         name: String,
     },
+    /// An image or a sound that the model made, whole or one piece of it.
+    Media(Media),
     /// A block that only its own dialect knows, whole.
     Opaque(Opaque),
 }
@@ -68,4 +70,6 @@ pub enum Delta {
     Continuation(Continuation),
     /// The tokens of the next piece of a text, before that piece.
     Tokens(Vec<Token>),
+    /// A source of the text, at any place in it.
+    Citation(Citation),
 }

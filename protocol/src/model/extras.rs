@@ -89,6 +89,8 @@ impl Kept {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
             // Names and states of items in OpenAI's own store; calls and results are paired by another id.
             ("id" | "status", _) => bookkeeping,
+            // The sources of an earlier answer: for people, no model reads them.
+            ("annotations" | "citations", list) => !path.is_empty() && list.starts_with('['),
             _ => false,
         }
     }

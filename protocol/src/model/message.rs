@@ -74,6 +74,10 @@ impl Part {
         if let Self::ToolCall(call) = self { Some(call) } else { None }
     }
 
+    pub fn as_media(&self) -> Option<&Media> {
+        if let Self::Media(media) = self { Some(media) } else { None }
+    }
+
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(part) => Some(&part.text),
@@ -152,6 +156,25 @@ pub enum MediaKind {
     Document,
 }
 
+impl MediaKind {
+    /// What a MIME type says it is.
+    pub fn of_mime(mime: &str) -> Self {
+        match mime.split('/').next() {
+            Some("image") => Self::Image,
+            Some("audio") => Self::Audio,
+            Some("video") => Self::Video,
+            _ => Self::Document,
+        }
+    }
+}
+
+impl Media {
+    /// Something that a model made.
+    pub fn made(kind: MediaKind, source: MediaSource) -> Self {
+        Self { kind, source, name: None, extras: Extras::default() }
+    }
+}
+
 /// Where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaSource {
@@ -177,6 +200,14 @@ impl MediaSource {
         match inline.and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data))) {
             Some((mime, data)) => Self::Inline { mime: mime.to_owned(), base64: data.to_owned() },
             None => Self::Url(url.to_owned()),
+        }
+    }
+
+    /// About how much memory it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Url(text) | Self::Text(text) | Self::File { id: text, .. } => text.len(),
+            Self::Inline { mime, base64 } => mime.len() + base64.len(),
         }
     }
 

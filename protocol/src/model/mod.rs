@@ -1,6 +1,7 @@
 //! The canonical vocabulary. Types only: how they are spelled on a wire belongs to [`crate::dialect`].
 //! The one piece of behaviour is [`Sequencer`], which holds all the grammar of a stream.
 
+mod citation;
 mod event;
 mod extras;
 mod failure;
@@ -14,6 +15,7 @@ mod sequence;
 mod tool;
 mod usage;
 
+pub use citation::Citation;
 pub use event::{Delta, Event, PartHead, PartKey, Start};
 pub use extras::{Continuation, ContinuationKind, Extras, Losses, join};
 pub use failure::{Blame, Failure, FailureKind, Retry};
@@ -29,7 +31,7 @@ pub use request::{
     SchemaFormat, Stop,
 };
 pub use response::{ChatResponse, StopKind, StopReason};
-pub(crate) use sequence::PARTS_LIMIT;
+pub(crate) use sequence::{CITATIONS_LIMIT, PARTS_LIMIT};
 pub use sequence::{Sequencer, fold};
 pub use tool::{FunctionTool, Tool, ToolChoice};
 pub use usage::{Usage, UsageSource};

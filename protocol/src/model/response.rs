@@ -1,6 +1,6 @@
 //! An answer, whole.
 
-use super::{Part, Token, Usage};
+use super::{Citation, Part, Token, Usage};
 
 /// One answer: the fold of its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,17 @@ pub struct ChatResponse {
     pub parts: Vec<Part>,
     /// The tokens of the text, where they were asked for.
     pub tokens: Vec<Token>,
+    /// The sources of the texts, each with the number of its part.
+    pub citations: Vec<(usize, Citation)>,
     pub stop: StopReason,
     pub usage: Usage,
+}
+
+impl ChatResponse {
+    /// The sources of one part.
+    pub fn cited(&self, part: usize) -> impl Iterator<Item = &Citation> {
+        self.citations.iter().filter(move |(of, _)| *of == part).map(|(_, citation)| citation)
+    }
 }
 
 /// Why the answer ended: a closed set for encoders, and the upstream's own word for the log.

@@ -18,6 +18,9 @@ const SAID_LIMIT: usize = 128 * 1024 * 1024;
 /// Parts of one answer, and tool calls that a decoder follows.
 pub(crate) const PARTS_LIMIT: usize = 4096;
 
+/// Sources of one answer that are told.
+pub(crate) const CITATIONS_LIMIT: usize = 512;
+
 /// Turns sloppy events into the grammar. After `Finish` or `Fail` it yields nothing more.
 #[derive(Debug, Default)]
 pub struct Sequencer {
@@ -36,6 +39,7 @@ pub struct Sequencer {
     usage: Usage,
     called: bool,
     spoke: bool,
+    cited: usize,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -125,6 +129,10 @@ impl Sequencer {
             return self.fail(too_much("more parts than a client could tell apart"), out);
         }
         self.closed.retain(|closed| *closed != key);
+        self.said += head.len();
+        if self.said > SAID_LIMIT {
+            return self.fail(too_much("more than 128 MiB"), out);
+        }
         self.parts.push_back(Waiting {
             key,
             head,
@@ -143,12 +151,20 @@ impl Sequencer {
         if !self.parts.iter().any(|part| part.key == key) {
             match &delta {
                 Delta::Text(_) => self.part_start(key, PartHead::Text, out),
-                Delta::Arguments(_) | Delta::Continuation(_) | Delta::Tokens(_) => return,
+                Delta::Arguments(_) | Delta::Continuation(_) | Delta::Tokens(_) | Delta::Citation(_) => {
+                    return;
+                }
             }
         }
         let Some(part) = self.parts.iter_mut().find(|part| part.key == key) else { return };
         if !delta.fits(&part.head) {
             return;
+        }
+        if matches!(delta, Delta::Citation(_)) {
+            self.cited += 1;
+            if self.cited > CITATIONS_LIMIT {
+                return;
+            }
         }
         self.said += delta.len();
         if let Delta::Arguments(text) = &delta {
@@ -189,7 +205,7 @@ impl Sequencer {
                 self.next += 1;
                 first.out = Some(key);
                 self.called |= matches!(first.head, PartHead::ToolCall { .. });
-                self.spoke |= matches!(first.head, PartHead::ToolCall { .. } | PartHead::Opaque(_));
+                self.spoke |= first.head.speaks();
                 out.push(Event::PartStart { key, head: first.head.clone() });
                 for delta in first.held.drain(..) {
                     self.spoke = true;
@@ -251,7 +267,27 @@ impl Waiting {
     fn may_close(&self) -> bool {
         match self.head {
             PartHead::ToolCall { .. } => self.arguments.is_complete(),
-            PartHead::Text | PartHead::Reasoning | PartHead::Refusal | PartHead::Opaque(_) => true,
+            PartHead::Text
+            | PartHead::Reasoning
+            | PartHead::Refusal
+            | PartHead::Media(_)
+            | PartHead::Opaque(_) => true,
+        }
+    }
+}
+
+impl PartHead {
+    /// The head alone says something already.
+    fn speaks(&self) -> bool {
+        matches!(self, Self::ToolCall { .. } | Self::Media(_) | Self::Opaque(_))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Media(media) => media.source.len(),
+            Self::Opaque(opaque) => opaque.raw.as_str().len(),
+            Self::ToolCall { id, name } => id.len() + name.len(),
+            Self::Text | Self::Reasoning | Self::Refusal => 0,
         }
     }
 }
@@ -264,7 +300,7 @@ impl Delta {
             (PartHead::Text | PartHead::Refusal | PartHead::Reasoning, Self::Text(_))
                 | (PartHead::ToolCall { .. }, Self::Arguments(_))
                 | (PartHead::Reasoning | PartHead::ToolCall { .. }, Self::Continuation(_))
-                | (PartHead::Text, Self::Tokens(_))
+                | (PartHead::Text, Self::Tokens(_) | Self::Citation(_))
         )
     }
 
@@ -273,6 +309,7 @@ impl Delta {
             Self::Text(text) | Self::Arguments(text) => text.len(),
             Self::Continuation(continuation) => continuation.data.len(),
             Self::Tokens(tokens) => tokens.iter().map(Token::len).sum(),
+            Self::Citation(citation) => citation.len(),
         }
     }
 }
@@ -333,6 +370,9 @@ pub fn fold(events: impl IntoIterator<Item = Event>) -> Result<ChatResponse, Fai
             }
             Event::PartStart { head, .. } => answer.parts.push(part_of(head)),
             Event::Delta { delta: Delta::Tokens(tokens), .. } => answer.tokens.extend(tokens),
+            Event::Delta { delta: Delta::Citation(found), .. } => {
+                answer.citations.push((answer.parts.len().saturating_sub(1), found));
+            }
             Event::Delta { delta, .. } => {
                 if let Some(part) = answer.parts.last_mut() {
                     append(part, delta);
@@ -358,6 +398,7 @@ fn part_of(head: PartHead) -> Part {
             continuation: None,
             extras: super::Extras::default(),
         }),
+        PartHead::Media(media) => Part::Media(media),
         PartHead::Opaque(opaque) => Part::Opaque(opaque),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::common::{Meaning, answer_of, meaning, stamp, style, translate};
 use protocol::dialect::{Dialect, Quirks};
-use protocol::model::{ChatResponse, Failure, StopKind};
+use protocol::model::{ChatResponse, Failure, Media, MediaKind, MediaSource, Part, StopKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,6 +32,45 @@ struct Want {
     stop: Option<String>,
     /// Input and output tokens.
     usage: Option<(u64, u64)>,
+    /// Addresses of sources, each with the characters of the whole text that it supports.
+    cites: Vec<(String, u64, u64)>,
+    /// What the model drew or spoke: bytes or address.
+    media: Vec<String>,
+}
+
+/// The sources of an answer, as [`Want::cites`].
+fn cites(answer: &ChatResponse) -> Vec<(String, u64, u64)> {
+    let (mut before, mut out) = (0, Vec::new());
+    for (index, part) in answer.parts.iter().enumerate() {
+        let own = part.as_text().map_or(0, |text| text.chars().count() as u64);
+        for found in answer.cited(index) {
+            let (start, end) = found.within(own);
+            out.push((found.url.clone(), before + start, before + end));
+        }
+        before += own;
+    }
+    out
+}
+
+/// What of an answer's media a dialect has words for, as [`Want::media`].
+fn media(answer: &ChatResponse, to: Dialect) -> Vec<String> {
+    let said = |media: &&Media| {
+        let inline = matches!(media.source, MediaSource::Inline { .. });
+        match to {
+            Dialect::Anthropic => false,
+            Dialect::OpenAiResponses | Dialect::Ollama => inline && media.kind == MediaKind::Image,
+            Dialect::OpenAiChat => media.kind == MediaKind::Image || inline && media.kind == MediaKind::Audio,
+            Dialect::Gemini => true,
+        }
+    };
+    let found = answer.parts.iter().filter_map(Part::as_media).filter(said);
+    found
+        .filter_map(|media| match &media.source {
+            MediaSource::Inline { base64, .. } => Some(base64.clone()),
+            MediaSource::Url(url) => Some(url.clone()),
+            MediaSource::Text(_) | MediaSource::File { .. } => None,
+        })
+        .collect()
 }
 
 impl Want {
@@ -42,7 +81,7 @@ impl Want {
             Some("Length") => StopKind::Length,
             Some("Filter") => StopKind::Filter,
             Some("Pause") => StopKind::Pause,
-            Some(other) => unreachable!("{other} is no end"),
+            Some(other) => panic!("{other} is no end"),
         };
         Meaning {
             text: self.text.clone(),
@@ -62,7 +101,7 @@ impl Row {
                 self.from.decode_response(body.to_string().as_bytes(), &stamp(), &Quirks::default())
             }
             (None, Some(events)) => answer_of(self.from, framed(self.from, events).as_bytes()),
-            _ => unreachable!("{} is neither or both", self.name),
+            _ => panic!("{} is neither or both", self.name),
         }
     }
 
@@ -75,8 +114,10 @@ impl Row {
             (_, fails, answer) => return vec![format!("{}: {answer:?}, fails: {fails:?}", self.name)],
         };
         let found = meaning(&answer);
-        if found != want {
-            return vec![format!("{}: {found:?}, not {want:?}", self.name)];
+        let (cited, made) = (cites(&answer), media(&answer, Dialect::Gemini));
+        let more = self.means.as_ref().map(|want| (want.cites.clone(), want.media.clone()));
+        if found != want || Some((cited, made)) != more {
+            return vec![format!("{}: {answer:?}, not {want:?} {more:?}", self.name)];
         }
         Dialect::ALL.into_iter().filter_map(|to| self.crossed(&answer, &want, to)).collect()
     }
@@ -90,10 +131,25 @@ impl Row {
             found.push(verdict.and_then(|()| answer_of(to, &out)));
         }
         found.into_iter().find_map(|found| {
-            let found = match found {
-                Ok(found) => meaning(&found),
+            let told = match found {
+                Ok(told) => told,
                 Err(failure) => return Some(format!("{} to {to}: {failure:?}", self.name)),
             };
+            let cited = match to {
+                Dialect::Ollama => true,
+                // A source stands for the whole of a block there.
+                Dialect::Anthropic => {
+                    cites(&told).into_iter().map(|c| c.0).eq(cites(answer).into_iter().map(|c| c.0))
+                }
+                Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini => {
+                    cites(&told) == cites(answer)
+                }
+            };
+            // The pieces of a sound may have become one.
+            if !cited || media(&told, to).concat() != media(answer, to).concat() {
+                return Some(format!("{} to {to}: {told:?}, not {answer:?}", self.name));
+            }
+            let found = meaning(&told);
             // Ends that only some dialects have a word for are told as the nearest.
             let same =
                 (&found.text, &found.reasoning, &found.calls) == (&want.text, &want.reasoning, &want.calls);

@@ -176,11 +176,21 @@ impl Owner {
                     member.live.take().map(|live| live.child.tail.lines()).unwrap_or_default();
                 tracing::debug!(name = %member.name(), generation = member.generation, "ended: {exit}");
                 self.questions.forget(child);
+                self.remind();
                 Some(Input::Exited(exit))
             }
         };
         if let Some(input) = input {
             self.put(id, input);
+        }
+    }
+
+    /// Some child ended. If it was a router beside the one in service, that one hears what it did last.
+    fn remind(&mut self) {
+        let slot = &self.tree.router;
+        let lives = slot.members().filter(|m| m.live.is_some()).count();
+        if lives > 0 && lives < slot.members().count() {
+            self.shell.remind(&slot.active, lives == 1);
         }
     }
 
@@ -206,8 +216,9 @@ impl Owner {
                 let slot = self.tree.slot_of(id)?;
                 slot.generations += 1;
                 let generation = slot.generations;
+                let alone = slot.members().all(|m| m.live.is_none());
                 let member = slot.members_mut().find(|m| m.id == id)?;
-                Some(self.shell.spawn(member, generation))
+                Some(self.shell.spawn(member, generation, alone))
             }
             Effect::Publish => {
                 self.dirty = true;

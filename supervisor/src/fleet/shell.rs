@@ -47,7 +47,7 @@ impl Shell {
     }
 
     /// Starts the next process of `member`; the answer is the machine's next input.
-    pub(crate) fn spawn(&mut self, member: &mut Member, generation: u64) -> Input {
+    pub(crate) fn spawn(&mut self, member: &mut Member, generation: u64, alone: bool) -> Input {
         let name = member.name().to_owned();
         member.generation = generation;
         (member.report, member.pulse) = (None, None);
@@ -55,7 +55,9 @@ impl Shell {
             Ok(live) => {
                 let pid = live.child.pid;
                 tracing::info!(%name, generation, pid, "{} started", role_name(member.work.role()));
-                self.recall(&live, member.work.role());
+                if member.work.role() == Role::Router {
+                    self.recall(&live, alone);
+                }
                 member.live = Some(live);
                 (self.grounds.tell)(Happening::started(member, pid));
                 Input::Spawned { generation }
@@ -64,12 +66,21 @@ impl Shell {
         }
     }
 
-    /// A router hears first what its predecessor knew.
-    fn recall(&self, live: &Live, role: Role) {
-        let memory = &self.grounds.memory;
-        if role == Role::Router && !memory.is_empty() {
+    /// A router hears first what its predecessor knew and did; `alone` = that one is gone.
+    fn recall(&mut self, live: &Live, alone: bool) {
+        let memory = (self.grounds.recollect)(&self.grounds.memory, alone);
+        if !memory.is_empty() {
             // A child that takes nothing will be found out by what follows.
             let _ = live.child.send(ToChild::Recall, Zeroizing::new(memory.clone()));
+            // Should this one die before it says a word, the one after it needs the same.
+            self.grounds.memory = memory;
+        }
+    }
+
+    /// Another router ended: the one in service hears what it did, as far as it did not know.
+    pub(crate) fn remind(&mut self, router: &Member, alone: bool) {
+        if let Some(live) = &router.live {
+            self.recall(live, alone);
         }
     }
 

@@ -138,6 +138,9 @@ pub(crate) struct Invocation {
     pub(crate) environment: Vec<(OsString, OsString)>,
 }
 
+/// See [`Grounds::recollect`].
+type Recollect = dyn Fn(&[u8], bool) -> Vec<u8> + Send;
+
 /// What never changes while a fleet lives.
 pub(crate) struct Grounds {
     /// Directory of the sockets between router and workers; exists, mode 0700.
@@ -152,6 +155,8 @@ pub(crate) struct Grounds {
     pub(crate) upward: mpsc::Sender<Upward>,
     /// What the last router of the last supervisor knew; empty = nothing.
     pub(crate) memory: Vec<u8>,
+    /// Puts to a memory what its router did after it; `true` = no other router runs.
+    pub(crate) recollect: Box<Recollect>,
 }
 
 /// Something a child says that the fleet only passes on.

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
+/// A complete spool stays for so long: until what was on it is in a memory, and that in a file.
+const REST: Duration = Duration::from_secs(2);
 /// Calls committed at once.
 const BATCH: usize = 500;
 /// At the end, for what the last router left.
@@ -89,7 +91,7 @@ impl Collector {
         loop {
             // Cut off, a round begins again where it was: what it committed counts once.
             let round = tokio::select! {
-                round = self.round() => round,
+                round = self.round(Lingers::Yes) => round,
                 () = stop.cancelled() => break,
             };
             if round.is_err() {
@@ -101,12 +103,14 @@ impl Collector {
             }
         }
         // What is left then is left for the next start.
-        let _ = tokio::time::timeout(LAST, self.round()).await;
+        let _ = tokio::time::timeout(LAST, self.round(Lingers::No)).await;
     }
 
     /// Everything that is there now.
-    async fn round(&mut self) -> Result<(), Unrecorded> {
-        for path in self.spools.list() {
+    async fn round(&mut self, lingers: Lingers) -> Result<(), Unrecorded> {
+        let paths = self.spools.list();
+        let newest = paths.last().cloned();
+        for path in paths {
             let spool = match self.open.remove(&path) {
                 Some(spool) => spool,
                 None => match Spool::open(&path) {
@@ -117,7 +121,8 @@ impl Collector {
                     }
                 },
             };
-            match self.drain(spool).await? {
+            let stays = lingers == Lingers::Yes && newest.as_ref() == Some(&path);
+            match self.drain(spool, if stays { Duration::MAX } else { lingers.span() }).await? {
                 Drained::More(spool) => drop(self.open.insert(path, spool)),
                 Drained::Ended => {}
                 Drained::Failed(error) => unreadable(&path, &error),
@@ -126,8 +131,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes all of one spool. The file may be read again from where it was when this is cut off.
-    async fn drain(&mut self, mut spool: Spool) -> Result<Drained, Unrecorded> {
+    /// Takes all of one spool, which stays for a while when it is complete. The file may be read again from where it was when this is cut off.
+    async fn drain(&mut self, mut spool: Spool, stays: Duration) -> Result<Drained, Unrecorded> {
         let complete = spool.is_complete();
         loop {
             let read = spawn_blocking(move || (spool.read(BATCH), spool)).await;
@@ -147,7 +152,7 @@ impl Collector {
                 break;
             }
         }
-        if !complete {
+        if !complete || !spool.has_rested(stays) {
             return Ok(Drained::More(spool));
         }
         Ok(match spool.remove() {
@@ -182,9 +187,26 @@ impl Collector {
     }
 }
 
+/// Whether spools stay for a while when their router is gone: the next one counts what its predecessor had counted
+/// (see `tail`), and is told before the last one may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lingers {
+    Yes,
+    No,
+}
+
+impl Lingers {
+    fn span(self) -> Duration {
+        match self {
+            Lingers::Yes => REST,
+            Lingers::No => Duration::ZERO,
+        }
+    }
+}
+
 /// What is left of a spool after everything on it was taken.
 enum Drained {
-    /// Its router lives.
+    /// Its router lives, or has not been gone for long.
     More(Spool),
     Ended,
     Failed(io::Error),

@@ -10,6 +10,7 @@ pub(crate) mod recorder;
 pub(crate) mod retention;
 mod spool;
 pub(crate) mod spools;
+pub(crate) mod tail;
 
 #[cfg(test)]
 mod tests;

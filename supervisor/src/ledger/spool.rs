@@ -8,17 +8,22 @@ use protocol::control::record::CallSummary;
 use protocol::ipc::spool::{self, MAX_ENTRY, skip, take};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Read in one go.
 const CHUNK: usize = 1024 * 1024;
 /// More that is not read yet is given up, the oldest first.
 pub(super) const MOST: u64 = 64 * 1024 * 1024;
-/// Blocks are given back when they add up to this: a spool that is read again after a kill costs no more.
+/// Blocks are given back when they add up to this.
 const RELEASE: u64 = 1024 * 1024;
+/// What was taken last is kept so far back: the next router may have to count it (see `tail`). A spool that is read
+/// again after a kill costs no more than this and the above.
+const KEEP: u64 = 4 * 1024 * 1024;
 /// File systems give back whole blocks.
 const BLOCK: u64 = 4096;
 
@@ -31,6 +36,10 @@ pub(super) struct Spool {
     taken: u64,
     /// Given back to the file system up to here.
     released: u64,
+    /// Ends of entries between the two, some of them.
+    ends: VecDeque<u64>,
+    /// When it was first seen that its router is gone.
+    complete: Option<Instant>,
 }
 
 /// A call as it is taken off a spool. The trace is stored as it was written: nothing here looks into it.
@@ -72,7 +81,29 @@ impl Spool {
             Err(Errno::ENXIO) => file.metadata()?.len(),
             Err(_) => 0,
         };
-        Ok(Self { path: path.to_owned(), file, taken, released: taken })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            taken,
+            released: taken,
+            ends: VecDeque::new(),
+            complete: None,
+        })
+    }
+
+    /// Its router has been gone for so long. To be asked about complete ones only.
+    pub(super) fn has_rested(&mut self, long: Duration) -> bool {
+        self.complete.get_or_insert_with(Instant::now).elapsed() >= long
+    }
+
+    /// All that was not given back, but no more than a spool may hold.
+    pub(super) fn text(&self) -> io::Result<Vec<u8>> {
+        let len = self.file.metadata()?.len();
+        let begin = self.released.max(len.saturating_sub(MOST));
+        let mut bytes = vec![0; usize::try_from(len - begin).unwrap_or(0)];
+        let filled = self.fill(&mut bytes, begin)?.len();
+        bytes.truncate(filled);
+        Ok(bytes)
     }
 
     /// Up to `most` entries that were not taken yet.
@@ -119,23 +150,32 @@ impl Spool {
     /// What was found is committed: it is not found again.
     pub(super) fn taken(&mut self, found: &Found) {
         self.taken = found.end;
-        if self.taken - self.released >= RELEASE {
-            self.release();
+        self.ends.push_back(found.end);
+        // Where an entry ends: the next look begins with a whole one.
+        let mut end = self.released;
+        while let Some(next) = self.ends.front().copied().filter(|next| next + KEEP <= self.taken) {
+            end = next;
+            if next - self.released < RELEASE {
+                self.ends.pop_front();
+            } else {
+                break;
+            }
+        }
+        if end - self.released >= RELEASE {
+            self.release(end);
         }
     }
 
-    /// Gives the blocks of what was taken back. On a file system that cannot, the file goes on growing until its
-    /// router ends.
-    fn release(&mut self) {
+    fn release(&mut self, end: u64) {
         // From the beginning of a block: one that two ranges share would be kept.
         let begin = self.released - self.released % BLOCK;
-        let range = (begin as i64, (self.taken - begin) as i64);
+        let range = (begin as i64, (end - begin) as i64);
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         match fallocate(&self.file, flags, range.0, range.1) {
             Ok(()) => {}
             Err(error) => tracing::debug!("blocks of {} are not released: {error}", self.path.display()),
         }
-        self.released = self.taken;
+        self.released = end;
     }
 
     /// Whether nobody will ever write to it again. To be asked before the last look.

@@ -2,6 +2,7 @@
 //! multi-thread runtime, or one per core on current-thread runtimes; the code is the same.
 
 use super::front::{self, Ask, Clock, Doing, Place, Tick, Watch};
+use super::gauge;
 use super::lane::Lanes;
 use super::routing::{Candidate, Standing, Table};
 use super::shared::Shared;
@@ -45,6 +46,8 @@ pub(crate) struct Shard {
     lag_us: AtomicU64,
     /// When it came, in the age of the process.
     swept_us: AtomicU64,
+    /// The share of calls to turn away, in 2^-32.
+    shed: AtomicU32,
 }
 
 /// A connection that another shard accepted.
@@ -74,6 +77,7 @@ impl Shard {
             tasks,
             lag_us: AtomicU64::new(0),
             swept_us: AtomicU64::new(shared_age),
+            shed: AtomicU32::new(0),
         };
         (Arc::new(shard), outbox)
     }
@@ -121,6 +125,17 @@ impl Shard {
         overdue.max(Duration::from_micros(self.lag_us.load(Ordering::Relaxed)))
     }
 
+    /// Whether a call is turned away, as there is more to do than can be done; `random` is in 0..1, asked for if need be.
+    pub(crate) fn sheds(&self, random: impl FnOnce() -> f64) -> bool {
+        let share = self.shed.load(Ordering::Relaxed);
+        share > 0 && random() < f64::from(share) / f64::from(u32::MAX)
+    }
+
+    /// That share of calls is turned away from here on; whether any was before.
+    pub(super) fn shed(&self, share: f64) -> bool {
+        self.shed.swap((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed) > 0
+    }
+
     /// Runs the shard until everything is cut. Must be called on the shard's own runtime.
     pub(crate) async fn run(
         self: Arc<Self>,
@@ -135,6 +150,8 @@ impl Shard {
         }
         self.tasks.spawn(Arc::clone(&self).receive(inbox));
         self.tasks.spawn(Arc::clone(&self).sweep());
+        let gauged = Arc::clone(&self);
+        self.tasks.spawn(async move { gauge::watch(&gauged).await });
         self.follow().await;
         self.tasks.close();
         // The lanes are cut: what runs ends with a last word to its client.

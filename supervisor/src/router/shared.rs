@@ -8,12 +8,13 @@ use super::live::Live;
 use super::notices::{Notices, Severity};
 use super::routing::Turnstile;
 use super::settled;
+use super::shed::Pressure;
 use super::snapshot::Snapshot;
 use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
 use protocol::ipc::configure::ModelEntry;
-use protocol::ipc::spool::Entry;
+use protocol::ipc::spool::{Counted, Entry, Recorded};
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) notices: Notices,
     /// Requests that end workers.
     pub(crate) poison: Poison,
+    /// How late this process comes to what is ready.
+    pub(crate) pressure: Pressure,
     /// Second candidates asked because the first one was late.
     hedges: AtomicU64,
     /// Whose turn it is among candidates.
@@ -91,6 +94,7 @@ impl Shared {
             traces: Mutex::default(),
             notices: Notices::default(),
             poison: Poison::default(),
+            pressure: Pressure::default(),
             hedges: AtomicU64::new(0),
             turns: Turnstile::default(),
             warned: Mutex::default(),
@@ -178,9 +182,10 @@ impl Shared {
     }
 
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.
-    pub(crate) fn ended(&self, trace: Trace) {
+    pub(crate) fn ended(&self, trace: Trace, counted: Option<Counted>) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let mut entry = Entry::Call(Box::new(settled::detail(&trace)));
+        let detail = settled::detail(&trace);
+        let mut entry = Entry::Call(Box::new(Recorded { counted, ..Recorded::from(detail) }));
         self.spool.append(&mut entry);
         if let Entry::Call(detail) = &entry {
             self.live.over(&detail.call);

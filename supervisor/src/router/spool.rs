@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn call() -> Entry {
-        Entry::Call(Box::new(detail()))
+        Entry::Call(Box::new(detail().into()))
     }
 
     fn written(dir: &tempfile::TempDir) -> Vec<Entry> {
@@ -160,7 +160,7 @@ mod tests {
         let mut long = detail();
         long.trace.as_mut().unwrap().notes = vec!["x".repeat(20_000)];
         let summary = long.call.clone();
-        Spool::new(Some(file)).append(&mut Entry::Call(Box::new(long)));
+        Spool::new(Some(file)).append(&mut Entry::Call(Box::new(long.into())));
         let [Entry::Call(read)] = &written(&dir)[..] else { panic!("one call") };
         assert_eq!((&read.call, &read.trace), (&summary, &None));
     }

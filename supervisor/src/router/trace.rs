@@ -262,11 +262,11 @@ impl Record {
             trace = ?Decisions(&trace),
             "call is over"
         );
-        if let Some(admission) = self.admission.take() {
-            admission.settle(&used_up(&trace, self.input_tokens));
-            self.shared.notices.changed();
-        }
-        self.shared.ended(*trace);
+        let Some(admission) = self.admission.take() else { return self.shared.ended(*trace, None) };
+        let used = used_up(&trace, self.input_tokens);
+        self.shared.ended(*trace, Some(admission.counted(&used)));
+        admission.settle(&used);
+        self.shared.notices.changed();
     }
 }
 

@@ -6,6 +6,7 @@ use super::recollection;
 use super::sockets::Sockets;
 use crate::fleet::{Grounds, Happening, Identity, Invocation, Upward};
 use crate::ledger::spools::Spools;
+use crate::ledger::tail;
 use crate::settings::{Host, Secrets, Settings};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -56,7 +57,7 @@ impl Ground {
         let filter = settings.log.filter.clone();
         let passed = |name: &str| Host.env(name).map(|value| (OsString::from(name), OsString::from(value)));
         let environment: Vec<(OsString, OsString)> = PASSED.into_iter().filter_map(passed).collect();
-        let spools = self.spools.clone();
+        let (spools, read) = (self.spools.clone(), self.spools.clone());
         Grounds {
             runtime_dir: self.runtime_dir.clone(),
             invoke: Box::new(move |identity| Invocation {
@@ -68,6 +69,9 @@ impl Ground {
             tell,
             upward,
             memory: recollection::read(&settings.server.directories.state),
+            recollect: Box::new(move |memory, alone| {
+                recollection::complete(memory, tail::counted(&read), alone)
+            }),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What the router must know survives the supervisor too: its newest memory stands in a file of the state
 //! directory, replaced whole, a little behind the router. A file that cannot be read is no memory.
 
+use protocol::ipc::notice::Memory;
+use protocol::ipc::spool::Counted;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,12 +11,32 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 const FILE: &str = "router-memory.json";
+/// Calls that a memory is completed with.
+const MOST: usize = 50_000;
 /// The pause between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the last router knew; empty = nothing.
 pub(super) fn read(state_dir: &Path) -> Vec<u8> {
     std::fs::read(state_dir.join(FILE)).unwrap_or_default()
+}
+
+/// A memory with the calls that were counted beside or after it. `alone`: no router runs.
+pub(super) fn complete(memory: &[u8], counted: Vec<Counted>, alone: bool) -> Vec<u8> {
+    // One that cannot be read is none; the router would say so again.
+    let mut whole: Memory = serde_json::from_slice(memory).unwrap_or_default();
+    let known: HashSet<(String, u64, u64)> = counted.iter().map(number).collect();
+    whole.settled.retain(|call| !known.contains(&number(call)));
+    whole.settled.extend(counted);
+    // A bound for what is put together again and again while no router lives long enough to say a word.
+    let surplus = whole.settled.len().saturating_sub(MOST);
+    whole.settled.drain(..surplus);
+    whole.alone = alone;
+    serde_json::to_vec(&whole).unwrap_or_default()
+}
+
+fn number(call: &Counted) -> (String, u64, u64) {
+    (call.app.clone(), call.origin, call.ticket)
 }
 
 /// Writes every newest memory until nobody sends one any more; the last one always.

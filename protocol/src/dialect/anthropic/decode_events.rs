@@ -1,6 +1,6 @@
 //! Messages events, and whole answers, as events.
 
-use super::wire::{self, Block, Message};
+use super::wire::{self, Block, Cited, Message};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::{in_band, instead};
@@ -101,6 +101,9 @@ impl Decoder {
         out.push(Event::PartStart { key, head });
         let text = if kind == "text" { block.text.0 } else { block.thinking.0 };
         push_text(key, text, out);
+        for citation in block.citations.0.into_iter().filter_map(Cited::citation) {
+            out.push(Event::Delta { key, delta: Delta::Citation(citation) });
+        }
         push_continuation(key, ContinuationKind::Signature, block.signature.0, out);
         if kind == "redacted_thinking" {
             push_continuation(key, ContinuationKind::Encrypted, block.data.0, out);
@@ -114,6 +117,10 @@ impl Decoder {
         match delta.kind.0.as_deref().unwrap_or("") {
             "text_delta" => push_text(key, delta.text.0, out),
             "thinking_delta" => push_text(key, delta.thinking.0, out),
+            "citations_delta" => {
+                let citation = delta.citation.0.and_then(Cited::citation);
+                out.extend(citation.map(|found| Event::Delta { key, delta: Delta::Citation(found) }));
+            }
             "signature_delta" => push_continuation(key, ContinuationKind::Signature, delta.signature.0, out),
             "input_json_delta" => {
                 if let Some(text) = delta.partial_json.0.filter(|text| !text.is_empty()) {

@@ -7,8 +7,8 @@ use crate::dialect::codec::{EncodeEvents, Stamp, put_mark, safe_id};
 use crate::dialect::write::{self, Object};
 use crate::framing::sse;
 use crate::model::{
-    ChatResponse, Continuation, ContinuationKind, Delta, Event, Part, PartHead, Reasoning, Start, StopKind,
-    StopReason, Usage,
+    ChatResponse, Citation, Continuation, ContinuationKind, Delta, Event, Part, PartHead, Reasoning, Start,
+    StopKind, StopReason, Usage,
 };
 
 const HERE: Dialect = Dialect::Anthropic;
@@ -72,7 +72,8 @@ impl Encoder {
                 });
                 Open::Call
             }
-            PartHead::Opaque(_) => Open::Nothing,
+            // An answer of this API has no word for what a model draws or speaks.
+            PartHead::Media(_) | PartHead::Opaque(_) => Open::Nothing,
         };
     }
 
@@ -88,6 +89,16 @@ impl Encoder {
     fn delta(&mut self, delta: &Delta, out: &mut Vec<u8>) {
         match (&self.open, delta) {
             (Open::Text, Delta::Text(text)) => self.write_delta(out, "text_delta", "text", text),
+            (Open::Text, Delta::Citation(found)) => {
+                let index = self.blocks.saturating_sub(1);
+                event(out, "content_block_delta", |o| {
+                    o.put("index", &index);
+                    o.object("delta", |o| {
+                        o.put("type", "citations_delta");
+                        o.object("citation", |o| citation(o, found));
+                    });
+                });
+            }
             (Open::Call, Delta::Arguments(text)) => {
                 self.write_delta(out, "input_json_delta", "partial_json", text)
             }
@@ -216,8 +227,11 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp) -> Vec<u8>
         o.put("role", "assistant");
         o.put("model", response.model.as_deref().unwrap_or(&stamp.model));
         o.list("content", |list| {
-            for part in response.parts.iter().filter(|part| is_shown(part)) {
-                list.object(|o| block(o, part));
+            for (index, part) in response.parts.iter().enumerate().filter(|(_, part)| is_shown(part)) {
+                list.object(|o| {
+                    block(o, part);
+                    citations(o, response, index);
+                });
             }
         });
         stop_members(o, &response.stop);
@@ -256,6 +270,23 @@ fn block(o: &mut Object<'_>, part: &Part) {
         }
         Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
     }
+}
+
+fn citations(o: &mut Object<'_>, response: &ChatResponse, part: usize) {
+    if response.cited(part).next().is_some() {
+        o.list("citations", |list| {
+            response.cited(part).for_each(|found| list.object(|o| citation(o, found)));
+        });
+    }
+}
+
+/// A source as this API's own search tells it; the index is the vendor's secret, and others have none.
+fn citation(o: &mut Object<'_>, found: &Citation) {
+    o.put("type", "web_search_result_location");
+    o.put("url", &found.url);
+    o.put("title", &found.title);
+    o.put("encrypted_index", "");
+    o.put("cited_text", found.quote.as_deref().unwrap_or_default());
 }
 
 fn thinking(o: &mut Object<'_>, reasoning: &Reasoning) {

@@ -1,8 +1,9 @@
 //! generateContent chunks, and whole answers, as events. A stream has no terminator: the finish reason is the end.
 
+use super::grounding::{Grounding, Said};
 use super::partial::PartialCall;
 use super::usage;
-use super::wire::{Answer, FunctionCall, WirePart};
+use super::wire::{Answer, Blob, FunctionCall, WirePart};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::{in_band, instead};
@@ -23,6 +24,9 @@ pub(crate) struct Decoder {
     /// Counts so far; `None` = the answer has not spoken of any.
     usage: Option<Usage>,
     spoke: bool,
+    said: Said,
+    /// The sources that were told last: told on at the end, when the text is known.
+    grounding: Option<Grounding>,
 }
 
 impl Decoder {
@@ -35,6 +39,8 @@ impl Decoder {
             partial: None,
             usage: None,
             spoke: false,
+            said: Said::default(),
+            grounding: None,
         }
     }
 
@@ -84,8 +90,11 @@ impl Decoder {
             for raw in candidate.content.0.and_then(|content| content.parts).unwrap_or_default() {
                 self.part(raw.get(), out);
             }
+            let grounding = candidate.grounding_metadata.0.filter(|found| !found.is_empty());
+            self.grounding = grounding.or(self.grounding.take());
             if let Some(reason) = candidate.finish_reason.0.filter(|reason| !reason.is_empty()) {
                 self.end_partial(out);
+                self.cite(out);
                 out.push(self.finish(&reason));
             }
         }
@@ -95,6 +104,11 @@ impl Decoder {
             let stop = StopReason::new(StopKind::Filter, Some(&reason));
             out.push(Event::Finish { stop, usage: self.counted() });
         }
+    }
+
+    fn cite(&mut self, out: &mut Vec<Event>) {
+        let citations = self.grounding.take().map(|found| found.citations(&self.said));
+        citations.into_iter().flatten().for_each(|citation| self.lanes.cite(citation, out));
     }
 
     fn finish(&self, reason: &str) -> Event {
@@ -121,12 +135,22 @@ impl Decoder {
             return self.call(call, signature, out);
         }
         let Some(text) = part.text.0 else {
+            if let Some(media) = part.inline_data.0.or(part.file_data.0).and_then(Blob::media) {
+                // Drafts of an image are a part of the thoughts.
+                if part.thought.0 != Some(true) {
+                    self.lanes.media(media, out);
+                }
+                return;
+            }
             if let Some(raw) = RawJson::parse(raw).filter(|raw| raw.as_str() != "{}") {
                 self.opaque(raw, out);
             }
             return;
         };
         let lane = if part.thought.0 == Some(true) { Lane::Reasoning } else { Lane::Text };
+        if lane == Lane::Text {
+            self.said.push(&text);
+        }
         self.lanes.piece(lane, text, out);
         if let (Some(data), Lane::Reasoning) = (signature, lane) {
             let key = self.lanes.enter(lane, out);

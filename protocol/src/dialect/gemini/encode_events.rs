@@ -1,11 +1,15 @@
 //! Events as generateContent chunks, and a whole answer as one object. Calls are held until they are whole.
 
+use super::grounding::Gathered;
 use super::usage;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{EncodeEvents, Stamp, put_mark};
 use crate::dialect::write::{self, List, Object};
 use crate::framing::sse;
-use crate::model::{ChatResponse, Continuation, Delta, Event, Part, PartHead, StopKind, Token, Usage};
+use crate::model::{
+    ChatResponse, Citation, Continuation, Delta, Event, Media, MediaKind, MediaSource, Part, PartHead,
+    StopKind, Token, Usage,
+};
 use serde_json::Number;
 
 const HERE: Dialect = Dialect::Gemini;
@@ -16,6 +20,9 @@ pub(crate) struct Encoder {
     open: Open,
     /// Tokens of the piece that comes next.
     tokens: Vec<Token>,
+    /// Sources of the open text, and of those before it.
+    citations: Vec<Citation>,
+    gathered: Gathered,
 }
 
 enum Open {
@@ -27,7 +34,14 @@ enum Open {
 
 impl Encoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
-        Self { stamp: stamp.clone(), model: stamp.model.clone(), open: Open::Nothing, tokens: Vec::new() }
+        Self {
+            stamp: stamp.clone(),
+            model: stamp.model.clone(),
+            open: Open::Nothing,
+            tokens: Vec::new(),
+            citations: Vec::new(),
+            gathered: Gathered::default(),
+        }
     }
 
     fn chunk(
@@ -49,7 +63,14 @@ impl Encoder {
         parts: impl FnOnce(&mut List<'_>),
     ) {
         let data = write::document(|o| {
-            o.list("candidates", |list| list.object(|o| candidate(o, reason, tokens, parts)));
+            o.list("candidates", |list| {
+                list.object(|o| {
+                    candidate(o, reason, tokens, parts);
+                    if reason.is_some() {
+                        self.gathered.write(o);
+                    }
+                });
+            });
             if let Some(counts) = usage.and_then(usage::encode) {
                 o.put("usageMetadata", &counts);
             }
@@ -66,7 +87,9 @@ impl Encoder {
                 *signature = Some(found.data.clone());
             }
             (Open::Text, Delta::Tokens(tokens)) => self.tokens.extend(tokens.iter().cloned()),
+            (Open::Text, Delta::Citation(found)) => self.citations.push(found.clone()),
             (Open::Text, Delta::Text(text)) => {
+                self.gathered.text(text);
                 let tokens = std::mem::take(&mut self.tokens);
                 self.likely(out, None, None, &tokens, |list| list.object(|o| o.put("text", text)));
             }
@@ -79,6 +102,7 @@ impl Encoder {
 
     fn part_end(&mut self, out: &mut Vec<u8>) {
         let open = std::mem::replace(&mut self.open, Open::Nothing);
+        self.gathered.part_end(std::mem::take(&mut self.citations).iter());
         if let Open::Call { id, name, arguments, signature } = open {
             self.chunk(out, None, None, |list| {
                 list.object(|o| call(o, &id, &name, &arguments, signature.as_deref()))
@@ -95,7 +119,10 @@ impl EncodeEvents for Encoder {
             }
             Event::PartStart { head, .. } => {
                 self.open = match head {
-                    PartHead::Text | PartHead::Refusal => Open::Text,
+                    PartHead::Text | PartHead::Refusal => {
+                        self.gathered.part_start();
+                        Open::Text
+                    }
                     PartHead::Reasoning => Open::Reasoning,
                     PartHead::ToolCall { id, name } => Open::Call {
                         id: id.clone(),
@@ -103,6 +130,10 @@ impl EncodeEvents for Encoder {
                         arguments: String::new(),
                         signature: None,
                     },
+                    PartHead::Media(found) => {
+                        self.chunk(out, None, None, |list| media(list, found));
+                        Open::Nothing
+                    }
                     PartHead::Opaque(_) => Open::Nothing,
                 }
             }
@@ -192,12 +223,56 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp) -> Vec<u8>
                 candidate(o, Some(finish_reason(response.stop.kind)), &response.tokens, |list| {
                     response.parts.iter().for_each(|found| part(list, found));
                 });
+                gathered(response).write(o);
             });
         });
         o.maybe("usageMetadata", &usage::encode(&response.usage));
         o.put("modelVersion", response.model.as_deref().unwrap_or(&stamp.model));
         o.put("responseId", &stamp.id);
     })
+}
+
+fn gathered(response: &ChatResponse) -> Gathered {
+    let mut gathered = Gathered::default();
+    if response.citations.is_empty() {
+        return gathered;
+    }
+    for (index, part) in response.parts.iter().enumerate() {
+        if let Some(text) = part.as_text() {
+            gathered.part_start();
+            gathered.text(text);
+            gathered.part_end(response.cited(index));
+        }
+    }
+    gathered
+}
+
+/// What a model made; a stored file of a vendor has no address.
+fn media(list: &mut List<'_>, media: &Media) {
+    match &media.source {
+        MediaSource::Inline { mime, base64 } => list.object(|o| {
+            o.object("inlineData", |o| {
+                o.put("mimeType", mime);
+                o.put("data", base64);
+            });
+        }),
+        MediaSource::Url(url) => list.object(|o| {
+            o.object("fileData", |o| {
+                o.put("mimeType", mime_of(media.kind));
+                o.put("fileUri", url);
+            });
+        }),
+        MediaSource::Text(_) | MediaSource::File { .. } => {}
+    }
+}
+
+fn mime_of(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "image/png",
+        MediaKind::Audio => "audio/mpeg",
+        MediaKind::Video => "video/mp4",
+        MediaKind::Document => "application/octet-stream",
+    }
 }
 
 fn part(list: &mut List<'_>, part: &Part) {
@@ -211,6 +286,7 @@ fn part(list: &mut List<'_>, part: &Part) {
             let own = found.continuation.as_ref().filter(|c| c.origin == HERE).map(|c| c.data.as_str());
             list.object(|o| call(o, &found.id, &found.name, &found.arguments, own));
         }
-        Part::Reasoning(_) | Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
+        Part::Media(found) => media(list, found),
+        Part::Reasoning(_) | Part::ToolResult(_) | Part::Opaque(_) => {}
     }
 }

@@ -7,6 +7,7 @@ mod encode_events;
 mod encode_part;
 mod encode_request;
 pub mod failure;
+mod grounding;
 pub mod names;
 mod partial;
 pub mod quirks;

@@ -1,8 +1,9 @@
 //! The shape of generateContent answers, whole or in chunks.
 
+use super::grounding::Grounding;
 use super::usage::UsageMetadata;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
-use crate::model::{Likely, Token};
+use crate::model::{Likely, Media, MediaKind, MediaSource, Token};
 use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
@@ -27,6 +28,7 @@ pub(super) struct Candidate<'a> {
     pub(super) content: Loose<Content<'a>>,
     pub(super) finish_reason: Text,
     pub(super) logprobs_result: Loose<LogprobsResult>,
+    pub(super) grounding_metadata: Loose<Grounding>,
 }
 
 /// The tokens of the text, and for each place those that were likely too.
@@ -90,8 +92,31 @@ pub(super) struct WirePart<'a> {
     pub(super) text: Text,
     pub(super) thought: Loose<bool>,
     pub(super) thought_signature: Text,
+    pub(super) inline_data: Loose<Blob>,
+    pub(super) file_data: Loose<Blob>,
     #[serde(borrow)]
     pub(super) function_call: Loose<FunctionCall<'a>>,
+}
+
+/// Bytes, or the address of some.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Blob {
+    mime_type: Text,
+    data: Text,
+    file_uri: Text,
+}
+
+impl Blob {
+    pub(super) fn media(self) -> Option<Media> {
+        let mime = self.mime_type.0.unwrap_or_default();
+        let kind = MediaKind::of_mime(&mime);
+        let inline = self.data.0.filter(|data| !data.is_empty());
+        let inline = inline.map(|base64| MediaSource::Inline { mime, base64 });
+        let source =
+            inline.or_else(|| self.file_uri.0.filter(|uri| !uri.is_empty()).map(MediaSource::Url))?;
+        Some(Media::made(kind, source))
+    }
 }
 
 #[derive(Default, Deserialize)]

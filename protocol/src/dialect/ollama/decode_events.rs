@@ -1,12 +1,13 @@
 //! Lines of Ollama answers, and whole answers, as events. Calls come whole, in one line or several.
 
+use super::decode_request::sniff;
 use super::usage::Counts;
 use super::wire::{Call, Line};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
 use crate::dialect::lenient::Loose;
-use crate::model::{Event, Failure, Start, StopKind, StopReason, Usage};
+use crate::model::{Event, Failure, Media, MediaKind, MediaSource, Start, StopKind, StopReason, Usage};
 
 pub(crate) struct Decoder {
     stamp: Stamp,
@@ -43,6 +44,11 @@ impl Decoder {
         self.lanes.tokens(line.logprobs.0, out);
         for text in [message.content.0, line.response.0] {
             self.lanes.piece(Lane::Text, text.unwrap_or_default(), out);
+        }
+        for base64 in message.images.0.into_iter().filter(|data| !data.is_empty()) {
+            let mime = sniff(&base64).to_owned();
+            let source = MediaSource::Inline { mime, base64 };
+            self.lanes.media(Media::made(MediaKind::Image, source), out);
         }
         for call in message.tool_calls.0 {
             self.call(call, out);

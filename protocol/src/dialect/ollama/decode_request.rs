@@ -105,7 +105,7 @@ fn images(fields: &mut Fields<'_>) -> Result<Vec<Part>, DecodeError> {
 }
 
 /// The type of an image by its first bytes: this dialect does not say it, the others need it.
-fn sniff(base64: &str) -> &'static str {
+pub(super) fn sniff(base64: &str) -> &'static str {
     match base64.get(..4).unwrap_or_default() {
         "/9j/" => "image/jpeg",
         "R0lG" => "image/gif",

@@ -27,6 +27,7 @@ pub(super) struct Line<'a> {
 pub(super) struct Message<'a> {
     pub(super) content: Text,
     pub(super) thinking: Text,
+    pub(super) images: List<String>,
     #[serde(borrow)]
     pub(super) tool_calls: List<Call<'a>>,
 }

@@ -2,7 +2,7 @@
 
 use super::quirks::{Quirks, ReasoningField};
 use super::think::{Piece, ThinkScanner};
-use super::wire::{Answer, Choice, Delta as WireDelta, FunctionDelta, ToolDelta};
+use super::wire::{Annotation, Answer, Audio, Choice, Delta as WireDelta, FunctionDelta, Image, ToolDelta};
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp};
 use crate::dialect::failure::{in_band, instead};
 use crate::dialect::lanes::{Lane, Lanes};
@@ -10,7 +10,7 @@ use crate::dialect::lenient::Loose;
 use crate::dialect::openai_chat::wire;
 use crate::model::PARTS_LIMIT;
 use crate::model::{
-    Delta, Event, Failure, FailureKind, PartHead, PartKey, Start, StopKind, StopReason, Usage,
+    Citation, Delta, Event, Failure, FailureKind, PartHead, PartKey, Start, StopKind, StopReason, Usage,
 };
 
 pub(crate) struct Decoder {
@@ -21,6 +21,10 @@ pub(crate) struct Decoder {
     calls: Vec<Call>,
     /// Pieces have come: a whole message after them repeats them.
     pieces: bool,
+    /// Sources named beside the choices, told at the end of the text; how many have been.
+    sources: Vec<String>,
+    cited: usize,
+    finished: bool,
 }
 
 /// What a choice brings.
@@ -54,6 +58,9 @@ impl Decoder {
             lanes: Lanes::default(),
             calls: Vec::new(),
             pieces: false,
+            sources: Vec::new(),
+            cited: 0,
+            finished: false,
         }
     }
 
@@ -66,6 +73,7 @@ impl Decoder {
         let mut out = Vec::new();
         self.answer(answer, &mut out);
         self.flush(&mut out);
+        self.cite(&mut out);
         let finished = out.iter().any(|event| matches!(event, Event::Finish { .. } | Event::Fail(_)));
         if !finished {
             out.push(finish(StopReason::default()));
@@ -88,9 +96,25 @@ impl Decoder {
         if let Some(usage) = beside.or(inside) {
             out.push(Event::Usage(usage.canonical()));
         }
+        // Vendors repeat the whole list in each chunk.
+        if answer.citations.0.len() > self.sources.len() {
+            self.sources = answer.citations.0;
+        }
         if let Some(choice) = choice {
             self.choice(choice, out);
         }
+        if self.finished {
+            self.cite(out);
+        }
+    }
+
+    fn cite(&mut self, out: &mut Vec<Event>) {
+        for url in self.sources.iter().skip(self.cited) {
+            if let Some(citation) = Citation::new(Some(url.clone()), None) {
+                self.lanes.cite(citation, out);
+            }
+        }
+        self.cited = self.sources.len();
     }
 
     fn choice(&mut self, choice: Choice<'_>, out: &mut Vec<Event>) {
@@ -107,6 +131,7 @@ impl Decoder {
         self.pieces |= out.len() > before;
         if let Some(reason) = choice.finish_reason.0.filter(|reason| !reason.is_empty()) {
             self.flush(out);
+            self.finished = true;
             out.push(match broken_finish(&reason) {
                 Some(failure) => Event::Fail(failure),
                 None => finish(stop_reason(&reason)),
@@ -127,11 +152,24 @@ impl Decoder {
         if let Some(text) = delta.refusal.0 {
             self.lanes.piece(Lane::Refusal, text, out);
         }
+        for citation in delta.annotations.0.into_iter().filter_map(Annotation::citation) {
+            self.lanes.cite(citation, out);
+        }
+        self.media(delta.images.0, delta.audio.0, out);
         for call in delta.tool_calls.0 {
             self.call(call, extent, out);
         }
         if let Some(function) = delta.function_call.0 {
             self.call(ToolDelta { function: Loose(Some(function)), ..ToolDelta::default() }, extent, out);
+        }
+    }
+
+    /// A sound's words are the text of the answer: beside one the API says no other.
+    fn media(&mut self, images: Vec<Image>, audio: Option<Audio>, out: &mut Vec<Event>) {
+        let mut audio = audio.unwrap_or_default();
+        self.lanes.piece(Lane::Text, audio.transcript.0.take().unwrap_or_default(), out);
+        for media in images.into_iter().filter_map(Image::media).chain(audio.media()) {
+            self.lanes.media(media, out);
         }
     }
 

@@ -3,10 +3,13 @@
 use super::encode_message::extra_content;
 use super::usage;
 use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, UsageInStream, put_mark};
-use crate::dialect::write::{self, Object};
+use crate::dialect::write::{self, List, Object};
 use crate::dialect::{Dialect, Operation};
 use crate::framing::sse;
-use crate::model::{ChatResponse, Delta, Event, Part, PartHead, Start, StopKind, Token, ToolCall};
+use crate::model::{
+    ChatResponse, Citation, Delta, Event, Media, MediaKind, MediaSource, Part, PartHead, Start, StopKind,
+    Token, ToolCall,
+};
 
 pub(crate) struct Encoder {
     stamp: Stamp,
@@ -20,6 +23,10 @@ pub(crate) struct Encoder {
     argued: bool,
     /// Tokens of the piece that comes next.
     tokens: Vec<Token>,
+    /// Characters of text before the open part, and in it.
+    chars: (u64, u64),
+    /// Sources of the open text.
+    citations: Vec<Citation>,
 }
 
 /// The kind of the open part.
@@ -48,6 +55,8 @@ impl Encoder {
             calls: 0,
             argued: false,
             tokens: Vec::new(),
+            chars: (0, 0),
+            citations: Vec::new(),
         }
     }
 
@@ -68,6 +77,12 @@ impl Encoder {
             PartHead::Text => Lane::Text,
             PartHead::Reasoning => Lane::Reasoning,
             PartHead::Refusal => Lane::Refusal,
+            PartHead::Media(found) => {
+                if self.style.operation != Operation::Complete {
+                    self.chunk(out, |o| media(o, &[found]));
+                }
+                Lane::Silent
+            }
             PartHead::Opaque(_) => Lane::Silent,
             PartHead::ToolCall { id, name } => {
                 let index = self.calls;
@@ -98,7 +113,9 @@ impl Encoder {
             }
             (_, _) if self.style.operation == Operation::Complete => {}
             (Delta::Tokens(tokens), _) => self.tokens.extend(tokens.iter().cloned()),
+            (Delta::Citation(found), _) => self.citations.push(found.clone()),
             (Delta::Text(text), Lane::Text) => {
+                self.chars.1 += text.chars().count() as u64;
                 let tokens = std::mem::take(&mut self.tokens);
                 self.choice(out, |o| o.object("delta", |o| o.put("content", text)), &tokens, None);
             }
@@ -140,6 +157,14 @@ impl Encoder {
         if self.lane == Lane::Call && !self.argued {
             self.arguments("{}", out);
         }
+        let citations = std::mem::take(&mut self.citations);
+        if !citations.is_empty() {
+            let (before, own) = self.chars;
+            self.chunk(out, |o| {
+                o.list("annotations", |list| citations.iter().for_each(|c| annotation(list, c, before, own)));
+            });
+        }
+        self.chars = (self.chars.0 + self.chars.1, 0);
     }
 
     fn finish(&mut self, kind: StopKind, reported: &crate::model::Usage, out: &mut Vec<u8>) {
@@ -288,6 +313,9 @@ fn message(o: &mut Object<'_>, response: &ChatResponse) {
         "refusal",
         &collect(response, |part| if let Part::Refusal(text) = part { Some(text) } else { None }),
     );
+    annotations(o, response);
+    let made: Vec<&Media> = response.parts.iter().filter_map(Part::as_media).collect();
+    media(o, &made);
     o.maybe("reasoning_content", &collect(response, reasoning_of).filter(|text| !text.is_empty()));
     let calls: Vec<&ToolCall> = response.parts.iter().filter_map(Part::as_call).collect();
     if calls.is_empty() {
@@ -308,6 +336,72 @@ fn message(o: &mut Object<'_>, response: &ChatResponse) {
             });
         }
     });
+}
+
+fn annotations(o: &mut Object<'_>, response: &ChatResponse) {
+    if response.citations.is_empty() {
+        return;
+    }
+    let mut before = 0;
+    o.list("annotations", |list| {
+        for (index, text) in response.parts.iter().enumerate().filter_map(|(i, p)| Some((i, text_of(p)?))) {
+            let own = text.chars().count() as u64;
+            response.cited(index).for_each(|citation| annotation(list, citation, before, own));
+            before += own;
+        }
+    });
+}
+
+/// A source of a text of so many characters, with so many before it.
+fn annotation(list: &mut List<'_>, citation: &Citation, before: u64, own: u64) {
+    let (start, end) = citation.within(own);
+    list.object(|o| {
+        o.put("type", "url_citation");
+        o.object("url_citation", |o| {
+            o.put("start_index", &(before + start));
+            o.put("end_index", &(before + end));
+            o.put("title", citation.title.as_deref().unwrap_or_default());
+            o.put("url", &citation.url);
+            o.maybe("content", &citation.quote);
+        });
+    });
+}
+
+/// Images as routers of other APIs write them, a sound as the API does. There is no word for films.
+fn media(o: &mut Object<'_>, made: &[&Media]) {
+    let urls = made.iter().filter(|media| media.kind == MediaKind::Image).filter_map(|m| m.source.to_url());
+    let urls: Vec<String> = urls.collect();
+    if !urls.is_empty() {
+        o.list("images", |list| {
+            for (index, url) in urls.iter().enumerate() {
+                list.object(|o| {
+                    o.put("type", "image_url");
+                    o.object("image_url", |o| o.put("url", url));
+                    o.put("index", &index);
+                });
+            }
+        });
+    }
+    let sound = sound(made);
+    if !sound.is_empty() {
+        o.object("audio", |o| {
+            o.put("id", "audio_0");
+            o.put("data", &sound);
+            o.put("expires_at", &0);
+            o.put("transcript", "");
+        });
+    }
+}
+
+/// The sound, its pieces joined: base64 goes on where it was not filled up.
+fn sound(made: &[&Media]) -> String {
+    let mut out = String::new();
+    for media in made.iter().filter(|media| media.kind == MediaKind::Audio) {
+        if let (MediaSource::Inline { base64, .. }, false) = (&media.source, out.ends_with('=')) {
+            out.push_str(base64);
+        }
+    }
+    out
 }
 
 fn text_of(part: &Part) -> Option<&String> {

@@ -41,6 +41,7 @@ struct Delta {
     reasoning: Filled,
     reasoning_details: Filled,
     audio: Filled,
+    images: Filled,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,7 +106,7 @@ impl Choice<'_> {
 
 impl Delta {
     fn has_content(&self) -> bool {
-        let text = self.content.0 || self.refusal.0 || self.audio.0;
+        let text = self.content.0 || self.refusal.0 || self.audio.0 || self.images.0;
         let tools = self.tool_calls.0 || self.function_call.0;
         text || tools || self.reasoning_content.0 || self.reasoning.0 || self.reasoning_details.0
     }

@@ -5,7 +5,7 @@ use super::think::Piece;
 use super::usage::ChatUsage;
 use crate::dialect::codec::bad_answer;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
-use crate::model::{Failure, Token};
+use crate::model::{Citation, Failure, Media, MediaKind, MediaSource, Token};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,6 +19,8 @@ pub(super) struct Answer<'a> {
     pub(super) choices: Option<Vec<Choice<'a>>>,
     pub(super) usage: Loose<ChatUsage>,
     pub(super) x_groq: Loose<Groq>,
+    /// Addresses of sources beside the choices.
+    pub(super) citations: List<String>,
     error: Filled,
     base_resp: Loose<BaseResp>,
 }
@@ -67,10 +69,83 @@ pub(super) struct Delta<'a> {
     reasoning: Text,
     reasoning_text: Text,
     reasoning_details: List<ReasoningDetail>,
+    pub(super) annotations: List<Annotation>,
+    pub(super) images: List<Image>,
+    pub(super) audio: Loose<Audio>,
     #[serde(borrow)]
     pub(super) tool_calls: List<ToolDelta<'a>>,
     #[serde(borrow)]
     pub(super) function_call: Loose<FunctionDelta<'a>>,
+}
+
+/// Only `url_citation` is known elsewhere.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotation {
+    url_citation: Loose<UrlCitation>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UrlCitation {
+    url: Text,
+    title: Text,
+    content: Text,
+    start_index: Count,
+    end_index: Count,
+}
+
+/// As routers of other APIs write what a model drew.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Image {
+    image_url: Loose<ImageUrl>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ImageUrl {
+    url: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Audio {
+    data: Text,
+    pub(super) transcript: Text,
+}
+
+impl Annotation {
+    pub(super) fn citation(self) -> Option<Citation> {
+        let found = self.url_citation.0?;
+        let citation = Citation::new(found.url.0, found.title.0)?;
+        let quote = found.content.0.filter(|text| !text.is_empty());
+        Some(Citation { quote, ..citation.at(found.start_index.0, found.end_index.0) })
+    }
+}
+
+impl Image {
+    pub(super) fn media(self) -> Option<Media> {
+        let url = self.image_url.0?.url.0.filter(|url| !url.is_empty())?;
+        Some(Media::made(MediaKind::Image, MediaSource::from_url(&url)))
+    }
+}
+
+impl Audio {
+    /// The API does not say what form it is in: its first bytes do, and streams hold bare samples.
+    pub(super) fn media(self) -> Option<Media> {
+        const FORMS: [(&str, &str); 5] = [
+            ("UklGR", "audio/wav"),
+            ("SUQz", "audio/mpeg"),
+            ("//", "audio/mpeg"),
+            ("T2dnUw", "audio/ogg"),
+            ("ZkxhQ", "audio/flac"),
+        ];
+        let base64 = self.data.0.filter(|data| !data.is_empty())?;
+        let form = FORMS.iter().find(|(start, _)| base64.starts_with(start));
+        let mime = form.map_or("audio/L16;rate=24000", |(_, mime)| mime).to_owned();
+        Some(Media::made(MediaKind::Audio, MediaSource::Inline { mime, base64 }))
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -1,16 +1,18 @@
 //! Responses events, and whole answers, as events.
 
-use super::wire::{self, Body, OutputItem};
+use super::wire::{self, Annotation, Body, OutputItem};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::{in_band, instead};
 use crate::model::PARTS_LIMIT;
 use crate::model::{
-    Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey, RawJson,
-    Start, StopKind, StopReason, Token, Usage,
+    Citation, Continuation, ContinuationKind, Delta, Event, Failure, FailureKind, Opaque, PartHead, PartKey,
+    RawJson, Start, StopKind, StopReason, Token, Usage,
 };
 
 const HERE: Dialect = Dialect::OpenAiResponses;
+/// The item that holds what a model drew.
+const IMAGE: &str = "image_generation_call";
 
 pub(crate) struct Decoder {
     stamp: Stamp,
@@ -32,6 +34,8 @@ struct Open {
     key: PartKey,
     /// Something has been said: a whole item at the end adds nothing.
     said: bool,
+    /// So has a source of it.
+    cited: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,9 @@ impl Decoder {
                 self.tokens(item, content, event.logprobs.0, out);
                 self.piece(item, content, Slot::Text, text, out);
             }
+            "response.output_text.annotation.added" => {
+                self.cite(item, content, event.annotation.0.and_then(Annotation::citation), out);
+            }
             "response.refusal.delta" => self.piece(item, content, Slot::Refusal, text, out),
             "response.reasoning_summary_text.delta" => self.piece(item, 0, Slot::Summary, text, out),
             "response.reasoning_text.delta" => self.piece(item, 0, Slot::RawReasoning, text, out),
@@ -125,7 +132,7 @@ impl Decoder {
         let key = self.next;
         self.next += 1;
         out.push(Event::PartStart { key, head });
-        self.open.push(Open { item, content, slot, key, said: false });
+        self.open.push(Open { item, content, slot, key, said: false, cited: false });
         self.note(item);
         let last = self.open.len() - 1;
         &mut self.open[last]
@@ -140,7 +147,7 @@ impl Decoder {
                 let head = self.call_head(&found);
                 self.begin(item, 0, Slot::Call, head, out);
             }
-            Some("message" | "reasoning") | None => {}
+            Some("message" | "reasoning" | IMAGE) | None => {}
             Some(kind) => {
                 let head = opaque(kind, raw);
                 self.begin(item, 0, Slot::Opaque, head, out);
@@ -187,6 +194,26 @@ impl Decoder {
         }
     }
 
+    fn cite(&mut self, item: u64, content: u64, citation: Option<Citation>, out: &mut Vec<Event>) {
+        if let (Some(open), Some(citation)) = (self.find(item, content, Slot::Text), citation) {
+            open.cited = true;
+            out.push(Event::Delta { key: open.key, delta: Delta::Citation(citation) });
+        }
+    }
+
+    /// Sources that only the whole message tells.
+    fn sources(&mut self, item: u64, found: &OutputItem, out: &mut Vec<Event>) {
+        for (index, piece) in found.content.0.iter().enumerate() {
+            let content = index as u64;
+            if self.find(item, content, Slot::Text).is_none_or(|open| open.cited) {
+                continue;
+            }
+            for annotation in piece.annotations.0.clone() {
+                self.cite(item, content, annotation.citation(), out);
+            }
+        }
+    }
+
     /// Raw reasoning beside a summary of it, or the other way round.
     fn repeats(&self, item: u64, slot: Slot) -> bool {
         let other = match slot {
@@ -214,7 +241,7 @@ impl Decoder {
     /// An item is complete: says what was not said in pieces, and closes its parts.
     fn done(&mut self, item: u64, raw: &str, out: &mut Vec<Event>) {
         self.note(item);
-        let found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
+        let mut found: OutputItem = serde_json::from_str(raw).unwrap_or_default();
         let begun = self.open.iter().any(|open| open.item == item && open.said);
         match found.kind.0.as_deref() {
             Some("function_call") => {
@@ -224,14 +251,23 @@ impl Decoder {
                 }
                 self.rest(item, found.arguments.0.clone().unwrap_or_default(), out);
             }
-            Some("message") if !begun => self.whole_message(item, &found, out),
-            Some("reasoning") => self.whole_reasoning(item, &found, begun, out),
-            Some("message") | None => {}
-            Some(kind) => {
-                if self.find(item, 0, Slot::Opaque).is_none() {
-                    self.begin(item, 0, Slot::Opaque, opaque(kind, raw), out);
+            Some("message") => {
+                if !begun {
+                    self.whole_message(item, &found, out);
+                }
+                self.sources(item, &found, out);
+            }
+            Some(IMAGE) => {
+                if let Some(media) = found.image() {
+                    self.begin(item, 0, Slot::Opaque, PartHead::Media(media), out);
                 }
             }
+            Some("reasoning") => self.whole_reasoning(item, &found, begun, out),
+            None => {}
+            Some(kind) if self.find(item, 0, Slot::Opaque).is_none() => {
+                self.begin(item, 0, Slot::Opaque, opaque(kind, raw), out);
+            }
+            Some(_) => {}
         }
         self.close(item, out);
     }

@@ -1,7 +1,7 @@
 //! Events as Responses events, and a whole answer as a response object. The terminal event repeats the whole output,
 //! so every item is kept as it was written.
 
-use super::output_item::{Item, Kind, Status, content_part, input_of, kind_of};
+use super::output_item::{Item, Kind, Status, annotation, content_part, image_of, input_of, kind_of};
 use super::usage;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{EncodeEvents, Namespaced, ReplyStyle, Stamp, put_mark};
@@ -85,7 +85,10 @@ impl Encoder {
 
     fn part_start(&mut self, head: &PartHead, out: &mut Vec<u8>) {
         let Some(kind) = kind_of(head, &self.namespaces, &self.customs) else { return };
-        let item = Item::new(kind, &self.head.stamp, self.items.len());
+        let mut item = Item::new(kind, &self.head.stamp, self.items.len());
+        if let PartHead::Media(found) = head {
+            item.text = image_of(found).map(|(_, base64)| base64.to_owned()).unwrap_or_default();
+        }
         let show = item.kind != Kind::Reasoning;
         self.open = Some(item);
         if show {
@@ -105,7 +108,7 @@ impl Encoder {
         match item.kind {
             Kind::Text | Kind::Refusal => self.part(out, "response.content_part.added", &item, ""),
             Kind::Reasoning => self.summary_part(out, "response.reasoning_summary_part.added", &item, ""),
-            Kind::Call { .. } | Kind::Custom { .. } => {}
+            Kind::Call { .. } | Kind::Custom { .. } | Kind::Image { .. } => {}
         }
         self.open = Some(item);
     }
@@ -116,8 +119,7 @@ impl Encoder {
             o.put("item_id", &item.id);
             o.put("output_index", &index);
             o.put("content_index", &0);
-            let tokens: &[Token] = if text.is_empty() { &[] } else { &item.tokens };
-            o.object("part", |o| content_part(o, &item.kind, text, tokens));
+            o.object("part", |o| content_part(o, item, text));
         });
     }
 
@@ -141,6 +143,12 @@ impl Encoder {
                 self.tokens.extend(tokens.iter().cloned());
                 if let Some(item) = &mut self.open {
                     item.tokens.extend(tokens.iter().cloned());
+                }
+                return;
+            }
+            Delta::Citation(found) => {
+                if let Some(item) = &mut self.open {
+                    item.citations.push(found.clone());
                 }
                 return;
             }
@@ -212,7 +220,27 @@ impl Encoder {
         self.items.push(done);
     }
 
+    fn sources(&mut self, out: &mut Vec<u8>, item: &Item, index: usize) {
+        let chars = item.text.chars().count() as u64;
+        for (place, citation) in item.citations.iter().enumerate() {
+            self.event(out, "response.output_text.annotation.added", |o| {
+                o.put("item_id", &item.id);
+                o.put("output_index", &index);
+                o.put("content_index", &0);
+                o.put("annotation_index", &place);
+                o.object("annotation", |o| annotation(o, citation, chars));
+            });
+        }
+    }
+
     fn text_done(&mut self, out: &mut Vec<u8>, item: &Item, index: usize) {
+        if matches!(item.kind, Kind::Image { .. }) {
+            return self.event(out, item.kind.done_event(), |o| {
+                o.put("item_id", &item.id);
+                o.put("output_index", &index);
+            });
+        }
+        self.sources(out, item, index);
         self.event(out, item.kind.done_event(), |o| {
             o.put("item_id", &item.id);
             o.put("output_index", &index);
@@ -232,7 +260,7 @@ impl Encoder {
             Kind::Reasoning => {
                 self.summary_part(out, "response.reasoning_summary_part.done", item, &item.text)
             }
-            Kind::Call { .. } | Kind::Custom { .. } => {}
+            Kind::Call { .. } | Kind::Custom { .. } | Kind::Image { .. } => {}
         }
     }
 
@@ -339,9 +367,10 @@ fn text_of(json: &[u8]) -> &str {
 pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
     let mut items: Vec<Vec<u8>> = Vec::new();
     let mut tokens = response.tokens.clone();
-    for part in &response.parts {
+    for (index, part) in response.parts.iter().enumerate() {
         let Some((kind, text, encrypted)) = whole(part, style) else { continue };
-        let mut item = Item { text, encrypted, ..Item::new(kind, stamp, items.len()) };
+        let citations = response.cited(index).cloned().collect();
+        let mut item = Item { text, encrypted, citations, ..Item::new(kind, stamp, items.len()) };
         if item.kind == Kind::Text {
             item.tokens = std::mem::take(&mut tokens);
         }
@@ -379,6 +408,10 @@ fn whole(part: &Part, style: &ReplyStyle) -> Option<(Kind, String, Option<String
             };
             Some((kind, text, None))
         }
-        Part::Media(_) | Part::ToolResult(_) | Part::Opaque(_) => None,
+        Part::Media(found) => {
+            let (format, base64) = image_of(found)?;
+            Some((Kind::Image { format }, base64.to_owned(), None))
+        }
+        Part::ToolResult(_) | Part::Opaque(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::decode_request::INPUT;
 use crate::dialect::codec::{Namespaced, Stamp};
 use crate::dialect::write::Object;
-use crate::model::{PartHead, Token};
+use crate::model::{Citation, Media, MediaSource, PartHead, Token};
 
 /// An item, open or whole.
 pub(super) struct Item {
@@ -13,6 +13,8 @@ pub(super) struct Item {
     pub(super) text: String,
     pub(super) encrypted: Option<String>,
     pub(super) tokens: Vec<Token>,
+    /// Sources of the text.
+    pub(super) citations: Vec<Citation>,
     /// The item has been announced.
     pub(super) shown: bool,
 }
@@ -26,6 +28,10 @@ pub(super) enum Kind {
         call_id: String,
         name: String,
         namespace: Option<String>,
+    },
+    /// What the model drew; the text is its base64.
+    Image {
+        format: String,
     },
     /// A call of a tool that takes a text.
     Custom {
@@ -47,9 +53,18 @@ impl Item {
             Kind::Reasoning => "rs",
             Kind::Call { .. } => "fc",
             Kind::Custom { .. } => "ctc",
+            Kind::Image { .. } => "ig",
         };
         let id = format!("{prefix}_{}_{index}", stamp.id);
-        Self { id, kind, text: String::new(), encrypted: None, tokens: Vec::new(), shown: false }
+        Self {
+            id,
+            kind,
+            text: String::new(),
+            encrypted: None,
+            tokens: Vec::new(),
+            citations: Vec::new(),
+            shown: false,
+        }
     }
 
     pub(super) fn write(&self, o: &mut Object<'_>, status: Status) {
@@ -62,7 +77,7 @@ impl Item {
                 o.put("role", "assistant");
                 o.list("content", |list| {
                     if done {
-                        list.object(|o| content_part(o, &self.kind, &self.text, &self.tokens));
+                        list.object(|o| content_part(o, self, &self.text));
                     }
                 });
             }
@@ -86,6 +101,12 @@ impl Item {
                 o.maybe("namespace", namespace);
                 o.put("arguments", if done { self.text.as_str() } else { "" });
             }
+            Kind::Image { format } => {
+                o.put("type", "image_generation_call");
+                o.put("status", if done { "completed" } else { "in_progress" });
+                o.put("output_format", format);
+                o.put("result", &done.then_some(&self.text));
+            }
             Kind::Custom { call_id, name } => {
                 o.put("type", "custom_tool_call");
                 o.put("status", if done { "completed" } else { "in_progress" });
@@ -105,6 +126,7 @@ impl Kind {
             Self::Reasoning => "response.reasoning_summary_text.delta",
             Self::Call { .. } => "response.function_call_arguments.delta",
             Self::Custom { .. } => "response.custom_tool_call_input.delta",
+            Self::Image { .. } => "response.image_generation_call.partial_image",
         }
     }
 
@@ -115,6 +137,7 @@ impl Kind {
             Self::Reasoning => "response.reasoning_summary_text.done",
             Self::Call { .. } => "response.function_call_arguments.done",
             Self::Custom { .. } => "response.custom_tool_call_input.done",
+            Self::Image { .. } => "response.image_generation_call.completed",
         }
     }
 
@@ -123,7 +146,7 @@ impl Kind {
         match self {
             Self::Text | Self::Refusal => Some("content_index"),
             Self::Reasoning => Some("summary_index"),
-            Self::Call { .. } | Self::Custom { .. } => None,
+            Self::Call { .. } | Self::Custom { .. } | Self::Image { .. } => None,
         }
     }
 
@@ -133,6 +156,7 @@ impl Kind {
             Self::Refusal => "refusal",
             Self::Call { .. } => "arguments",
             Self::Custom { .. } => "input",
+            Self::Image { .. } => "result",
         }
     }
 }
@@ -160,20 +184,44 @@ pub(super) fn kind_of(head: &PartHead, namespaces: &[Namespaced], customs: &[Str
                 namespace: found.map(|tool| tool.namespace.clone()),
             })
         }
+        PartHead::Media(found) => image_of(found).map(|(format, _)| Kind::Image { format }),
         PartHead::Opaque(_) => None,
     }
 }
 
-pub(super) fn content_part(o: &mut Object<'_>, kind: &Kind, text: &str, tokens: &[Token]) {
-    match kind {
+/// The form and the bytes of an image that this API has a word for.
+pub(super) fn image_of(media: &Media) -> Option<(String, &str)> {
+    match &media.source {
+        MediaSource::Inline { mime, base64 } => Some((mime.strip_prefix("image/")?.to_owned(), base64)),
+        MediaSource::Url(_) | MediaSource::Text(_) | MediaSource::File { .. } => None,
+    }
+}
+
+pub(super) fn annotation(o: &mut Object<'_>, citation: &Citation, chars: u64) {
+    let (start, end) = citation.within(chars);
+    o.put("type", "url_citation");
+    o.put("start_index", &start);
+    o.put("end_index", &end);
+    o.put("title", citation.title.as_deref().unwrap_or_default());
+    o.put("url", &citation.url);
+}
+
+/// The one part of a message; a message that has just begun is empty.
+pub(super) fn content_part(o: &mut Object<'_>, item: &Item, text: &str) {
+    let (tokens, citations): (&[Token], &[Citation]) =
+        if text.is_empty() { (&[], &[]) } else { (&item.tokens, &item.citations) };
+    match item.kind {
         Kind::Refusal => {
             o.put("type", "refusal");
             o.put("refusal", text);
         }
-        Kind::Text | Kind::Reasoning | Kind::Call { .. } | Kind::Custom { .. } => {
+        Kind::Text | Kind::Reasoning | Kind::Call { .. } | Kind::Custom { .. } | Kind::Image { .. } => {
             o.put("type", "output_text");
             o.put("text", text);
-            o.list("annotations", |_| {});
+            let chars = if citations.is_empty() { 0 } else { text.chars().count() as u64 };
+            o.list("annotations", |list| {
+                citations.iter().for_each(|found| list.object(|o| annotation(o, found, chars)));
+            });
             o.put("logprobs", tokens);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::usage::ResponsesUsage;
 use crate::dialect::lenient::{Count, Filled, List, Loose, Text};
-use crate::model::Token;
+use crate::model::{Citation, Media, MediaKind, MediaSource, Token};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +16,7 @@ pub(super) struct Event<'a> {
     pub(super) delta: Text,
     pub(super) arguments: Text,
     pub(super) logprobs: List<Token>,
+    pub(super) annotation: Loose<Annotation>,
     #[serde(borrow)]
     pub(super) item: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -57,11 +58,40 @@ pub(super) struct OutputItem {
     pub(super) call_id: Text,
     pub(super) name: Text,
     pub(super) arguments: Text,
+    /// What an image tool drew, and in which form.
+    result: Text,
+    output_format: Text,
+}
+
+impl OutputItem {
+    pub(super) fn image(&mut self) -> Option<Media> {
+        let base64 = self.result.0.take().filter(|data| !data.is_empty())?;
+        let mime = format!("image/{}", self.output_format.0.as_deref().unwrap_or("png"));
+        Some(Media::made(MediaKind::Image, MediaSource::Inline { mime, base64 }))
+    }
+}
+
+/// Only `url_citation` is known elsewhere.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotation {
+    url: Text,
+    title: Text,
+    start_index: Count,
+    end_index: Count,
+}
+
+impl Annotation {
+    pub(super) fn citation(self) -> Option<Citation> {
+        let citation = Citation::new(self.url.0, self.title.0)?;
+        Some(citation.at(self.start_index.0, self.end_index.0))
+    }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Piece {
+    pub(super) annotations: List<Annotation>,
     #[serde(rename = "type")]
     pub(super) kind: Text,
     pub(super) text: Text,

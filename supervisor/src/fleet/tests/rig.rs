@@ -160,6 +160,7 @@ impl Rig {
             tell: Box::new(drop),
             upward,
             memory: Vec::new(),
+            recollect: Box::new(|memory, _| memory.to_vec()),
         };
         let (made, fleet) = Owner::new(grounds, spec, None);
         let mut owner = JoinSet::new();
@@ -222,6 +223,7 @@ impl Rig {
             tell: Box::new(drop),
             upward,
             memory: Vec::new(),
+            recollect: Box::new(|memory, _| memory.to_vec()),
         };
         let image = Some(serde_json::from_slice(&image).unwrap());
         let (made, fleet) = Owner::new(grounds, spec, image);

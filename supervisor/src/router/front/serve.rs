@@ -9,7 +9,7 @@ use super::pages;
 use super::reply::Reply;
 use super::respond;
 use super::routes::{Entry, Found, OldPage, OllamaPage, Page, Voice, find};
-use super::start::start;
+use super::start::{Excess, excess, start};
 use crate::router::notices::now_ms;
 use crate::router::shard::Shard;
 use crate::router::snapshot::Snapshot;
@@ -154,11 +154,17 @@ where
         }
         Found::Ollama(page) => identify().map(|c| ollama::page(page, shelf_of(shard, snapshot, &c.policy))),
         Found::Call(entry) => {
+            let excess = excess(shard);
+            if let Some(Excess { failure, recorded: false }) = excess {
+                // Its connection can be used again.
+                let _ = read(&snapshot.limits, body).await;
+                return Err(reject(failure, Extra::Nothing));
+            }
             let caller = identify()?;
             let call = prepare(snapshot, caller, entry, parts, body).await;
             let call =
                 call.map_err(|failure| (Rejected { dialect, failure, extra: Extra::Nothing }, waits))?;
-            Ok(start(shard, snapshot, call).await)
+            Ok(start(shard, snapshot, call, excess.map(|e| e.failure)).await)
         }
         Found::OtherMethod(_, allow) => {
             let message =

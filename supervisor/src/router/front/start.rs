@@ -25,16 +25,25 @@ use tokio::time::timeout;
 
 /// Chooses the provider of a raw path that names no model.
 const PROVIDER: &str = "x-llm-link-provider";
-/// A runtime that is later than this with what it has takes nothing new: what it has would only become later.
-const OVERLOADED: Duration = Duration::from_millis(1500);
-/// What a client that is turned away is told to wait.
+/// A runtime that is later than this takes nothing new, however short that lasts; see `shed` for what lasts longer.
+const STUCK: Duration = Duration::from_millis(1500);
+/// What a client that is turned away is told to wait at least.
 const COME_BACK_MS: u64 = 1000;
 
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
-pub(super) async fn start(shard: &Arc<Shard>, snapshot: &Snapshot, call: Call) -> Reply {
+pub(super) async fn start(
+    shard: &Arc<Shard>,
+    snapshot: &Snapshot,
+    call: Call,
+    excess: Option<Box<Failure>>,
+) -> Reply {
     let (id, dialect) = (call.id, call.dialect);
     let mut record = begin(shard, &call);
-    let turned_away = overload(shard).or_else(|| poisonous(shard, &call));
+    if excess.is_some() {
+        let late = shard.shared.pressure.late().as_millis();
+        record.note(|t| t.notes.push(format!("turned away: the router was {late} ms late with what it had")));
+    }
+    let turned_away = excess.or_else(|| poisonous(shard, &call));
     let planned = turned_away.map_or_else(|| plan(shard, snapshot, &call), Err);
     let plan = match planned {
         Ok(plan) => plan,
@@ -87,12 +96,25 @@ fn refuse(record: Record, dialect: Dialect, id: uuid::Uuid, failure: &Failure) -
     reply
 }
 
-/// The failure of a call that comes when there is too much to do already.
-fn overload(shard: &Shard) -> Option<Box<Failure>> {
-    (shard.lag() > OVERLOADED).then(|| {
-        let failure = Failure::new(FailureKind::Unavailable, "LLM Link has more to do than it can");
-        Box::new(failure.with_retry_after_ms(COME_BACK_MS))
-    })
+/// A call that is turned away, as there is too much to do already.
+pub(super) struct Excess {
+    pub(super) failure: Box<Failure>,
+    /// There were few of them in this second: each has a record.
+    pub(super) recorded: bool,
+}
+
+/// Looked at first of all: what costs as much as a call saves nothing.
+pub(super) fn excess(shard: &Shard) -> Option<Excess> {
+    if !shard.sheds(random) && shard.lag() <= STUCK {
+        return None;
+    }
+    let pressure = &shard.shared.pressure;
+    pressure.refused();
+    let failure = Failure::new(FailureKind::Unavailable, "LLM Link has more to do than it can");
+    // Not all of them at the same moment.
+    let wait = COME_BACK_MS + (random() * COME_BACK_MS as f64) as u64;
+    let failure = Box::new(failure.with_retry_after_ms(wait));
+    Some(Excess { failure, recorded: pressure.may_record(shard.shared.age().as_secs()) })
 }
 
 /// The failure of a request that has ended two workers.

@@ -33,6 +33,12 @@ pub(crate) struct Reserved {
     used: Use,
 }
 
+impl Reserved {
+    pub(crate) fn new(today: Today, used: Use) -> Self {
+        Self { today, used }
+    }
+}
+
 /// A budget that has no room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spend {
@@ -151,7 +157,28 @@ impl Book {
         all
     }
 
-    /// Goes on where another process was. What was reserved there counts as spent: nobody will settle it.
+    /// A call counts that another process reserved nothing for here.
+    pub(crate) fn add(&mut self, today: Today, actual: &Use) {
+        self.at(today, |page| page.each(actual, |count, n| count.spent = count.spent.saturating_add(n)));
+    }
+
+    /// Reserves what another process had reserved, whether there is room or not.
+    pub(crate) fn hold(&mut self, today: Today, used: &Use) {
+        self.at(today, |page| page.each(used, |count, n| count.reserved = count.reserved.saturating_add(n)));
+    }
+
+    fn at(&mut self, today: Today, change: impl Fn(&mut Page)) {
+        for (page, number) in [(&mut self.day, today.day), (&mut self.month, today.month)] {
+            if number > page.number {
+                page.turn(number);
+            }
+            if number == page.number {
+                change(page);
+            }
+        }
+    }
+
+    /// Goes on where another process was. What was reserved there is not among it: it is settled by its ticket.
     pub(crate) fn restore(&mut self, spent: &Spent) {
         let page = match spent.period {
             Period::Day => &mut self.day,
@@ -161,17 +188,13 @@ impl Book {
             return;
         }
         page.turn(spent.number);
-        let total = spent.amount.saturating_add(spent.reserved);
-        let used = match &spent.currency {
-            None => Use { tokens: 0, cost: None },
-            Some(currency) => Use { tokens: 0, cost: Some((0, currency.clone())) },
-        };
-        match spent.currency {
-            None => page.tokens.spent = page.tokens.spent.max(total),
-            Some(_) => {
+        match &spent.currency {
+            None => page.tokens.spent = page.tokens.spent.max(spent.amount),
+            Some(currency) => {
+                let used = Use { tokens: 0, cost: Some((spent.amount, currency.clone())) };
                 // Not the tokens, which are another entry's.
                 let tokens = page.tokens;
-                page.each(&used, |count, _| count.spent = count.spent.max(total));
+                page.each(&used, |count, amount| count.spent = count.spent.max(amount));
                 page.tokens = tokens;
             }
         }
@@ -265,10 +288,15 @@ mod tests {
         let mut next = Book::default();
         let saved = book.save("x");
         saved.iter().chain(&saved).for_each(|spent| next.restore(spent));
+        next.hold(TODAY, &tokens(40));
         assert!(next.reserve(&daily(100), TODAY, tokens(31)).is_err());
         assert!(next.reserve(&daily(100), TODAY, tokens(30)).is_ok());
         assert!(next.save("x").iter().any(|s| s.currency.is_some() && s.amount == 7));
         assert_eq!(next.levels(&daily(100), TODAY), [("tokens_per_day", 100, 100)]);
+        next.settle(Reserved::new(TODAY, tokens(40)), &tokens(5));
+        next.add(TODAY, &tokens(7));
+        next.add(Today { day: TODAY.day - 1, month: TODAY.month - 1 }, &tokens(50));
+        assert_eq!(next.levels(&daily(100), TODAY), [("tokens_per_day", 30 + 30 + 5 + 7, 100)]);
     }
 
     #[test]

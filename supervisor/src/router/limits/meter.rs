@@ -1,13 +1,15 @@
 //! The meter of one app: its own bounds, those of its keys, its budgets.
 
-use super::book::{Book, Reserved, Spend, Use};
+use super::book::{Book, Reserved, Spend, Today, Use};
 use super::bucket::Level;
 use super::rates::{Full, RateSet};
+use super::tickets::{Found, Hold, Tickets};
 use super::{calendar, gate, millis, nanos};
 use crate::router::front::{Gate, Permit};
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::{App, Budgets, Limits};
-use protocol::ipc::notice::{Period, Spent};
+use protocol::ipc::notice::{Memory, Period, SavedRate, SavedTickets, Spent};
+use protocol::ipc::spool::Counted;
 use protocol::model::{Failure, FailureKind};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,8 @@ pub(crate) struct AppMeter {
     keys: HashMap<String, Scope>,
     budgets: Budgets,
     book: Arc<Mutex<Book>>,
+    /// Locked before the rates and the book: what is saved fits together.
+    tickets: Arc<Mutex<Tickets>>,
 }
 
 /// Why a call is not admitted.
@@ -57,6 +61,9 @@ pub(crate) struct Admission {
     meter: Arc<AppMeter>,
     key: Option<Scope>,
     reserved: Option<Reserved>,
+    ticket: u64,
+    /// The periods it counts in.
+    today: Today,
     /// Reserved of the token rates.
     tokens: u64,
     /// Not settled yet.
@@ -126,7 +133,7 @@ impl AppMeter {
         app: &App,
         offset_min: i32,
         old: Option<&AppMeter>,
-        (start, now): (Instant, u64),
+        (start, now, origin): (Instant, u64, u64),
     ) -> Self {
         let own = Scope::new(format!("app:{}", app.name), &app.limits, old.map(|o| &o.own), now);
         let key = |key: &protocol::ipc::configure::AppKey| {
@@ -141,6 +148,8 @@ impl AppMeter {
             keys: app.keys.iter().map(key).filter(|(_, scope)| scope.counts()).collect(),
             budgets: app.budgets.clone(),
             book: old.map_or_else(Arc::default, |old| Arc::clone(&old.book)),
+            tickets: old
+                .map_or_else(|| Arc::new(Mutex::new(Tickets::new(origin))), |old| Arc::clone(&old.tickets)),
         }
     }
 
@@ -171,11 +180,21 @@ impl AppMeter {
         estimate: Use,
         now_ms: u64,
     ) -> Result<Admission, Over> {
-        let key = key.and_then(|label| self.keys.get(label)).cloned();
-        let tokens = estimate.tokens;
-        let reserved = self.reserve(key.as_ref(), estimate, now_ms)?;
-        let mut admission =
-            Admission { meter: Arc::clone(self), key, reserved, tokens, open: true, places: Vec::new() };
+        let label = key.filter(|label| self.keys.contains_key(*label));
+        let key = label.and_then(|label| self.keys.get(label)).cloned();
+        let (tokens, today) = (estimate.tokens, calendar::today(now_ms, self.offset_min));
+        let hold = Hold { key: label.map(str::to_owned), used: estimate, today };
+        let (ticket, reserved) = self.reserve(key.as_ref(), hold, now_ms)?;
+        let mut admission = Admission {
+            meter: Arc::clone(self),
+            key,
+            reserved,
+            ticket,
+            today,
+            tokens,
+            open: true,
+            places: Vec::new(),
+        };
         let scopes = admission.key.clone().into_iter().chain([self.own.clone()]);
         for scope in scopes {
             match scope.enter(app).await {
@@ -190,9 +209,10 @@ impl AppMeter {
     }
 
     /// Rates and budgets, all or nothing: the locks are held until every one of them has agreed.
-    fn reserve(&self, key: Option<&Scope>, estimate: Use, now_ms: u64) -> Result<Option<Reserved>, Over> {
+    fn reserve(&self, key: Option<&Scope>, hold: Hold, now_ms: u64) -> Result<(u64, Option<Reserved>), Over> {
+        let mut tickets = lock(&self.tickets);
         let now = nanos(self.start.elapsed());
-        let tokens = estimate.tokens;
+        let tokens = hold.used.tokens;
         let mut of_key = key.map(|scope| (scope, lock(&scope.rates)));
         let mut own = lock(&self.own.rates);
         if let Some((scope, rates)) = &of_key
@@ -203,10 +223,9 @@ impl AppMeter {
         if let Some(full) = own.full(tokens, now) {
             return Err(self.own.full(full));
         }
-        let today = calendar::today(now_ms, self.offset_min);
         let reserved = match self.has_budget() {
             true => {
-                let reserved = lock(&self.book).reserve(&self.budgets, today, estimate);
+                let reserved = lock(&self.book).reserve(&self.budgets, hold.today, hold.used.clone());
                 Some(reserved.map_err(|spend| self.spent_up(spend, now_ms))?)
             }
             false => None,
@@ -215,7 +234,7 @@ impl AppMeter {
         if let Some((_, rates)) = &mut of_key {
             rates.take(tokens, now);
         }
-        Ok(reserved)
+        Ok((tickets.take(hold), reserved))
     }
 
     fn spent_up(&self, spend: Spend, now_ms: u64) -> Over {
@@ -266,19 +285,74 @@ impl AppMeter {
         all
     }
 
-    pub(super) fn spent(&self) -> Vec<Spent> {
-        match self.has_budget() {
-            true => lock(&self.book).save(self.own.name.trim_start_matches("app:")),
-            false => Vec::new(),
+    /// Adds what the next router must know, all of one moment.
+    pub(super) fn save(&self, memory: &mut Memory) {
+        let app = self.own.name.trim_start_matches("app:");
+        let tickets = lock(&self.tickets);
+        if self.has_budget() {
+            memory.spent.extend(lock(&self.book).save(app));
+        }
+        memory.rates.extend(self.used_rates().into_iter().map(|(of, limit, resets_in)| SavedRate {
+            of,
+            limit: limit.to_owned(),
+            empty_ms: memory.at_ms + millis(resets_in),
+        }));
+        memory.tickets.extend(tickets.save(app));
+    }
+
+    /// Goes on where another router was. `settled`: calls that it may have counted or not. `alone`: it is gone, and
+    /// what was under way there is no more.
+    pub(super) fn recall<'m>(
+        &self,
+        spent: impl Iterator<Item = &'m Spent>,
+        known: impl Iterator<Item = &'m SavedTickets>,
+        settled: impl Iterator<Item = &'m Counted>,
+        alone: bool,
+    ) {
+        let mut tickets = lock(&self.tickets);
+        if tickets.is_new() {
+            spent.for_each(|spent| lock(&self.book).restore(spent));
+        }
+        for hold in known.flat_map(|known| tickets.restore(known)) {
+            lock(&self.book).hold(hold.today, &hold.used);
+        }
+        for call in settled {
+            let (today, actual) = of(call);
+            match tickets.found(call.origin, call.ticket) {
+                Found::Counted => {}
+                Found::New => self.count(call.key.as_deref(), today, &actual),
+                Found::Held(hold) => self.settle(hold, &actual),
+            }
+        }
+        if alone {
+            tickets.release().into_iter().for_each(|hold| self.settle(hold, &Use::default()));
         }
     }
 
-    pub(super) fn recall_spent(&self, spent: &Spent) {
-        lock(&self.book).restore(spent);
+    /// A call of another router that nothing was reserved for here.
+    fn count(&self, key: Option<&str>, today: Today, actual: &Use) {
+        let now = nanos(self.start.elapsed());
+        for scope in self.scopes(key) {
+            lock(&scope.rates).take(actual.tokens, now);
+        }
+        lock(&self.book).add(today, actual);
+    }
+
+    /// A call of another router is over, or will never be.
+    fn settle(&self, hold: Hold, actual: &Use) {
+        let now = nanos(self.start.elapsed());
+        for scope in self.scopes(hold.key.as_deref()) {
+            lock(&scope.rates).settle(hold.used.tokens, actual.tokens, now);
+        }
+        lock(&self.book).settle(Reserved::new(hold.today, hold.used), actual);
+    }
+
+    fn scopes(&self, key: Option<&str>) -> impl Iterator<Item = &Scope> {
+        key.and_then(|label| self.keys.get(label)).into_iter().chain([&self.own])
     }
 
     /// Rates that are not empty: of whom, which, for how long.
-    pub(super) fn used_rates(&self) -> Vec<(String, &'static str, Duration)> {
+    fn used_rates(&self) -> Vec<(String, &'static str, Duration)> {
         let now = nanos(self.start.elapsed());
         let scopes = std::iter::once(&self.own).chain(self.keys.values());
         let of = |scope: &Scope| {
@@ -298,13 +372,40 @@ impl AppMeter {
     }
 }
 
+/// When a call of another router counts, and for how much.
+fn of(call: &Counted) -> (Today, Use) {
+    let today = Today { day: call.day, month: call.month };
+    (today, Use { tokens: call.tokens, cost: call.cost.clone() })
+}
+
 impl Admission {
-    /// The call is over and used up that much.
+    /// The call is over and used up that much: as it is recorded, which must be done before it is settled. A router
+    /// that is killed between the two has it on its spool, under a number that no memory has as settled.
+    pub(crate) fn counted(&self, actual: &Use) -> Counted {
+        let tickets = lock(&self.meter.tickets);
+        Counted {
+            app: self.meter.own.name.trim_start_matches("app:").to_owned(),
+            key: self
+                .key
+                .as_ref()
+                .and_then(|key| key.name.split_once('/'))
+                .map(|(_, label)| label.to_owned()),
+            origin: tickets.origin(),
+            ticket: self.ticket,
+            tokens: actual.tokens,
+            cost: actual.cost.clone(),
+            day: self.today.day,
+            month: self.today.month,
+        }
+    }
+
+    /// See [`Self::counted`].
     pub(crate) fn settle(mut self, actual: &Use) {
         self.correct(actual);
     }
 
     fn correct(&mut self, actual: &Use) {
+        let mut tickets = lock(&self.meter.tickets);
         let now = nanos(self.meter.start.elapsed());
         for scope in self.key.iter().chain([&self.meter.own]) {
             lock(&scope.rates).settle(self.tokens, actual.tokens, now);
@@ -313,10 +414,12 @@ impl Admission {
         if let Some(reserved) = self.reserved.take() {
             lock(&self.meter.book).settle(reserved, actual);
         }
+        tickets.close(self.ticket);
     }
 
     /// It was never let in: nothing counts.
     fn undo(&mut self) {
+        let mut tickets = lock(&self.meter.tickets);
         for scope in self.key.iter().chain([&self.meter.own]) {
             lock(&scope.rates).give_back(self.tokens);
         }
@@ -324,6 +427,7 @@ impl Admission {
         if let Some(reserved) = self.reserved.take() {
             lock(&self.meter.book).settle(reserved, &Use::default());
         }
+        tickets.close(self.ticket);
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! This is the seam behind which a shared engine can stand when several instances serve one set of apps: whoever
 //! calls knows [`Meters::admit`], [`Admission::settle`] and the levels, never where the counts are. Here they are in
-//! memory, exact, and handed to the next router ([`Meters::save`], [`Meters::recall`]).
+//! memory, exact, and handed to the next router ([`Meters::save`], [`Meters::recall`]): a call counts once by its ticket, so what was counted
+//! after the last memory is taken from the spool and nothing is lost with a router that is killed.
 
 mod book;
 mod bucket;
 mod calendar;
 mod meter;
 mod rates;
+mod tickets;
 
 pub(crate) use book::Use;
 pub(crate) use bucket::Level;
@@ -19,14 +21,16 @@ use crate::router::front::Gate;
 use meter::Scope;
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::RouterConfig;
-use protocol::ipc::notice::{Memory, SavedRate};
+use protocol::ipc::notice::Memory;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The meters of every app. Made anew with each configuration; the counts of the one before go on.
 pub(crate) struct Meters {
     start: Instant,
+    /// Of this process, larger than those before it.
+    origin: u64,
     apps: HashMap<String, Arc<AppMeter>>,
 }
 
@@ -34,14 +38,15 @@ impl Meters {
     pub(crate) fn new(config: &RouterConfig, before: Option<&Meters>) -> Self {
         let start = before.map_or_else(Instant::now, |b| b.start);
         let now = nanos(start.elapsed());
+        let origin = before.map_or_else(born, |b| b.origin);
         let meter = |app: &protocol::ipc::configure::App| {
             let old = before.and_then(|b| b.apps.get(&app.name));
             (
                 app.name.clone(),
-                Arc::new(AppMeter::new(app, config.utc_offset_min, old.map(|o| &**o), (start, now))),
+                Arc::new(AppMeter::new(app, config.utc_offset_min, old.map(|o| &**o), (start, now, origin))),
             )
         };
-        Self { start, apps: config.apps.iter().map(meter).collect() }
+        Self { start, origin, apps: config.apps.iter().map(meter).collect() }
     }
 
     /// Of an app; `None` = nothing is limited.
@@ -56,30 +61,28 @@ impl Meters {
 
     /// Adds what the next router must know.
     pub(crate) fn save(&self, memory: &mut Memory) {
-        for meter in self.apps.values() {
-            memory.spent.extend(meter.spent());
-            for (of, limit, resets_in) in meter.used_rates() {
-                memory.rates.push(SavedRate {
-                    of,
-                    limit: limit.to_owned(),
-                    empty_ms: memory.at_ms + millis(resets_in),
-                });
-            }
-        }
+        self.apps.values().filter(|meter| meter.counts()).for_each(|meter| meter.save(memory));
     }
 
-    /// Goes on where another router was.
+    /// Goes on where another router was, and counts the calls that it had counted since.
     pub(crate) fn recall(&self, memory: &Memory, now_ms: u64) {
-        for spent in &memory.spent {
-            if let Some(meter) = self.apps.get(&spent.app) {
-                meter.recall_spent(spent);
-            }
-        }
         for rate in &memory.rates {
             let resets_in = Duration::from_millis(rate.empty_ms.saturating_sub(now_ms));
             self.apps.values().for_each(|meter| meter.recall_rate(&rate.of, &rate.limit, resets_in));
         }
+        for (app, meter) in &self.apps {
+            let spent = memory.spent.iter().filter(|s| s.app == *app);
+            let tickets = memory.tickets.iter().filter(|t| t.app == *app);
+            let settled = memory.settled.iter().filter(|c| c.app == *app);
+            meter.recall(spent, tickets, settled, memory.alone);
+        }
     }
+}
+
+/// The time in microseconds since 1970.
+fn born() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A gate for so many calls at once, or for any number.

@@ -99,6 +99,7 @@ struct Now {
     provider_in_flight: Family<Of, Gauge>,
     queued: Family<Of, Gauge>,
     unrecorded: Counter,
+    turned_away: Counter,
     state: Family<State, Gauge>,
     restarts: Family<Of, Counter>,
     breakers: Family<Shut, Gauge>,
@@ -215,6 +216,11 @@ impl Now {
             "Calls that could not be written to the spool",
             self.unrecorded.clone(),
         );
+        r.register(
+            "calls_turned_away",
+            "Calls refused because there was too much to do",
+            self.turned_away.clone(),
+        );
         r.register("worker_state", "1 for the state a provider's worker is in", self.state.clone());
         r.register("worker_restarts", "Unplanned restarts of a worker", self.restarts.clone());
         r.register("breaker", "1 for each breaker that keeps calls away", self.breakers.clone());
@@ -227,6 +233,7 @@ impl Now {
     fn read(&self, shared: &Shared, status: Option<&SystemStatus>) {
         self.in_flight.set(i64::from(shared.counts().0));
         self.unrecorded.inner().store(shared.spool.lost(), Ordering::Relaxed);
+        self.turned_away.inner().store(shared.pressure.turned_away(), Ordering::Relaxed);
         let snapshot = shared.snapshot();
         for provider in snapshot.table.providers() {
             let of = Of { provider: provider.name.clone() };

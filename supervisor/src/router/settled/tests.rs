@@ -130,7 +130,7 @@ fn whatever_clients_and_providers_write_a_record_has_a_bound() {
     let detail = super::detail(&wild);
     assert_eq!(detail.call.model.chars().count(), NAME + 1);
     let mut bytes = Vec::new();
-    let entry = protocol::ipc::spool::Entry::Call(Box::new(detail));
+    let entry = protocol::ipc::spool::Entry::Call(Box::new(detail.into()));
     assert!(protocol::ipc::spool::encode(&entry, &mut bytes), "{}", bytes.len());
 }
 
