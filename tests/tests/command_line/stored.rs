@@ -144,7 +144,7 @@ async fn what_is_secret_besides_a_key_is_given_by_where_it_is_and_never_comes_ba
     std::fs::write(&file, done(&scene.command(&["export"])?)?)?;
     let path = file.display().to_string();
     let again = done(&fed(&scene, &["apply", "-f", &path], "")?)?;
-    ensure!(again.contains("nothing"), "{again}");
+    ensure!(again.contains("no differences"), "{again}");
     // By reference, as in the configuration file; the key needs no label.
     let token = scene.place().path().join("team.token");
     std::fs::write(&token, "by-reference\n")?;

@@ -216,7 +216,7 @@ async fn a_killed_migration_leaves_the_old_schema_or_the_new_one() {
             new += 1
         }
         let (store, opened) = ConfigStore::open(&dir, NOW).await.unwrap();
-        assert_eq!(opened.migrated.to, 10);
+        assert_eq!(opened.migrated.to, 11);
         store.change(stamp(), |edit| edit.create_provider(&provider("a"))).await.unwrap();
     }
     println!("killed migrations of {length:?}: {old} old, {new} new");

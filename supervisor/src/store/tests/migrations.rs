@@ -99,7 +99,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = ConfigStore::open(&dir, NOW).await.err().unwrap();
     assert_eq!(
         error.to_string(),
-        "`config.db` has schema 99, this build knows 10: run the newer build, or restore a backup made by this one"
+        "`config.db` has schema 99, this build knows 11: run the newer build, or restore a backup made by this one"
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
