@@ -151,6 +151,9 @@ fn key(
     }
 }
 
+/// A proxy's login, and headers that carry a credential.
+type Besides = (Option<Typed<Secret>>, Vec<(Typed<String>, Secret)>);
+
 /// What is secret besides the key. Of a provider that is not enabled only the files are remembered.
 fn credentials(
     login: Option<RawKey>,
@@ -158,7 +161,7 @@ fn credentials(
     enabled: Enabled,
     secrets: &mut Keys<'_>,
     findings: &mut Findings,
-) -> (Option<Typed<Secret>>, Vec<(Typed<String>, Secret)>) {
+) -> Besides {
     let mut follow = |raw: RawKey, key: Key| match enabled {
         Enabled::Yes => {
             let place = raw.place.clone();
