@@ -9,6 +9,8 @@ mod budget;
 mod call;
 mod connection;
 mod continuation;
+#[cfg(test)]
+mod cost;
 mod course;
 mod dispatch;
 mod form;
