@@ -1,6 +1,6 @@
 //! What users of other gateways ran into and no other test here shows; docs/testing.md has the whole list.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use std::time::Duration;
 use tests::crowd::{Outcome, one_call};
@@ -76,13 +76,14 @@ async fn a_call_keeps_its_candidates_when_the_configuration_changes() -> Result<
         .on("m1", Script::broken_stream(0, [Step::Wait(Duration::from_secs(2)), Step::Reset]));
     scene.upstream("b")?.on("m1", Script::answer("from b"));
     let client = scene.client();
-    let running = tokio::spawn(async move { client.stream("m1").await?.finish().await });
+    let mut running = JoinSet::new();
+    running.spawn(async move { client.stream("m1").await?.finish().await });
     let asked = || scene.upstream("a").is_ok_and(|a| a.request_count() == 1);
     wait::holds("the first try", Duration::from_secs(10), asked).await?;
     // A third one comes, before both.
     let config = scene.config().provider(tests::config::Provider::demo("c").priority(-5).models(&["m1"]));
     scene.write_config(config)?;
-    let story = running.await??;
+    let story = running.join_next().await.context("a call")???;
     assert_eq!((&story.end, story.text().as_str()), (&End::Done, "from b"));
     Ok(())
 }
