@@ -36,7 +36,7 @@ fn run(out: &mut impl Write) -> std::io::Result<bool> {
         let verdict = verdict(p99, CHUNK, SLACK, &mut kept);
         writeln!(out, "{:40} {:>8} {:>7} {:>7}  {verdict}", name(from, to), us(p50), us(p99), us(max))?;
     }
-    for (shape, words) in [("long texts", 40), ("short turns", 4)] {
+    for (shape, words) in [("long texts", 40), ("short turns", 4), ("turns of a line", 1)] {
         writeln!(out, "\nrequest of 1 MiB, {shape}, decode and encode (ms)  p50     max")?;
         for (from, to) in pairs() {
             let [p50, max] = request_times(from, to, words);

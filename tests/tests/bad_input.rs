@@ -177,8 +177,19 @@ async fn a_slow_loris_is_shown_the_door() -> Result<()> {
     let scene = cast.configure(|c, _| Ok(c.server("read_timeout", "1s")))?.start().await?;
     let client = scene.client();
     let patience = Duration::from_secs(20);
-    let (took, _) = drip(&client, "POST /v1/chat/completions HTTP/1.1\r\nx-slow: ", patience).await?;
-    assert!(took < Duration::from_secs(15), "a slow head was borne for {took:?}");
+    let paths = [
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/api/chat",
+        "/v1beta/models/a%2Fm1:generateContent",
+    ];
+    for path in paths {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nx-slow: ");
+        let (took, answer) = drip(&client, &head, patience).await?;
+        assert!(took < Duration::from_secs(15), "a slow head for {path} was borne for {took:?}");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+    }
     let silent = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
         content-length: 100000\r\n\r\n{";
     let begin = Instant::now();

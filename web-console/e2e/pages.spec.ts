@@ -77,6 +77,8 @@ for (const [language, theme, width] of LOOKS.slice(0, process.env.LLM_LINK_FULL 
         expect(asked.size, `${path}: ${[...asked].join(' ')}`).toBeLessThanOrEqual(3);
         await expect(page.locator('html')).toHaveAttribute('lang', language === 'zh-CN' ? 'zh-CN' : 'en');
         await audit(page, path, look);
+        // What the server says is said in the console's language too.
+        if (path === '/') await expect(page.locator('main')).toContainText(language === 'zh-CN' ? '已就绪，可以接收调用' : 'it is ready for calls');
       }
       expect(offences).toEqual([]);
     });

@@ -111,7 +111,21 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn text(&mut self, key: &str) -> Result<Option<String>, DecodeError> {
-        self.take(key)
+        self.raw(key).map(|item| item.string()).transpose()
+    }
+
+    /// A text that must be there.
+    pub(crate) fn need_text(&mut self, key: &str) -> Result<String, DecodeError> {
+        self.text(key)?.ok_or_else(|| DecodeError::new(&self.at(key), "is required"))
+    }
+
+    /// A text that must be there and is only looked at.
+    pub(crate) fn word(&mut self, key: &str) -> Result<Cow<'a, str>, DecodeError> {
+        let item = self.raw(key).ok_or_else(|| DecodeError::new(&self.at(key), "is required"))?;
+        match item.inner().filter(|inner| memchr::memchr(b'\\', inner.as_bytes()).is_none()) {
+            Some(plain) => Ok(Cow::Borrowed(plain)),
+            None => item.read().map(Cow::Owned),
+        }
     }
 
     /// The member as an object.
@@ -193,6 +207,20 @@ impl<'a> Item<'a> {
         serde_json::from_str(self.raw()).map_err(|error| self.error(error.to_string()))
     }
 
+    /// The value as a text. Most of a request is texts: they are copied once, without a look at the grammar, which
+    /// was checked.
+    pub(crate) fn string(&self) -> Result<String, DecodeError> {
+        match self.inner().and_then(unescaped) {
+            Some(text) => Ok(text),
+            None => self.read(),
+        }
+    }
+
+    /// What stands between the quotes of a text.
+    fn inner(&self) -> Option<&'a str> {
+        self.raw().strip_prefix('"')?.strip_suffix('"')
+    }
+
     pub(crate) fn object(&self) -> Result<Fields<'a>, DecodeError> {
         match self.raw().starts_with('{') {
             true => Fields::read(self.text, self.span.start),
@@ -235,6 +263,27 @@ impl<'a> Item<'a> {
     }
 }
 
+/// The meaning of a text's inside, but for `\u`, which is left to others.
+fn unescaped(inner: &str) -> Option<String> {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        out.push(match rest.as_bytes().get(at + 1)? {
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            same @ (b'"' | b'\\' | b'/') => char::from(*same),
+            _ => return None,
+        });
+        rest = &rest[at + 2..];
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +299,26 @@ mod tests {
         let kept: Vec<_> = extras.for_dialect(Dialect::Ollama).map(|(k, v)| (k, v.as_str())).collect();
         assert_eq!(kept, [("a", "1.10"), ("b", r#"{"z":1,"y":12345678901234567890123,"z":2}"#)]);
         assert_eq!(extras.for_dialect(Dialect::Gemini).count(), 0);
+    }
+
+    #[test]
+    fn texts_mean_what_they_mean_to_the_library() {
+        let texts = [
+            r#""""#,
+            r#""é x""#,
+            r#""a\"\\\/\b\f\n\r\t""#,
+            r#""\u00e9\n""#,
+            r#""\ud83d\ude00""#,
+            r#""\ud83d""#,
+            "7",
+        ];
+        for json in texts.map(|text| text.replace("\\\\", "\\")) {
+            let body = format!("{{\"x\":{json}}}");
+            let text = Text::read(body.as_bytes()).unwrap();
+            let want = serde_json::from_str::<String>(&json).ok();
+            assert_eq!(Fields::body(&text).unwrap().need_text("x").ok(), want, "{json}");
+            assert_eq!(Fields::body(&text).unwrap().word("x").ok().as_deref(), want.as_deref(), "{json}");
+        }
     }
 
     #[test]

@@ -11,6 +11,13 @@ pub(crate) fn document(each: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     out
 }
 
+/// The same, of about so many bytes: what is large is not moved as it grows.
+pub(crate) fn sized(bytes: usize, each: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
+    object(&mut out, each);
+    out
+}
+
 /// Writes one object.
 pub(crate) fn object(out: &mut Vec<u8>, each: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');

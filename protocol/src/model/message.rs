@@ -74,6 +74,19 @@ impl Part {
         if let Self::ToolCall(call) = self { Some(call) } else { None }
     }
 
+    /// About how many bytes it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(part) => part.text.len(),
+            Self::Refusal(text) => text.len(),
+            Self::Media(media) => media.source.len(),
+            Self::Reasoning(reasoning) => reasoning.text.len(),
+            Self::ToolCall(call) => call.arguments.len(),
+            Self::ToolResult(result) => result.parts.iter().map(Self::len).sum(),
+            Self::Opaque(opaque) => opaque.raw.as_str().len(),
+        }
+    }
+
     pub fn as_media(&self) -> Option<&Media> {
         if let Self::Media(media) = self { Some(media) } else { None }
     }

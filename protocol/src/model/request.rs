@@ -30,6 +30,16 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
+    /// About how many bytes it takes to say it.
+    pub(crate) fn weight(&self) -> usize {
+        /// Names of members, and what is escaped.
+        const AROUND: usize = 96;
+        let part = |part: &Part| AROUND + part.len() + part.len() / 16;
+        let messages: usize =
+            self.messages.iter().map(|m| AROUND + m.parts.iter().map(part).sum::<usize>()).sum();
+        messages + AROUND * 8 * (1 + self.tools.len())
+    }
+
     /// The names of the tools that were called, by the ids of the calls; of two calls under one id the first.
     pub fn tool_names(&self) -> HashMap<&str, &str> {
         let calls = self.messages.iter().flat_map(|message| &message.parts).filter_map(Part::as_call);

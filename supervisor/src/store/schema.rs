@@ -45,5 +45,9 @@ pub(super) const CONFIG: Schema = Schema {
 /// `usage.db`: what happened to calls.
 pub(super) const USAGE: Schema = Schema {
     application_id: i32::from_be_bytes(*b"LLMu"),
-    migrations: &[migration!("usage", 1, "calls"), migration!("usage", 2, "rollups")],
+    migrations: &[
+        migration!("usage", 1, "calls"),
+        migration!("usage", 2, "rollups"),
+        migration!("usage", 3, "filters"),
+    ],
 };

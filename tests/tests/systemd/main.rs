@@ -6,6 +6,7 @@ mod handover;
 mod inside;
 mod installation;
 mod nested;
+mod of_a_user;
 
 use anyhow::{Context, Result, ensure};
 use nested::{Nested, units};

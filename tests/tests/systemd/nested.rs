@@ -30,7 +30,7 @@ pub(crate) fn units() -> Result<Vec<(String, String)>> {
 }
 
 pub(crate) fn has_program(name: &str) -> bool {
-    ["/usr/bin", "/bin", "/lib/systemd"].iter().any(|dir| Path::new(dir).join(name).exists())
+    ["/usr/bin", "/bin", "/usr/sbin", "/lib/systemd"].iter().any(|dir| Path::new(dir).join(name).exists())
 }
 
 fn impossible() -> Option<&'static str> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, change, count, micros, money, moneys, percent, price, relative, short, span } from './format.ts';
+import { agent, bytes, change, count, micros, money, moneys, percent, price, relative, short, span } from './format.ts';
 
 describe('numbers', () => {
   it('says nothing of what is not known, and 0 of what is 0', () => {
@@ -41,5 +41,20 @@ describe('money', () => {
   });
   it('compares with before', () => {
     expect([change(110, 100, 'en'), change(90, 100, 'en'), change(1, 0, 'en')]).toEqual(['+10%', '-10%', null]);
+  });
+});
+
+describe('a client', () => {
+  it('is named by its browser and system, or by its own first word', () => {
+    const mozilla = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36';
+    expect([mozilla, `${mozilla} Edg/131.0.1`, 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15', 'curl/8.5.0', 'node', '', 'Mozilla/5.0'].map(agent)).toEqual([
+      'Chrome 131 · Linux',
+      'Edge 131 · Linux',
+      'Safari 18 · macOS',
+      'curl/8.5.0',
+      'node',
+      '–',
+      'Mozilla/5.0'
+    ]);
   });
 });

@@ -127,3 +127,27 @@ export function change(now: number, before: number, locale: string): string | nu
   if (before <= 0) return null;
   return formatter(locale, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' }).format(now / before - 1);
 }
+
+/** Checked in order: many browsers also name the one they descend from. */
+const BROWSERS: [mark: RegExp, name: string][] = [
+  [/Edg(?:A|iOS)?\/(\d+)/, 'Edge'],
+  [/OPR\/(\d+)/, 'Opera'],
+  [/(?:Firefox|FxiOS)\/(\d+)/, 'Firefox'],
+  [/(?:Chrome|CriOS)\/(\d+)/, 'Chrome'],
+  [/Version\/(\d+).*Safari\//, 'Safari']
+];
+const SYSTEMS: [mark: RegExp, name: string][] = [
+  [/Android/, 'Android'],
+  [/iPhone|iPad/, 'iOS'],
+  [/Windows/, 'Windows'],
+  [/Mac OS X/, 'macOS'],
+  [/Linux|X11/, 'Linux']
+];
+
+/** What a User-Agent header (RFC 9110, 10.1.5) names, shortly: a browser and its system, or a program's first word. */
+export function agent(header: string): string {
+  if (!header.startsWith('Mozilla/')) return header.split(' ')[0] || NONE;
+  const browser = BROWSERS.map(([mark, name]) => [name, mark.exec(header)?.[1]] as const).find(([, version]) => version);
+  const system = SYSTEMS.find(([mark]) => mark.test(header))?.[1];
+  return [browser?.join(' '), system].filter(Boolean).join(' · ') || header;
+}

@@ -19,7 +19,7 @@ pub(in crate::dialect) const OWN_SIGNATURE: &str = "bGxtLWxpbms=";
 pub(super) fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
     let Some(item) = item else { return Ok((Vec::new(), Shape::Absent)) };
     if item.is_text() {
-        return Ok((vec![Part::text(item.read::<String>()?)], Shape::Text));
+        return Ok((vec![Part::text(item.string()?)], Shape::Text));
     }
     let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(block).collect();
     Ok((parts?, Shape::List))
@@ -27,10 +27,10 @@ pub(super) fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), Deco
 
 fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
     let mut fields = item.object()?;
-    let kind: String = fields.need("type")?;
-    match kind.as_str() {
+    let kind = fields.word("type")?;
+    match kind.as_ref() {
         "text" => {
-            let text = fields.need("text")?;
+            let text = fields.need_text("text")?;
             Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
         }
         "image" => media(fields, item, MediaKind::Image, &kind),
@@ -44,7 +44,7 @@ fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
             Ok(Part::Reasoning(Reasoning { text: String::new(), continuation, extras: fields.rest(HERE) }))
         }
         "search_result" => search_result(fields, item),
-        _ => Ok(opaque(item, kind)),
+        _ => Ok(opaque(item, kind.into_owned())),
     }
 }
 

@@ -60,8 +60,8 @@ fn decode_messages(fields: &mut Fields<'_>, out: &mut Vec<Message>) -> Result<()
     }
     for item in fields.list("messages")? {
         let mut message = item.object()?;
-        let role: String = message.need("role")?;
-        let role = match role.as_str() {
+        let role = message.word("role")?;
+        let role = match role.as_ref() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
             "system" => Role::System,

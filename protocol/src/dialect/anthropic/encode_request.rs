@@ -23,7 +23,7 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
         losses.add("logprobs", LossReason::Unsupported);
     }
     let plan = Plan::new(request, quirks, &mut losses);
-    let body = write::document(|o| {
+    let body = write::sized(request.weight(), |o| {
         o.put("model", &request.model);
         o.put("max_tokens", &plan.max_tokens);
         let rest = system(o, request, &mut losses);

@@ -39,12 +39,8 @@ fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
     }
     if let Some(file) = fields.either("fileData", "file_data") {
         let mut file = file.object()?;
-        let mime = file.either("mimeType", "mime_type").map(|mime| mime.read::<String>()).transpose()?;
-        let uri = file
-            .either("fileUri", "file_uri")
-            .map(|uri| uri.read::<String>())
-            .transpose()?
-            .unwrap_or_default();
+        let mime = file.either("mimeType", "mime_type").map(|mime| mime.string()).transpose()?;
+        let uri = file.either("fileUri", "file_uri").map(|uri| uri.string()).transpose()?.unwrap_or_default();
         let vendor = uri.starts_with("gs://") || uri.contains("generativelanguage.googleapis.com");
         let source = if vendor { MediaSource::File { origin: HERE, id: uri } } else { MediaSource::Url(uri) };
         let Part::Media(mut found) = media(mime.as_deref().map_or(MediaKind::Image, kind_of), source, fields)
@@ -55,7 +51,7 @@ fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
         return Ok(Part::Media(found));
     }
     match fields.raw("text") {
-        Some(text) => text_part(text.read()?, fields),
+        Some(text) => text_part(text.string()?, fields),
         None => Ok(Part::Opaque(Opaque { origin: HERE, kind: "part".to_owned(), raw: item.json() })),
     }
 }
@@ -101,7 +97,7 @@ fn signature(fields: &mut Fields<'_>) -> Result<Option<Continuation>, DecodeErro
 }
 
 fn function_call(mut call: Fields<'_>, mut part: Fields<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
-    let name: String = call.need("name")?;
+    let name = call.need_text("name")?;
     let arguments = call.raw("args").map_or("{}", |args| args.raw()).to_owned();
     let id = turns.calls.asked(call.text("id")?, &name);
     let continuation = signature(&mut part)?;
@@ -114,7 +110,7 @@ fn function_response(
     part: Fields<'_>,
     turns: &mut Turns,
 ) -> Result<Part, DecodeError> {
-    let name: String = response.need("name")?;
+    let name = response.need_text("name")?;
     let call_id = turns.calls.answered(response.text("id")?, Some(&name));
     let text = response.raw("response").map_or("{}", |item| item.raw()).to_owned();
     let mut parts = vec![Part::text(text)];

@@ -43,7 +43,7 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     let mut messages = Vec::new();
     if let Some(item) = fields.either("systemInstruction", "system_instruction") {
         let parts = match item.is_text() {
-            true => vec![crate::model::Part::text(item.read::<String>()?)],
+            true => vec![crate::model::Part::text(item.string()?)],
             false => {
                 let mut system = item.object()?;
                 parts(&mut system, &mut turns)?
@@ -55,7 +55,7 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     let contents = if item.is_list() { item.list()? } else { vec![item] };
     for item in contents {
         if item.is_text() {
-            messages.push(Message::new(Role::User, vec![crate::model::Part::text(item.read::<String>()?)]));
+            messages.push(Message::new(Role::User, vec![crate::model::Part::text(item.string()?)]));
             continue;
         }
         let mut content = item.object()?;

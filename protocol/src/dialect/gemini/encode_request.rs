@@ -17,7 +17,7 @@ const HERE: Dialect = Dialect::Gemini;
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
     request.extras.lose(HERE, "", &mut losses);
-    let body = write::document(|o| {
+    let body = write::sized(request.weight(), |o| {
         let rest = system(o, request);
         contents(o, request, rest, &mut losses);
         tools(o, request, quirks, &mut losses);

@@ -119,7 +119,7 @@ fn tool_call(item: &Item<'_>, calls: &mut Calls) -> Result<Part, DecodeError> {
     let Some(mut function) = fields.object("function")? else {
         return Err(DecodeError::new(&fields.at("function"), "is required"));
     };
-    let name: String = function.need("name")?;
+    let name = function.need_text("name")?;
     let arguments = arguments(&mut function)?;
     let id = calls.asked(fields.text("id")?, &name);
     Ok(Part::ToolCall(ToolCall { id, name, arguments, continuation: None, extras: Extras::default() }))
@@ -166,7 +166,7 @@ fn options(fields: &mut Fields<'_>) -> Result<(Sampling, Option<u64>), DecodeErr
 fn think(fields: &mut Fields<'_>) -> Result<Option<ReasoningAsk>, DecodeError> {
     let Some(item) = fields.raw("think") else { return Ok(None) };
     if item.is_text() {
-        return Ok(Effort::from_word(&item.read::<String>()?).map(ReasoningAsk::of_effort));
+        return Ok(Effort::from_word(&item.string()?).map(ReasoningAsk::of_effort));
     }
     let on: bool = item.read()?;
     Ok(Some(ReasoningAsk::new(if on { ReasoningMode::On } else { ReasoningMode::Off })))

@@ -41,8 +41,8 @@ pub(super) fn message(role: Role, parts: Vec<Part>, shape: Shape) -> Message {
 
 fn one(item: &Item<'_>, earlier: &[Message]) -> Result<Message, DecodeError> {
     let mut fields = item.object()?;
-    let role: String = fields.need("role")?;
-    match role.as_str() {
+    let role = fields.word("role")?;
+    match role.as_ref() {
         "system" => plain(fields, Role::System),
         "developer" => plain(fields, Role::Developer),
         "user" => plain(fields, Role::User),
@@ -59,7 +59,7 @@ fn plain(mut fields: Fields<'_>, role: Role) -> Result<Message, DecodeError> {
 
 fn assistant(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
     let mut parts = Vec::new();
-    if let Some(text) = fields.raw("reasoning_content").and_then(|item| item.read::<String>().ok()) {
+    if let Some(text) = fields.raw("reasoning_content").and_then(|item| item.string().ok()) {
         parts.push(Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
     }
     let (content, shape) = content(fields.raw("content"))?;
@@ -71,7 +71,7 @@ fn assistant(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
         parts.push(tool_call(&item)?);
     }
     if let Some(mut call) = fields.object("function_call")? {
-        let name: String = call.need("name")?;
+        let name = call.need_text("name")?;
         let arguments = call.text("arguments")?.unwrap_or_default();
         let id = legacy_id(&name);
         parts.push(Part::ToolCall(ToolCall {
@@ -99,7 +99,7 @@ fn tool_call(item: &Item<'_>) -> Result<Part, DecodeError> {
     };
     let id = fields.text("id")?.unwrap_or_default();
     fields.raw("index");
-    let name: String = function.need("name")?;
+    let name = function.need_text("name")?;
     let continuation = signature(&mut fields)?;
     Ok(Part::ToolCall(ToolCall {
         id,
@@ -125,7 +125,7 @@ fn signature(fields: &mut Fields<'_>) -> Result<Option<Continuation>, DecodeErro
 pub(crate) fn arguments(function: &mut Fields<'_>) -> Result<String, DecodeError> {
     match function.raw("arguments") {
         None => Ok(String::new()),
-        Some(item) if item.is_text() => item.read(),
+        Some(item) if item.is_text() => item.string(),
         Some(item) => Ok(item.raw().to_owned()),
     }
 }
@@ -155,7 +155,7 @@ fn last_call(earlier: &[Message]) -> Option<String> {
 fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
     let Some(item) = item else { return Ok((Vec::new(), Shape::Absent)) };
     if item.is_text() {
-        return Ok((vec![Part::text(item.read::<String>()?)], Shape::Text));
+        return Ok((vec![Part::text(item.string()?)], Shape::Text));
     }
     if !item.is_list() {
         return Err(item.error("must be a text or a list of parts"));
@@ -166,20 +166,20 @@ fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
 
 fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
     if item.is_text() {
-        return Ok(Part::text(item.read::<String>()?));
+        return Ok(Part::text(item.string()?));
     }
     let mut fields = item.object()?;
-    let kind: String = fields.need("type")?;
-    match kind.as_str() {
+    let kind = fields.word("type")?;
+    match kind.as_ref() {
         "text" => {
-            let text = fields.need("text")?;
+            let text = fields.need_text("text")?;
             Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
         }
         "refusal" => Ok(Part::Refusal(fields.need("refusal")?)),
         "image_url" => image(fields),
         "input_audio" => audio(fields),
         "file" => file(fields),
-        _ => Ok(Part::Opaque(Opaque { origin: HERE, kind, raw: item.json() })),
+        _ => Ok(Part::Opaque(Opaque { origin: HERE, kind: kind.into_owned(), raw: item.json() })),
     }
 }
 
@@ -189,7 +189,7 @@ fn image(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
         return Err(DecodeError::new(&fields.at("image_url"), "is required"));
     };
     let (url, extras) = match item.is_text() {
-        true => (item.read::<String>()?, fields.rest(HERE)),
+        true => (item.string()?, fields.rest(HERE)),
         false => {
             let mut inner = item.object()?;
             let url = inner.need::<String>("url")?;

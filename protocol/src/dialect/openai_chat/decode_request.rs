@@ -55,9 +55,9 @@ fn prompt(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     fields.raw("messages");
     let item = fields.raw("prompt").ok_or_else(|| DecodeError::new("prompt", "is required"))?;
     let text = match item.is_list() {
-        false => item.read::<String>()?,
+        false => item.string()?,
         true => match item.list()?.as_slice() {
-            [one] => one.read::<String>()?,
+            [one] => one.string()?,
             _ => return Err(item.error("must be one text")),
         },
     };
@@ -101,7 +101,7 @@ pub(crate) fn likelihood(fields: &mut Fields<'_>) -> Result<Option<LikelihoodAsk
 /// `reasoning_effort`; a word that is not known stays among the extras, for a vendor that knows it.
 fn reasoning(fields: &mut Fields<'_>) -> Result<Option<ReasoningAsk>, DecodeError> {
     let Some(item) = fields.raw("reasoning_effort") else { return Ok(None) };
-    let effort = item.read::<String>().ok().and_then(|word| Effort::from_word(&word));
+    let effort = item.string().ok().and_then(|word| Effort::from_word(&word));
     if effort.is_none() {
         fields.put_back(&item);
     }
@@ -199,7 +199,7 @@ fn tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, DecodeErro
 fn choice(item: &Item<'_>) -> Result<ToolChoice, DecodeError> {
     let opaque = || ToolChoice::Opaque { origin: Dialect::OpenAiChat, raw: item.json() };
     if item.is_text() {
-        return Ok(choice_word(&item.read::<String>()?).unwrap_or_else(opaque));
+        return Ok(choice_word(&item.string()?).unwrap_or_else(opaque));
     }
     let mut fields = item.object()?;
     if let Some(name) = fields.object("function")?.map(|mut f| f.need::<String>("name")).transpose()? {

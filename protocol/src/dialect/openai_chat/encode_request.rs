@@ -16,7 +16,7 @@ const HERE: Dialect = Dialect::OpenAiChat;
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
     shared::lose(request, HERE, &[], &mut losses);
-    let body = write::document(|o| {
+    let body = write::sized(request.weight(), |o| {
         let mut o = Filtered { o, drop: &quirks.drop, losses: &mut losses };
         o.put("model", &request.model);
         messages(o.o, &Context { request, quirks }, o.losses);

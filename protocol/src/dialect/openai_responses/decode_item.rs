@@ -14,7 +14,7 @@ const HERE: Dialect = Dialect::OpenAiResponses;
 pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     let mut fields = item.object()?;
     let kind = fields.raw("type");
-    let word = kind.as_ref().map(|kind| kind.read::<String>()).transpose()?;
+    let word = kind.as_ref().map(|kind| kind.string()).transpose()?;
     match word.as_deref() {
         Some("message") | None => {
             if let Some(kind) = &kind {
@@ -36,8 +36,8 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
 }
 
 fn message(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
-    let role: String = fields.need("role")?;
-    let role = match role.as_str() {
+    let role = fields.word("role")?;
+    let role = match role.as_ref() {
         "system" => Role::System,
         "developer" => Role::Developer,
         "user" => Role::User,
@@ -51,7 +51,7 @@ fn message(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
 fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
     let Some(item) = item else { return Ok((Vec::new(), Shape::Absent)) };
     if item.is_text() {
-        return Ok((vec![Part::text(item.read::<String>()?)], Shape::Text));
+        return Ok((vec![Part::text(item.string()?)], Shape::Text));
     }
     let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(part).collect();
     Ok((parts?, Shape::List))
@@ -59,10 +59,10 @@ fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
 
 fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
     let mut fields = item.object()?;
-    let kind: String = fields.need("type")?;
-    match kind.as_str() {
+    let kind = fields.word("type")?;
+    match kind.as_ref() {
         "input_text" | "output_text" | "text" | "summary_text" => {
-            let text = fields.need("text")?;
+            let text = fields.need_text("text")?;
             Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
         }
         "refusal" => Ok(Part::Refusal(fields.need("refusal")?)),
@@ -85,13 +85,13 @@ fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
             };
             Ok(Part::Media(Media { kind: MediaKind::Document, source, name, extras: fields.rest(HERE) }))
         }
-        _ => Ok(Part::Opaque(Opaque { origin: HERE, kind, raw: item.json() })),
+        _ => Ok(Part::Opaque(Opaque { origin: HERE, kind: kind.into_owned(), raw: item.json() })),
     }
 }
 
 /// Pairs by `call_id`; the item's own `id` is the vendor's and stays among the extras.
 fn function_call(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
-    let name: String = fields.need("name")?;
+    let name = fields.need_text("name")?;
     let namespace: Option<String> = fields.text(NAMESPACE)?;
     let call = ToolCall {
         id: fields.need("call_id")?,

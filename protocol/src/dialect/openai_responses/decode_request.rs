@@ -75,7 +75,7 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     }
     match fields.raw("input") {
         None => {}
-        Some(input) if input.is_text() => messages.push(text_message(Role::User, input.read()?)),
+        Some(input) if input.is_text() => messages.push(text_message(Role::User, input.string()?)),
         Some(input) => {
             for found in input.list()? {
                 messages.push(item(&found)?);
@@ -114,8 +114,8 @@ fn text_format(fields: &mut Fields<'_>) -> Result<Option<ResponseFormat>, Decode
     let format = text.object("format")?;
     fields.keep_rest("text", &text);
     let Some(mut format) = format else { return Ok(None) };
-    let kind: String = format.need("type")?;
-    match kind.as_str() {
+    let kind = format.word("type")?;
+    match kind.as_ref() {
         "text" => Ok(Some(ResponseFormat::Text)),
         "json_object" => Ok(Some(ResponseFormat::JsonObject)),
         "json_schema" => Ok(Some(ResponseFormat::JsonSchema(schema_format(format, HERE)?))),
@@ -127,12 +127,12 @@ fn tools(fields: &mut Fields<'_>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::new();
     for item in fields.list("tools")? {
         let mut tool = item.object()?;
-        let kind: String = tool.need("type")?;
-        match kind.as_str() {
+        let kind = tool.word("type")?;
+        match kind.as_ref() {
             "function" => tools.push(Tool::Function(function(tool, HERE)?)),
             "namespace" => namespace(tool, &mut tools)?,
             "custom" => tools.push(Tool::Function(custom(tool, &item)?)),
-            _ => tools.push(Tool::Opaque { origin: HERE, kind, raw: item.json() }),
+            _ => tools.push(Tool::Opaque { origin: HERE, kind: kind.into_owned(), raw: item.json() }),
         }
     }
     Ok(tools)
@@ -167,7 +167,7 @@ pub(super) fn own_form(item: &Item<'_>) -> Extras {
 
 /// A group of tools becomes flat: `group__name`. Its other members have no place elsewhere.
 fn namespace(mut group: Fields<'_>, tools: &mut Vec<Tool>) -> Result<(), DecodeError> {
-    let name: String = group.need("name")?;
+    let name = group.need_text("name")?;
     for item in group.list("tools")? {
         let mut tool = item.object()?;
         let kind = tool.text("type")?;
@@ -192,7 +192,7 @@ fn tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, DecodeErro
 fn choice(item: &Item<'_>) -> Result<ToolChoice, DecodeError> {
     let opaque = || ToolChoice::Opaque { origin: HERE, raw: item.json() };
     if item.is_text() {
-        return Ok(choice_word(&item.read::<String>()?).unwrap_or_else(opaque));
+        return Ok(choice_word(&item.string()?).unwrap_or_else(opaque));
     }
     let mut fields = item.object()?;
     let kind = fields.text("type")?;

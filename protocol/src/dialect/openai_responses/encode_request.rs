@@ -19,7 +19,7 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     let mut losses = Losses::default();
     shared::lose(request, HERE, &["verbosity"], &mut losses);
     let home = request.origin == Some(HERE);
-    let body = write::document(|o| {
+    let body = write::sized(request.weight(), |o| {
         o.put("model", &request.model);
         let rest = instructions(o, &request.messages);
         match rest {

@@ -65,6 +65,22 @@ async fn a_page_of_five_million_calls_is_there_at_once() {
         ("app, failed", CallFilter { app: named("app-10"), outcome: Some(Outcome::Failed), ..all() }),
         ("a rare failure", CallFilter { outcome: Some(Outcome::FailedWith(FailureKind::Timeout)), ..all() }),
         ("served", CallFilter { outcome: Some(Outcome::Served), ..all() }),
+        (
+            "provider and model",
+            CallFilter { provider: named("provider-3"), model: named("model-2"), ..all() },
+        ),
+        (
+            "app without failures, failed",
+            CallFilter { app: named("app-7"), outcome: Some(Outcome::Failed), ..all() },
+        ),
+        (
+            "model without timeouts, timeout",
+            CallFilter {
+                model: named("model-1"),
+                outcome: Some(Outcome::FailedWith(FailureKind::Timeout)),
+                ..all()
+            },
+        ),
         ("app and provider", CallFilter { app: named("app-7"), provider: named("provider-11"), ..all() }),
     ];
     let mut slow = Vec::new();

@@ -22,6 +22,7 @@ const DIGESTS: &[(&str, &str)] = &[
     ("config/0010_names", "2201ce31c3000aad045182d0a010dc1bf721afe6b8123d14da68d5ef44aba895"),
     ("usage/0001_calls", "b306f281f55f83cd939d43d668624f79be6f382b1354d850f9ad9d99e227f1cd"),
     ("usage/0002_rollups", "25a4246632a855f6ecbdd3f5db5acb4df3761b105d08d445aea92ad70ac912ab"),
+    ("usage/0003_filters", "b2a5aaca5892472844fe03f79837c7d0ac028166b14f72b3eacb4d04b40e2bf3"),
 ];
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,9 +8,12 @@ type Holes = Record<string, string | number>;
 
 const KEY = 'llm-link.language';
 
+const asSaid = (sentence: string): string => sentence;
+
 class Tongue {
   language = $state<Language>('en');
   texts = $state.raw<Record<string, string>>({});
+  said = $state.raw(asSaid);
 }
 
 const tongue = new Tongue();
@@ -27,8 +30,9 @@ function stored(): Language {
 
 /** Loads the chosen language; with one given, chooses it. */
 export async function chooseLanguage(language: Language = stored()): Promise<void> {
-  const texts = language === 'zh-CN' ? (await import('./zh.ts')).zh : (await import('./en.ts')).en;
-  tongue.texts = texts;
+  const chosen = language === 'zh-CN' ? await chinese() : { texts: (await import('./en.ts')).en, said: asSaid };
+  tongue.texts = chosen.texts;
+  tongue.said = chosen.said;
   tongue.language = language;
   document.documentElement.lang = language;
   try {
@@ -36,6 +40,11 @@ export async function chooseLanguage(language: Language = stored()): Promise<voi
   } catch {
     // Chosen for this page only.
   }
+}
+
+async function chinese(): Promise<{ texts: Record<string, string>; said: typeof asSaid }> {
+  const [{ zh }, { zhSentences }, { translator }] = await Promise.all([import('./zh.ts'), import('./zh-sentences.ts'), import('./sentences.ts')]);
+  return { texts: zh, said: translator(zhSentences) };
 }
 
 export function language(): Language {
@@ -52,4 +61,11 @@ export function t(name: Text, holes?: Holes): string {
 /** The text of a word that the API says, or the word itself when a newer API says a new one. */
 export function word(group: string, value: string): string {
   return tongue.texts[`${group}.${value}`] ?? value;
+}
+
+/** A sentence of the server in the language of the console, as far as it is known there. */
+export function said(sentence: string): string;
+export function said(sentence: string | null | undefined): string | undefined;
+export function said(sentence: string | null | undefined): string | undefined {
+  return sentence ? tongue.said(sentence) : undefined;
 }
