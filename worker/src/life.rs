@@ -8,6 +8,7 @@ use crate::upstream::{Client, Credential, CredentialError, Key, UpstreamError};
 use protocol::dialect::QuirksError;
 use protocol::ipc::configure::{Upstream, WorkerConfig};
 use protocol::ipc::control::{FromChild, Role, ToChild};
+use protocol::ipc::credentials::Credentials;
 use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlError, ControlReceiver, ControlSender, child_end};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 /// "Never restart me as I am": the configuration, the key or the sandbox is wrong (`EX_CONFIG`, sysexits.h).
 const EXIT_CONFIG: u8 = 78;
@@ -153,14 +155,19 @@ impl Life<'_> {
         };
         let client = Client::new(http, &config.timeouts, config.limits.pool_idle)?;
         self.wall_in(config, &sandbox::ports(http)?).await?;
-        let key = match http.needs_key {
-            true => match self.key().await? {
-                Some(key) => Some(key),
+        let secret = match http.needs_key {
+            true => match self.secret().await? {
+                Some(secret) => secret,
                 None => return Ok(None),
             },
-            false => None,
+            false => Zeroizing::default(),
         };
-        let credential = Credential::new(&http.auth, http.needs_key, key)?;
+        let secret = Credentials::from_bytes(&secret);
+        if let Some(login) = secret.proxy_login {
+            client.log_in(&http.proxy, login)?;
+        }
+        let key = secret.key.map(|key| Key::new(key.to_vec()));
+        let credential = Credential::new(&http.auth, http.needs_key, key)?.with_headers(&secret.headers)?;
         Ok(Some(Provider::Http(Box::new(Account::new(client, credential, http.clone())?))))
     }
 
@@ -173,11 +180,11 @@ impl Life<'_> {
         self.tell(FromChild::Sandboxed(report)).await
     }
 
-    async fn key(&mut self) -> Result<Option<Key>, LifeError> {
+    async fn secret(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, LifeError> {
         loop {
             let Some(mut received) = self.receiver.receive().await? else { return Ok(None) };
             match received.message {
-                ToChild::Secret => return Ok(Some(Key::new(std::mem::take(&mut received.body)))),
+                ToChild::Secret => return Ok(Some(std::mem::take(&mut received.body))),
                 ToChild::Ping { seq } => self.tell(FromChild::Pong(Heart::start().pulse(seq))).await?,
                 ToChild::Shutdown | ToChild::Drain { .. } => return Ok(None),
                 ToChild::Configure { .. } | ToChild::Resume => {}

@@ -43,8 +43,14 @@ pub struct ProviderSpec {
     pub sandbox: Option<SandboxMode>,
     #[serde(default)]
     pub proxy: Option<ProxyRule>,
+    /// What the proxy is told: `user:password`. Only with a proxy's address.
+    #[serde(default)]
+    pub proxy_login: Option<SecretValue>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Headers that carry a credential besides the key; lower-case names.
+    #[serde(default)]
+    pub secret_headers: BTreeMap<String, SecretValue>,
     /// Deviations from the dialect, by dialect.
     #[serde(default)]
     pub quirks: BTreeMap<String, Value>,
@@ -85,6 +91,20 @@ pub enum ProxyRule {
     Environment,
     /// Without user name and password.
     Url(String),
+}
+
+/// Something secret of a provider besides its keys. Its text never comes back: what is sealed is shown as `kept`,
+/// and `kept` in a change leaves it as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretValue {
+    Kept,
+    /// To be sealed in the store.
+    Text(SecretText),
+    /// An absolute path, read at each start of the worker.
+    File(String),
+    /// A variable of the supervisor's environment.
+    Env(String),
 }
 
 /// A provider's key as it is given. It never comes back.

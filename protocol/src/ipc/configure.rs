@@ -43,7 +43,7 @@ pub struct HttpUpstream {
     /// At least one; the worker prefers the client's own dialect, else the first.
     pub endpoints: Vec<Endpoint>,
     pub auth: AuthScheme,
-    /// A key will arrive as `Secret` before `Ready`.
+    /// A key, or something else that is secret, will arrive as `Secret` before `Ready`.
     pub needs_key: bool,
     /// Sent with every request, lower-case names.
     pub headers: Vec<(String, String)>,

@@ -11,7 +11,7 @@
 //!    ◀── Hello{protocol, build, generation} ──
 //!    ── Configure{epoch} + JSON ──▶
 //!    ◀── Sandboxed{level, ...} ──            worker only
-//!    ── Secret + key bytes ──▶               worker only, after its report
+//!    ── Secret + [`credentials`] ──▶         worker only, after its report
 //!    ◀── Ready{epoch} ──
 //!    ── Ping ──▶ ◀── Pong ──                 every second
 //!    ── Configure{epoch+1} ──▶ ◀── Acked{epoch+1} ──
@@ -36,6 +36,7 @@ pub mod codec;
 pub mod configure;
 pub mod continues;
 pub mod control;
+pub mod credentials;
 pub mod frame;
 pub mod mux;
 pub mod notice;

@@ -132,6 +132,8 @@ pub(crate) enum KeyFrom {
     Env(String),
     /// Asked for if somebody is there to answer, who may answer nothing.
     Offered,
+    /// What was typed is no place; it may be the secret itself, so nobody repeats it.
+    NoPlace,
 }
 
 /// Where a secret is read from.

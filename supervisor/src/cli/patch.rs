@@ -3,6 +3,7 @@
 //! Owns how a field is named and written on the command line. What a field may hold is decided where the thing
 //! is: a wrong one comes back as a refusal that names it.
 
+use super::deed::KeyFrom;
 use crate::settings::quantity;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -11,6 +12,8 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Patch {
     steps: Vec<Step>,
+    /// What is read when the change is made, never from the arguments.
+    secrets: Vec<(Vec<String>, KeyFrom)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,13 +51,35 @@ impl Patch {
         self.steps.extend(unset.iter().map(|path| Step { path: split(path), value: None }));
     }
 
+    /// Sets a field to something secret, which is read later.
+    pub(super) fn set_secret(&mut self, path: &[&str], from: KeyFrom) {
+        self.secrets.push((path.iter().map(|part| (*part).to_owned()).collect(), from));
+    }
+
+    /// The same with the secrets read.
+    ///
+    /// # Errors
+    /// Of the reading.
+    pub(crate) fn with_secrets<E>(
+        &self,
+        mut read: impl FnMut(&str, &KeyFrom) -> Result<Value, E>,
+    ) -> Result<Patch, E> {
+        let mut steps = self.steps.clone();
+        for (path, from) in &self.secrets {
+            let value = read(path.last().map(String::as_str).unwrap_or_default(), from)?;
+            steps.push(Step { path: path.clone(), value: Some(value) });
+        }
+        Ok(Patch { steps, secrets: Vec::new() })
+    }
+
     /// Those changes after these.
     pub(super) fn append(&mut self, mut later: Patch) {
         self.steps.append(&mut later.steps);
+        self.secrets.append(&mut later.secrets);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.secrets.is_empty()
     }
 
     /// The thing with these changes.

@@ -4,7 +4,7 @@ use super::Picture;
 use super::means::source;
 use crate::settings::SpotKind;
 use crate::store::UnixMs;
-use crate::store::app_keys::AppKey;
+use crate::store::app_keys::{AppKey, KeyUsed};
 use crate::store::apps::App as Row;
 use crate::store::routes::Route;
 use crate::store::snapshot::Snapshot;
@@ -16,17 +16,24 @@ use protocol::ipc::configure as ipc;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// When keys were last used: newer than what the snapshot says, as a use changes no configuration.
+#[derive(Default)]
+pub(super) struct Uses {
+    pub(super) stored: HashMap<AppKeyId, UnixMs>,
+    /// Of apps in the configuration file.
+    pub(super) of_file: HashMap<KeyUsed, UnixMs>,
+}
+
 /// What is stored of apps, found by name and id.
 pub(super) struct AppRows<'s> {
-    /// Newer than what the snapshot says: a use changes no configuration.
-    used: HashMap<AppKeyId, UnixMs>,
+    used: Uses,
     by_name: HashMap<&'s str, &'s Row>,
     keys: HashMap<AppId, Vec<&'s AppKey>>,
     routes: HashMap<AppId, &'s Route>,
 }
 
 impl<'s> AppRows<'s> {
-    pub(super) fn of(snapshot: &'s Snapshot, used: HashMap<AppKeyId, UnixMs>) -> AppRows<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot, used: Uses) -> AppRows<'s> {
         let mut keys: HashMap<AppId, Vec<&AppKey>> = HashMap::new();
         for key in &snapshot.app_keys {
             keys.entry(key.app_id).or_default().push(key);
@@ -42,7 +49,7 @@ impl<'s> AppRows<'s> {
 
 impl AppRows<'_> {
     fn key_view(&self, key: &AppKey) -> AppKeyView {
-        let used = self.used.get(&key.id).copied().or(key.last_used_at);
+        let used = self.used.stored.get(&key.id).copied().or(key.last_used_at);
         AppKeyView { last_used_ms: used.map(|at| at.0), ..key_view(key) }
     }
 }
@@ -53,7 +60,7 @@ pub(super) fn app_view(picture: &Arc<Picture>, rows: &AppRows<'_>, name: &str) -
     let source = source(picture, SpotKind::App, name, row.is_some());
     let Some(row) = row.filter(|_| source == Source::Store) else {
         let app = picture.settings.apps.iter().find(|app| app.name == name)?;
-        return Some(of_file(app, source));
+        return Some(of_file(app, source, &rows.used.of_file));
     };
     let route = rows.routes.get(&row.id);
     Some(AppView {
@@ -81,7 +88,8 @@ pub(super) fn key_view(key: &AppKey) -> AppKeyView {
     }
 }
 
-fn of_file(app: &ipc::App, source: Source) -> AppView {
+fn of_file(app: &ipc::App, source: Source, used: &HashMap<KeyUsed, UnixMs>) -> AppView {
+    let last = |label: &str| used.get(&KeyUsed { app: app.name.clone(), label: label.to_owned() });
     let key = |key: &ipc::AppKey| AppKeyView {
         id: 0,
         label: key.label.clone(),
@@ -89,7 +97,7 @@ fn of_file(app: &ipc::App, source: Source) -> AppView {
         created_ms: None,
         expires_ms: key.expires_ms.and_then(|ms| i64::try_from(ms).ok()),
         revoked_ms: None,
-        last_used_ms: None,
+        last_used_ms: last(&key.label).map(|at| at.0),
     };
     AppView {
         spec: AppSpec {

@@ -3,6 +3,7 @@
 use super::document::{differences, export};
 use super::means::{Means, expect};
 use super::models::{price_row, save_alias, save_model};
+use super::provider_secrets::{self, NewSecrets};
 use super::providers::{NewKey, insert_key, new_key, replace_secret};
 use super::rows::hex;
 use super::{now, refused};
@@ -28,19 +29,29 @@ pub(super) struct Wanted {
     pub(super) epoch: Option<u64>,
 }
 
-/// Key values by provider and label, ready to be stored.
-type NewKeys = BTreeMap<(String, String), NewKey>;
+/// What is to be sealed, ready to be stored.
+#[derive(Default)]
+struct NewKeys {
+    /// Values of keys, by provider and label.
+    keys: BTreeMap<(String, String), NewKey>,
+    /// By provider.
+    others: BTreeMap<String, NewSecrets>,
+}
 
 /// Applies a document, or says what it would change.
 pub(super) async fn apply(means: &Means, actor: &Actor, wanted: Wanted) -> Result<ControlReply, Refusal> {
-    let Wanted { document, prune, dry_run, epoch } = wanted;
+    let Wanted { mut document, prune, dry_run, epoch } = wanted;
     check(means, &document)?;
-    let mut keys = NewKeys::new();
-    for provider in &document.providers {
+    let (mut keys, picture) = (NewKeys::default(), means.force.now());
+    for provider in &mut document.providers {
+        let name = provider.spec.name.clone();
+        let before = picture.snapshot.providers.iter().find(|row| row.spec.name == name);
+        let secrets = provider_secrets::take(actor, &mut provider.spec, before.map(|row| &row.spec))?;
+        keys.others.insert(name, secrets);
         for key in &provider.keys {
             if let Some(value) = &key.value {
                 let place = (provider.spec.name.clone(), key.label.clone());
-                keys.insert(place, new_key(actor, value.clone())?);
+                keys.keys.insert(place, new_key(actor, value.clone())?);
             }
         }
     }
@@ -94,7 +105,17 @@ fn compare(
         Some(KeyValue::Text(_)) => is_sealed(view, vault, provider, &key.label, keys),
         Some(KeyValue::File(_) | KeyValue::Env(_)) | None => false,
     };
-    Ok(differences(&stored, document, prune, &same))
+    let mut found = differences(&stored, document, prune, &same);
+    for (name, secrets) in &keys.others {
+        let Ok(row) = view.provider_named(name) else { continue };
+        let other = |field: &str| (field.to_owned(), "kept".into(), "another".into());
+        let fields: Vec<_> = secrets.new_to(view, vault, row.id).map(other).collect();
+        if !fields.is_empty() {
+            let (verb, object) = ("update".to_owned(), "provider".to_owned());
+            found.push(Difference { verb, object, name: name.clone(), fields });
+        }
+    }
+    Ok(found)
 }
 
 /// The text that is given is the one that is sealed there.
@@ -105,7 +126,7 @@ fn is_sealed(
     label: &str,
     keys: &NewKeys,
 ) -> bool {
-    let given = keys.get(&(provider.to_owned(), label.to_owned())).and_then(|key| key.secret.as_deref());
+    let given = keys.keys.get(&(provider.to_owned(), label.to_owned())).and_then(|key| key.secret.as_deref());
     let sealed = || {
         let owner = view.provider_named(provider).ok()?.id;
         let key = view.provider_keys(owner).ok()?.into_iter().find(|key| key.spec.label == label)?;
@@ -142,8 +163,11 @@ fn write_provider(
         Err(StoreError::NotFound { .. }) => edit.create_provider(&entry.spec)?.id,
         Err(error) => return Err(error),
     };
+    if let Some(secrets) = keys.others.get(name) {
+        secrets.put(edit, vault, id, &entry.spec)?;
+    }
     for key in &entry.keys {
-        let given = keys.get(&(name.clone(), key.label.clone()));
+        let given = keys.keys.get(&(name.clone(), key.label.clone()));
         let stored = edit.provider_keys(id)?.into_iter().find(|stored| stored.spec.label == key.label);
         match (stored, given) {
             (None, Some(given)) => {

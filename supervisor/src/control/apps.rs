@@ -1,6 +1,6 @@
 //! Apps, their routes and their keys: listed, made, changed, removed.
 
-use super::app_view::{AppRows, app_view, key_view};
+use super::app_view::{AppRows, Uses, app_view, key_view};
 use super::means::{Means, expect};
 use super::now;
 use crate::people::Actor;
@@ -83,7 +83,10 @@ impl Apps {
     }
 
     async fn list(&self) -> Result<Vec<AppView>, Refusal> {
-        let used = self.means.read(|view| view.app_keys_used()).await?;
+        let used = self
+            .means
+            .read(|view| Ok(Uses { stored: view.app_keys_used()?, of_file: view.file_keys_used()? }))
+            .await?;
         let picture = self.means.force.now();
         let rows = AppRows::of(&picture.snapshot, used);
         let mut names: Vec<String> = picture.settings.apps.iter().map(|app| app.name.clone()).collect();
@@ -96,7 +99,8 @@ impl Apps {
 
     async fn view(&self, name: &str) -> Result<AppView, Refusal> {
         let picture = self.means.force.now();
-        let rows = AppRows::of(&picture.snapshot, Default::default());
+        let of_file = self.means.read(|view| view.file_keys_used()).await?;
+        let rows = AppRows::of(&picture.snapshot, Uses { of_file, ..Uses::default() });
         let mut view = app_view(&picture, &rows, name)
             .ok_or_else(|| Refusal::new(RefusalKind::NotFound, format!("app `{name}` does not exist")))?;
         if view.version > 0 {

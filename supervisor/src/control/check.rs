@@ -1,7 +1,8 @@
 //! Whether a change can be put in force, asked inside its transaction: what would be stored is resolved beside the
 //! file's side, and nothing is committed that could not be used.
 
-use super::rows;
+use super::rows::Given;
+use super::{provider_secrets, rows};
 use crate::settings::{Account, Base, Host, KeySource, Secret, SpotKind, StoredMistake};
 use crate::store::error::{Mistake, Object};
 use crate::store::provider_keys::{KeyReference, ProviderKey};
@@ -37,7 +38,9 @@ impl Check {
         let snapshot = edit.snapshot(at)?;
         let stored = rows::stored(&snapshot, |provider| {
             let own = snapshot.provider_keys.iter().filter(|key| key.provider_id == provider.id);
-            own.filter(|key| key.spec.enabled).find_map(stand_in)
+            let key = own.filter(|key| key.spec.enabled).find_map(stand_in);
+            let (proxy_login, secret_headers) = provider_secrets::given(&provider.spec, |_| some_text());
+            Given { key, proxy_login, secret_headers }
         });
         // The file's own mistakes are not this change's; they show when it is put in force.
         let Ok(merged) = self.base.beside(&stored, &Host, self.account) else { return Ok(()) };
@@ -57,8 +60,12 @@ fn stand_in(key: &ProviderKey) -> Option<KeySource> {
     match &key.spec.reference {
         Some(KeyReference::File(path)) => Some(KeySource::File(path.clone())),
         Some(KeyReference::Env(name)) => Some(KeySource::Env(name.clone())),
-        None => Secret::new(b"sealed".to_vec()).ok().map(KeySource::Given),
+        None => some_text(),
     }
+}
+
+fn some_text() -> Option<KeySource> {
+    Secret::new(b"sealed".to_vec()).ok().map(KeySource::Given)
 }
 
 fn object(kind: SpotKind) -> Object {

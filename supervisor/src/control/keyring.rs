@@ -1,9 +1,11 @@
 //! Which of its keys each provider's worker is given. A worker has one key at a time and keeps it until the
 //! provider complains; then the next one takes its place, in a new generation. Pure but for opening the seals.
 
-use crate::settings::{KeySource, Secret};
+use super::provider_secrets;
+use super::rows::Given;
+use crate::settings::{KeySource, Secret, SecretError};
 use crate::store::provider_keys::{KeyReference, KeyState, ProviderKey};
-use crate::store::providers::Provider;
+use crate::store::providers::{Provider, sealed_fields};
 use crate::store::snapshot::Snapshot;
 use crate::store::{ConfigStore, ProviderId, ProviderKeyId, SecretPlace, UnixMs};
 use crate::vault::Vault;
@@ -15,8 +17,22 @@ pub(crate) struct Keyring {
     given: BTreeMap<ProviderId, ProviderKeyId>,
 }
 
-/// The keys of one configuration, opened.
-pub(crate) type Opened = BTreeMap<ProviderId, KeySource>;
+/// The secrets of one configuration, opened.
+#[derive(Default)]
+pub(crate) struct Opened {
+    keys: BTreeMap<ProviderId, KeySource>,
+    /// By their fields.
+    others: BTreeMap<(ProviderId, String), KeySource>,
+}
+
+impl Opened {
+    /// What a provider's worker is given of them.
+    pub(crate) fn given(&self, provider: &Provider) -> Given {
+        let other = |field: &str| self.others.get(&(provider.id, field.to_owned())).cloned();
+        let (proxy_login, secret_headers) = provider_secrets::given(&provider.spec, other);
+        Given { key: self.keys.get(&provider.id).cloned(), proxy_login, secret_headers }
+    }
+}
 
 impl Keyring {
     /// The key of each provider's worker, by what is known of them now.
@@ -36,7 +52,7 @@ impl Keyring {
     /// The chosen keys themselves. One that cannot be opened is missing, and the log says why: its provider is not
     /// started with another's.
     pub(crate) async fn open(&self, snapshot: &Snapshot, store: &ConfigStore, vault: &Vault) -> Opened {
-        let mut opened = Opened::new();
+        let mut opened = Opened::default();
         for key in &snapshot.provider_keys {
             if self.given(key.provider_id) != Some(key.id) {
                 continue;
@@ -44,27 +60,45 @@ impl Keyring {
             let source = match &key.spec.reference {
                 Some(KeyReference::File(path)) => Some(KeySource::File(path.clone())),
                 Some(KeyReference::Env(name)) => Some(KeySource::Env(name.clone())),
-                None => unseal(key, store, vault).await,
+                None => unseal_key(key, store, vault).await,
             };
-            opened.extend(source.map(|source| (key.provider_id, source)));
+            opened.keys.extend(source.map(|source| (key.provider_id, source)));
+        }
+        for provider in &snapshot.providers {
+            for field in sealed_fields(&provider.spec) {
+                let what = format!("`{field}` of provider `{}`", provider.spec.name);
+                let place = SecretPlace::provider(provider.id, &field);
+                let source = unseal(&what, place, Secret::line, store, vault).await;
+                opened.others.extend(source.map(|source| ((provider.id, field), source)));
+            }
         }
         opened
     }
 }
 
-async fn unseal(key: &ProviderKey, store: &ConfigStore, vault: &Vault) -> Option<KeySource> {
-    let label = &key.spec.label;
-    match vault.get(store, SecretPlace::provider_key(key.id)).await {
-        Ok(Some(secret)) => match Secret::new(secret.expose().to_vec()) {
+async fn unseal_key(key: &ProviderKey, store: &ConfigStore, vault: &Vault) -> Option<KeySource> {
+    let what = format!("provider key `{}`", key.spec.label);
+    unseal(&what, SecretPlace::provider_key(key.id), Secret::new, store, vault).await
+}
+
+async fn unseal(
+    what: &str,
+    place: SecretPlace,
+    form: fn(Vec<u8>) -> Result<Secret, SecretError>,
+    store: &ConfigStore,
+    vault: &Vault,
+) -> Option<KeySource> {
+    match vault.get(store, place).await {
+        Ok(Some(secret)) => match form(secret.expose().to_vec()) {
             Ok(secret) => Some(KeySource::Given(secret)),
-            Err(what) => {
-                tracing::error!("provider key `{label}` {what}");
+            Err(why) => {
+                tracing::error!("{what} {why}");
                 None
             }
         },
         Ok(None) => None,
         Err(error) => {
-            tracing::error!("provider key `{label}` cannot be opened: {error}");
+            tracing::error!("{what} cannot be opened: {error}");
             None
         }
     }

@@ -27,6 +27,7 @@ mod means;
 mod models;
 mod probes;
 mod processes;
+mod provider_secrets;
 mod providers;
 mod refusal;
 mod repeat;

@@ -3,7 +3,7 @@
 use super::local;
 use super::means::{Means, expect, may_refer, source};
 use super::view::{provider_view, spec_of};
-use super::{Picture, rows};
+use super::{Picture, provider_secrets, rows};
 use crate::fleet::Fleet;
 use crate::people::Actor;
 use crate::settings::{Secret, SpotKind};
@@ -124,15 +124,17 @@ impl Providers {
     async fn create(
         &self,
         actor: &Actor,
-        spec: ProviderSpec,
+        mut spec: ProviderSpec,
         key: Option<KeyValue>,
     ) -> Result<ControlReply, Refusal> {
         self.means.writable(SpotKind::Provider, &spec.name)?;
         known_preset(&spec)?;
+        let secrets = provider_secrets::take(actor, &mut spec, None)?;
         let key = key.map(|value| new_key(actor, value)).transpose()?;
         let (vault, name) = (self.means.vault.clone(), spec.name.clone());
         let job = move |edit: &mut Edit<'_>| {
             let made = edit.create_provider(&spec)?;
+            secrets.put(edit, &vault, made.id, &spec)?;
             match &key {
                 Some(key) => insert_key(edit, &vault, made.id, ("main", true), key).map(drop),
                 None => Ok(()),
@@ -146,16 +148,20 @@ impl Providers {
         &self,
         actor: &Actor,
         provider: String,
-        spec: ProviderSpec,
+        mut spec: ProviderSpec,
         version: Option<i64>,
     ) -> Result<ControlReply, Refusal> {
         self.means.editable(SpotKind::Provider, &provider)?;
         self.means.writable(SpotKind::Provider, &spec.name)?;
         known_preset(&spec)?;
-        let name = spec.name.clone();
+        let picture = self.means.force.now();
+        let before = picture.snapshot.providers.iter().find(|row| row.spec.name == provider);
+        let secrets = provider_secrets::take(actor, &mut spec, before.map(|row| &row.spec))?;
+        let (vault, name) = (self.means.vault.clone(), spec.name.clone());
         let job = move |edit: &mut Edit<'_>| {
             let before = edit.provider_named(&provider)?;
-            edit.update_provider(before.id, expect(version), &spec)
+            edit.update_provider(before.id, expect(version), &spec)?;
+            secrets.put(edit, &vault, before.id, &spec)
         };
         let committed = self.means.changes.commit(actor, job).await?;
         Ok(committed.reply(self.now(&name).await))

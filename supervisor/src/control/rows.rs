@@ -8,23 +8,34 @@ use crate::store::providers::Provider;
 use crate::store::snapshot::Snapshot;
 use crate::store::words::AppId;
 use protocol::control::model::{ModelSpec, PriceSpec};
+use protocol::control::route::RouteSpec;
 use protocol::ipc::configure as ipc;
 use std::collections::BTreeMap;
 
-/// Everything stored, with the key that each provider's worker is to use.
-pub(crate) fn stored(snapshot: &Snapshot, key: impl Fn(&Provider) -> Option<KeySource>) -> Stored {
+/// What a provider's worker is to be given of its secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Given {
+    pub(crate) key: Option<KeySource>,
+    pub(crate) proxy_login: Option<KeySource>,
+    pub(crate) secret_headers: Vec<(String, KeySource)>,
+}
+
+/// Everything stored, with what each provider's worker is to be given.
+pub(crate) fn stored(snapshot: &Snapshot, given: impl Fn(&Provider) -> Given) -> Stored {
     let mut keys: BTreeMap<AppId, Vec<&AppKey>> = BTreeMap::new();
     for app_key in &snapshot.app_keys {
         keys.entry(app_key.app_id).or_default().push(app_key);
     }
-    let provider = |provider: &Provider| StoredProvider {
-        spec: provider.spec.clone(),
-        key: key(provider),
-        models: models(snapshot, provider),
+    let provider = |provider: &Provider| {
+        let Given { key, proxy_login, secret_headers } = given(provider);
+        let (spec, models) = (provider.spec.clone(), models(snapshot, provider));
+        StoredProvider { spec, key, proxy_login, secret_headers, models }
     };
+    let routes: BTreeMap<AppId, &RouteSpec> =
+        snapshot.routes.iter().map(|route| (route.app_id, &route.spec)).collect();
     let app = |app: &crate::store::apps::App| StoredApp {
         spec: app.spec.clone(),
-        route: snapshot.routes.iter().find(|route| route.app_id == app.id).map(|route| route.spec.clone()),
+        route: routes.get(&app.id).map(|spec| (*spec).clone()),
         keys: app_keys(keys.get(&app.id).map(Vec::as_slice).unwrap_or_default()),
     };
     Stored {

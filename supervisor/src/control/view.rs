@@ -9,7 +9,7 @@ use crate::store::providers::Provider as Row;
 use protocol::control::ProviderStatus;
 use protocol::control::model::{ModelSpec, ModelView, PriceSpec, PriceView};
 use protocol::control::provider::{
-    KeyView, ProviderLimits, ProviderSpec, ProviderTimeouts, ProviderView, ProxyRule,
+    KeyView, ProviderLimits, ProviderSpec, ProviderTimeouts, ProviderView, ProxyRule, SecretValue,
 };
 use protocol::control::record::Source;
 use protocol::dialect::Dialect;
@@ -206,6 +206,11 @@ pub(super) fn spec_of(provider: &Provider) -> ProviderSpec {
         },
         sandbox: Some(provider.sandbox),
         proxy: http.map(|http| proxy(&http.proxy)),
+        proxy_login: provider.proxy_login.as_ref().map(|_| SecretValue::Kept),
+        secret_headers: {
+            let names = provider.secret_headers.iter().map(|(name, _)| name.clone());
+            names.map(|name| (name, SecretValue::Kept)).collect()
+        },
         headers: http.map(headers).unwrap_or_default(),
         quirks: http.map(|http| http.quirks.clone()).unwrap_or_default(),
     }
@@ -215,17 +220,11 @@ fn headers(http: &HttpUpstream) -> BTreeMap<String, String> {
     http.headers.iter().cloned().collect()
 }
 
-/// User name and password of a proxy are nobody's to see.
 fn proxy(proxy: &Proxy) -> ProxyRule {
     match proxy {
         Proxy::Direct => ProxyRule::Direct,
         Proxy::Environment { .. } => ProxyRule::Environment,
-        Proxy::Url(url) => {
-            let shown = match (url.split_once("://"), url.rsplit_once('@')) {
-                (Some((scheme, _)), Some((_, address))) => format!("{scheme}://{address}"),
-                _ => url.clone(),
-            };
-            ProxyRule::Url(shown)
-        }
+        // The login that stood in it is a secret of its own.
+        Proxy::Url(url) => ProxyRule::Url(url.clone()),
     }
 }

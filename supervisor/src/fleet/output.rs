@@ -5,6 +5,7 @@
 //! text is logged as it is.
 
 use super::spec::Key;
+use protocol::ipc::credentials::Credentials;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -152,7 +153,8 @@ impl Capture {
         if line.is_empty() {
             return;
         }
-        let text = redact(&line, self.secret.as_ref().map(Key::copy).as_ref().map(|key| key.as_slice()));
+        let text =
+            redact(&line, self.secret.as_ref().map(Key::copy).as_ref().map(|secret| secret.as_slice()));
         let spoken = Spoken::of(&text);
         self.tail.push(&spoken.text);
         self.say(&spoken);
@@ -235,13 +237,17 @@ impl Spoken {
     }
 }
 
-/// The text with every occurrence of the secret replaced.
+/// The text with every occurrence of what is secret replaced.
 fn redact(line: &[u8], secret: Option<&[u8]>) -> String {
-    let text = String::from_utf8_lossy(line);
-    match secret.and_then(|s| std::str::from_utf8(s).ok()) {
-        Some(secret) if text.contains(secret) => text.replace(secret, "[key]"),
-        _ => text.into_owned(),
+    let mut text = String::from_utf8_lossy(line).into_owned();
+    let all = Credentials::from_bytes(secret.unwrap_or_default());
+    let long = all.texts().filter(|secret| secret.len() >= MIN_SECRET);
+    for secret in long.filter_map(|secret| std::str::from_utf8(secret).ok()) {
+        if text.contains(secret) {
+            text = text.replace(secret, "[key]");
+        }
     }
+    text
 }
 
 #[cfg(test)]

@@ -240,6 +240,8 @@ pub(super) fn spec(name: &str, preset: &Preset, base_url: Option<String>) -> Pro
         timeouts: Default::default(),
         sandbox: None,
         proxy: None,
+        proxy_login: None,
+        secret_headers: Default::default(),
         headers: Default::default(),
         quirks: Default::default(),
     }

@@ -23,7 +23,7 @@ pub(super) fn add_provider(
     line: &Line,
     printer: &Printer,
 ) -> Outcome {
-    let spec: ProviderSpec = patched(fields, json!({ "name": name }))?;
+    let spec: ProviderSpec = patched(&with_secrets(fields)?, json!({ "name": name }))?;
     let takes_one =
         protocol::preset::find(&spec.preset).is_none_or(|p| p.key != protocol::preset::KeyNeed::None);
     let offer = key.filter(|from| takes_one || *from != KeyFrom::Offered);
@@ -82,7 +82,7 @@ fn provider(name: String, fields: &Patch, line: &Line) -> Result<ControlRequest,
     let ControlReply::Provider(view) = line.ask(ControlRequest::Provider { provider: name.clone() })? else {
         return Err(Failure::Unexpected);
     };
-    let spec: ProviderSpec = patched(fields, value(&view.spec))?;
+    let spec: ProviderSpec = patched(&with_secrets(fields)?, value(&view.spec))?;
     Ok(ControlRequest::UpdateProvider { provider: name, spec: Box::new(spec), version: seen(view.version) })
 }
 
@@ -134,6 +134,10 @@ fn user(name: String, fields: &Patch, line: &Line) -> Result<ControlRequest, Fai
     let Some(known) = known else { return Err(Failure::NotFound(format!("there is no user `{name}`"))) };
     let spec: UserSpec = patched(fields, value(&known.spec))?;
     Ok(ControlRequest::UpdateUser { user: name, spec, version: seen(known.version) })
+}
+
+fn with_secrets(fields: &Patch) -> Result<Patch, Failure> {
+    fields.with_secrets(|name, from| Ok(value(&secret::named(from, name)?)))
 }
 
 /// 0 = there is no row: any version will do, and the supervisor says what it thinks of that.

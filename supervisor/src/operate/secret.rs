@@ -16,6 +16,15 @@ pub(super) fn key(from: &KeyFrom) -> Result<KeyValue, Failure> {
     offered(from)?.ok_or_else(|| Failure::Usage("the key is empty".to_owned()))
 }
 
+/// Something else that is secret, asked for by its name.
+pub(super) fn named(from: &KeyFrom, name: &str) -> Result<KeyValue, Failure> {
+    let found = match from {
+        KeyFrom::Text(source) => text(read(*source, &format!("{name}: "))?),
+        other => offered(other)?,
+    };
+    found.ok_or_else(|| Failure::Usage(format!("`{name}` is empty")))
+}
+
 /// The same, or nothing where nothing was given.
 pub(super) fn offered(from: &KeyFrom) -> Result<Option<KeyValue>, Failure> {
     Ok(match from {
@@ -27,6 +36,10 @@ pub(super) fn offered(from: &KeyFrom) -> Result<Option<KeyValue>, Failure> {
         KeyFrom::Text(source) => text(read(*source, "Key: ")?),
         KeyFrom::Offered if is_attended() => text(prompt("Key (nothing = none): ")?),
         KeyFrom::Offered => None,
+        KeyFrom::NoPlace => {
+            let how = "say where a secret is, not what it is: ask, stdin, file:PATH or env:NAME";
+            return Err(Failure::Usage(how.to_owned()));
+        }
     })
 }
 

@@ -35,6 +35,7 @@ mod limits;
 mod live;
 mod memory;
 mod notices;
+mod portion;
 mod pulse;
 mod question;
 mod reception;

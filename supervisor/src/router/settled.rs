@@ -23,7 +23,7 @@ pub(crate) fn detail(trace: &Trace) -> CallDetail {
     let last = trace.attempts.last().and_then(|a| candidate(trace, a.candidate));
     let at_ms = trace.began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
     let sent = trace.attempts.iter().filter(|a| was_sent(a)).count();
-    let (usage, usage_source) = trace.trailer.as_ref().map(|t| (t.usage, t.usage_source)).unwrap_or_default();
+    let (usage, usage_source) = trace.usage();
     let (cost_nano, currency) = cost_of(trace, at_ms).unzip();
     let call = CallSummary {
         id: trace.call.hyphenated().to_string(),

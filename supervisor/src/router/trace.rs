@@ -1,15 +1,16 @@
 //! The decision trace of one call: who might have served it, who was left out and why, what was tried with
 //! which result, and how it ended. Kept for people; nothing is decided by it.
 
-use super::front::used;
+use super::front::{estimated_input, used};
 use super::limits::{Admission, Use};
 use super::notices::now_ms;
+use super::portion::Portion;
 use super::routing::{Candidate, LeftOut, Plan, Route};
 use super::shared::Shared;
 use protocol::dialect::{Dialect, Operation};
 use protocol::ipc::call::{ReplyHead, Trailer};
 use protocol::ipc::configure::{AppKey, Rule};
-use protocol::model::{FailureKind, Loss, Usage};
+use protocol::model::{FailureKind, Loss, Usage, UsageSource};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -46,6 +47,8 @@ pub(crate) struct Trace {
     pub(crate) total: Duration,
     /// What the worker reported about the attempt that stood, or broke off.
     pub(crate) trailer: Option<Trailer>,
+    /// Of an answer of which nobody reported what it took.
+    pub(crate) estimate: Option<Usage>,
     /// What else is worth knowing: moved after a sunset, hedged, continued, ...
     pub(crate) notes: Vec<String>,
     /// The answer broke off once, and another provider was asked to go on.
@@ -62,9 +65,30 @@ pub(crate) struct FirstHalf {
 }
 
 impl Trace {
+    /// What was consumed, and who says so.
+    pub(crate) fn usage(&self) -> (Usage, Option<UsageSource>) {
+        let reported = self.trailer.as_ref().filter(|t| !t.usage.is_empty());
+        match (reported, self.estimate) {
+            (Some(trailer), _) => (trailer.usage, trailer.usage_source),
+            (None, Some(estimate)) => (estimate, Some(UsageSource::Estimated)),
+            (None, None) => (Usage::default(), None),
+        }
+    }
+
+    /// A chat that began to answer and of which nobody says what it took is estimated; of what is no chat it stays
+    /// unknown.
+    fn weigh(&mut self, portion: &Portion, input_tokens: u64) {
+        let talks = matches!(self.operation, Operation::Chat | Operation::Complete);
+        let answered = self.committed.is_some() && self.status.is_some_and(|status| status < 400);
+        if talks && answered && self.first_half.is_none() && self.usage().1.is_none() {
+            let (input_fresh, output) = (Some(input_tokens), Some(portion.tokens()));
+            self.estimate = Some(Usage { input_fresh, output, ..Usage::default() });
+        }
+    }
+
     /// What was consumed, and at which candidates.
     pub(crate) fn shares(&self) -> Vec<(Option<&Candidate>, Usage)> {
-        let usage = self.trailer.as_ref().map(|t| t.usage).unwrap_or_default();
+        let (usage, _) = self.usage();
         let candidate = |at: usize| self.route.as_ref().and_then(|route| route.get(at));
         let last = self.attempts.last().and_then(|a| candidate(a.candidate));
         match self.first_half {
@@ -135,8 +159,8 @@ pub(crate) struct Record {
     trace: Option<Box<Trace>>,
     /// What it holds of its app's limits.
     admission: Option<Box<Admission>>,
-    /// Of the request, in tokens; what counts when nobody says what was used up.
-    input_tokens: u64,
+    /// What the client has got of the answer.
+    portion: Portion,
 }
 
 /// What is known of a call when it begins.
@@ -178,8 +202,15 @@ impl Record {
             end: End::Cancelled,
             total: Duration::ZERO,
             trailer: None,
+            estimate: None,
         };
-        Self { shared, began: Instant::now(), trace: Some(Box::new(trace)), admission: None, input_tokens: 0 }
+        Self {
+            shared,
+            began: Instant::now(),
+            trace: Some(Box::new(trace)),
+            admission: None,
+            portion: Portion::default(),
+        }
     }
 
     /// Time since the call began.
@@ -200,9 +231,13 @@ impl Record {
     }
 
     /// The call was admitted: it holds its share of the limits until it is over.
-    pub(crate) fn admitted(&mut self, admission: Admission, input_tokens: u64) {
+    pub(crate) fn admitted(&mut self, admission: Admission) {
         self.admission = Some(Box::new(admission));
-        self.input_tokens = input_tokens;
+    }
+
+    /// A part of the answer goes to the client.
+    pub(crate) fn delivered(&mut self) -> &mut Portion {
+        &mut self.portion
     }
 
     /// Where the call may go, and where not.
@@ -247,6 +282,8 @@ impl Record {
         trace.end = end;
         trace.trailer = trailer.or(trace.trailer.take());
         trace.total = self.began.elapsed();
+        let input_tokens = estimated_input(trace.request_bytes);
+        trace.weigh(&self.portion, input_tokens);
         tracing::debug!(
             call = %trace.call,
             app = %trace.app,
@@ -263,7 +300,7 @@ impl Record {
             "call is over"
         );
         let Some(admission) = self.admission.take() else { return self.shared.ended(*trace, None) };
-        let used = used_up(&trace, self.input_tokens);
+        let used = used_up(&trace, input_tokens);
         self.shared.ended(*trace, Some(admission.counted(&used)));
         admission.settle(&used);
         self.shared.notices.changed();
@@ -279,11 +316,10 @@ impl Drop for Record {
 /// What counts against the limits of the app. A call that began to answer and says nothing of its usage counts
 /// for its input at least.
 fn used_up(trace: &Trace, input_tokens: u64) -> Use {
-    let reported = trace.trailer.as_ref().map(|t| t.usage).filter(|usage| !usage.is_empty());
-    let usage = match (reported, trace.committed) {
-        (Some(usage), _) => usage,
-        (None, Some(_)) => Usage { input_fresh: Some(input_tokens), ..Usage::default() },
-        (None, None) => return Use::default(),
+    let usage = match (trace.usage(), trace.committed) {
+        ((usage, Some(_)), _) => usage,
+        ((_, None), Some(_)) => Usage { input_fresh: Some(input_tokens), ..Usage::default() },
+        ((_, None), None) => return Use::default(),
     };
     let now_ms = now_ms();
     match trace.first_half {

@@ -51,7 +51,7 @@ impl Shelf {
         let snapshot = self.store.read(move |view| view.snapshot(at)).await?;
         self.keyring.choose(&snapshot, at);
         let opened = self.keyring.open(&snapshot, &self.store, &self.vault).await;
-        let stored = rows::stored(&snapshot, |provider| opened.get(&provider.id).cloned());
+        let stored = rows::stored(&snapshot, |provider| opened.given(provider));
         Ok((snapshot, stored))
     }
 }

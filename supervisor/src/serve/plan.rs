@@ -31,7 +31,7 @@ fn provider(provider: &Provider) -> ProviderSpec {
         preset: provider.preset.clone(),
         fingerprint: provider.fingerprint(),
         config: provider.worker_config(0, &[]),
-        key: provider.key.as_ref().map(|key| Key::new(&key.expose())),
+        key: provider.credentials().map(|secret| Key::new(&secret)),
         switch: match provider.enabled {
             Enabled::Yes => Switch::On,
             Enabled::No => Switch::Off,

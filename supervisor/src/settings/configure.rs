@@ -3,10 +3,12 @@
 //! Owns the translation only; what the fleet alone knows (lanes, states, reasons) is a parameter.
 
 use super::resolved::{Enabled, Provider, Settings};
-use super::secret::hex;
+use super::secret::{Secret, hex};
 use protocol::ipc::configure as ipc;
 use protocol::ipc::configure::{Lane, RouterConfig, RouterRuntime, Upstream, WorkerConfig, WorkerState};
+use protocol::ipc::credentials::Credentials;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// How a provider's worker is doing, as the fleet knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +73,26 @@ impl Provider {
         digest.update(serde_json::to_vec(&config).unwrap_or_default());
         digest.update([0]);
         digest.update(self.key.as_ref().map(|key| key.hash()).unwrap_or_default());
+        digest.update(self.proxy_login.as_ref().map(|login| login.hash()).unwrap_or_default());
+        for (name, value) in &self.secret_headers {
+            digest.update(name.as_bytes());
+            digest.update(value.hash());
+        }
         hex(&digest.finalize())
+    }
+
+    /// Everything secret that its worker is given; nothing if there is nothing.
+    pub(crate) fn credentials(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let key = self.key.as_ref().map(Secret::expose);
+        let login = self.proxy_login.as_ref().map(Secret::expose);
+        let headers: Vec<_> =
+            self.secret_headers.iter().map(|(name, value)| (name.as_bytes(), value.expose())).collect();
+        let all = Credentials {
+            key: key.as_ref().map(|key| key.as_slice()),
+            proxy_login: login.as_ref().map(|login| login.as_slice()),
+            headers: headers.iter().map(|(name, value)| (*name, value.as_slice())).collect(),
+        };
+        (!all.is_empty()).then(|| all.to_bytes())
     }
 
     fn router_entry(&self, standing: Standing) -> ipc::Provider {

@@ -42,6 +42,6 @@ pub(crate) use mistake::{Findings, Mistakes, StoredMistake};
 pub(crate) use place::{Place, SpotKind, Typed};
 pub(crate) use raw::KeySource;
 pub(crate) use resolved::{Enabled, Listener, LogFormat, Provider, Retention, Runtime, Settings};
-pub(crate) use secret::{Secret, Secrets, hex};
+pub(crate) use secret::{Secret, SecretError, Secrets, hex};
 pub(crate) use stored::{Merged, Stored, StoredApp, StoredProvider, check_setting};
 pub(crate) use suggest::did_you_mean;

@@ -82,6 +82,10 @@ pub(crate) struct Provider {
     pub(crate) preset: String,
     pub(crate) upstream: Upstream,
     pub(crate) key: Option<Secret>,
+    /// `user:password`
+    pub(crate) proxy_login: Option<Secret>,
+    /// Lower-case names.
+    pub(crate) secret_headers: Vec<(String, Secret)>,
     pub(crate) models: Vec<ModelEntry>,
     pub(crate) priority: i32,
     pub(crate) fallback: Vec<String>,

@@ -39,12 +39,19 @@ impl Secret {
     /// Takes a key as found in a variable or file; line breaks at its end are not part of it. The given
     /// buffer is wiped.
     pub(crate) fn new(mut found: Vec<u8>) -> Result<Secret, SecretError> {
-        let secret = Secret::copied(&found);
+        let secret = Secret::copied(&found, |byte| byte.is_ascii_graphic());
         found.zeroize();
         secret
     }
 
-    fn copied(found: &[u8]) -> Result<Secret, SecretError> {
+    /// The same for the value of a header or a login: spaces may be in it.
+    pub(crate) fn line(mut found: Vec<u8>) -> Result<Secret, SecretError> {
+        let secret = Secret::copied(&found, |byte| *byte == b' ' || byte.is_ascii_graphic());
+        found.zeroize();
+        secret
+    }
+
+    fn copied(found: &[u8], fits: impl FnMut(&u8) -> bool) -> Result<Secret, SecretError> {
         let end = found.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
         let key = &found[..end];
         if key.iter().all(u8::is_ascii_whitespace) {
@@ -53,7 +60,7 @@ impl Secret {
         if key.len() > LONGEST {
             return Err(SecretError::TooLong);
         }
-        if !key.iter().all(u8::is_ascii_graphic) {
+        if !key.iter().all(fits) {
             return Err(SecretError::Characters);
         }
         Ok(Secret(Arc::new(Sealed::new(key))))

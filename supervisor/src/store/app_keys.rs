@@ -40,7 +40,7 @@ pub(crate) struct AppKey {
 }
 
 /// When a key was used, as the record names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyUsed {
     pub(crate) app: String,
     /// See [`labels`].
@@ -84,6 +84,14 @@ impl View<'_> {
     pub(crate) fn app_keys_used(&self) -> Result<HashMap<AppKeyId, UnixMs>, StoreError> {
         let sql = "SELECT id, last_used_at FROM app_keys WHERE last_used_at IS NOT NULL";
         let used = self.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(used.into_iter().collect())
+    }
+
+    /// The same for keys in the configuration file.
+    pub(crate) fn file_keys_used(&self) -> Result<HashMap<KeyUsed, UnixMs>, StoreError> {
+        let used = self.all("SELECT app, label, last_used_at FROM file_keys", [], |row| {
+            Ok((KeyUsed { app: row.get(0)?, label: row.get(1)? }, row.get(2)?))
+        })?;
         Ok(used.into_iter().collect())
     }
 
@@ -160,7 +168,7 @@ impl Edit<'_> {
 }
 
 impl Note<'_> {
-    /// The same for keys as the record names them; those that are gone by now are passed over.
+    /// The same for keys as the record names them; what is none of a stored app's is one of the file's.
     pub(crate) fn note_labels_used(
         &mut self,
         used: &BTreeMap<KeyUsed, UnixMs>,
@@ -168,6 +176,7 @@ impl Note<'_> {
     ) -> Result<(), StoreError> {
         let apps: BTreeSet<&str> = used.keys().map(|key| key.app.as_str()).collect();
         let mut found = Vec::with_capacity(used.len());
+        let mut others = used.clone();
         for app in apps {
             let sql = format!(
                 "{SELECT} WHERE app_id = (SELECT id FROM apps WHERE name = ?1) AND revoked_at IS NULL
@@ -177,10 +186,28 @@ impl Note<'_> {
             let keys: Vec<&AppKey> = keys.iter().collect();
             for (key, label) in keys.iter().zip(labels(&keys)) {
                 let named = KeyUsed { app: app.to_owned(), label };
-                found.extend(used.get(&named).map(|at| (key.id, *at)));
+                found.extend(others.remove(&named).map(|at| (key.id, at)));
             }
         }
+        self.note_file_keys_used(&others)?;
         self.note_app_keys_used(&found)
+    }
+
+    /// What is not stored stands in the configuration file.
+    fn note_file_keys_used(&mut self, used: &BTreeMap<KeyUsed, UnixMs>) -> Result<(), StoreError> {
+        let sql = "INSERT INTO file_keys (app, label, last_used_at) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (app, label) DO UPDATE SET last_used_at = max(last_used_at, ?3)";
+        for (KeyUsed { app, label }, at) in used {
+            self.execute(sql, (app, label, at))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets those that nobody has used since then.
+    pub(super) fn prune_file_keys(&mut self, before: UnixMs, most: u32) -> Result<usize, StoreError> {
+        let sql = "DELETE FROM file_keys WHERE (app, label) IN
+                   (SELECT app, label FROM file_keys WHERE last_used_at < ?1 LIMIT ?2)";
+        Ok(self.execute(sql, (before, most))?)
     }
 
     /// Keeps when keys were last used; collected by the caller and written now and then. Never goes back.

@@ -69,7 +69,7 @@ impl Check {
         self.require(!url.contains(['?', '#']), field, "must not have a query or fragment");
     }
 
-    /// A proxy's address. Its user name and password are a secret and stand in `secrets`.
+    /// A proxy's address. Its user name and password are a secret.
     pub(super) fn proxy_url(&mut self, field: &str, url: &str) {
         self.url(field, url, &["http://", "https://", "socks5://", "socks5h://"]);
     }
@@ -84,27 +84,27 @@ impl Check {
         self.require(
             !authority.contains('@'),
             field,
-            "must not hold a user name or password: store it as a secret",
+            "must not hold a user name or password: put them into `proxy_login`",
         );
         let printable = url.len() <= 2048 && url.bytes().all(|b| b.is_ascii_graphic());
         self.require(printable, field, "must be at most 2048 ASCII characters without spaces");
+    }
+
+    /// A header's name as it is stored.
+    pub(super) fn header_name(&mut self, field: &str, name: &str) {
+        let token = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
+        self.require(!name.is_empty() && name.bytes().all(token), field, "must be a lower-case header name");
     }
 
     /// Headers to send with each request: lower-case names, one-line values, no credentials.
     pub(super) fn headers(&mut self, field: &str, headers: &BTreeMap<String, String>) {
         for (name, value) in headers {
             let here = format!("{field}.{name}");
-            let token =
-                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
-            self.require(
-                !name.is_empty() && name.bytes().all(token),
-                &here,
-                "must be a lower-case header name",
-            );
+            self.header_name(&here, name);
             let line = value.len() <= 4096 && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
             self.require(line, &here, "must be one line of visible ASCII");
             let credential = CREDENTIAL_WORDS.iter().any(|word| name.contains(word));
-            self.require(!credential, &here, "carries a credential: store it as a secret");
+            self.require(!credential, &here, "carries a credential: put it into `secret_headers`");
         }
     }
 }

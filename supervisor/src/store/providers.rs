@@ -5,7 +5,7 @@ use super::check::Check;
 use super::edit::{Edit, Expect, View};
 use super::error::{Object, StoreError, unique};
 use super::words::{Json, ProviderId, UnixMs};
-use protocol::control::provider::{ProviderSpec, ProxyRule};
+use protocol::control::provider::{ProviderSpec, ProxyRule, SecretValue};
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::SandboxMode;
 use rusqlite::types::Type;
@@ -25,7 +25,8 @@ pub(crate) struct Provider {
 
 const SELECT: &str =
     "SELECT id, name, preset, dialect, base_url, endpoints, enabled, priority, fallback, limits,
-    timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at FROM providers";
+    timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at, proxy_login, secret_headers
+    FROM providers";
 
 /// Everything that is wrong with what is said about a provider, as far as one can see from that alone.
 fn check(spec: &ProviderSpec) -> Result<(), StoreError> {
@@ -44,6 +45,7 @@ fn check(spec: &ProviderSpec) -> Result<(), StoreError> {
         check.proxy_url("proxy", url);
     }
     check.headers("headers", &spec.headers);
+    check_secrets(&mut check, spec);
     for name in &spec.fallback {
         check.require(
             !name.eq_ignore_ascii_case(&spec.name),
@@ -52,6 +54,49 @@ fn check(spec: &ProviderSpec) -> Result<(), StoreError> {
         );
     }
     check.finish()
+}
+
+/// Where secrets are kept, never themselves.
+fn check_secrets(check: &mut Check, spec: &ProviderSpec) {
+    const MOST: usize = 32;
+    if spec.proxy_login.is_some() {
+        let addressed = matches!(spec.proxy, Some(ProxyRule::Url(_)));
+        check.require(addressed, "proxy_login", "needs the address of a proxy in `proxy`");
+    }
+    check.require(spec.secret_headers.len() <= MOST, "secret_headers", "must be at most 32");
+    for name in spec.secret_headers.keys() {
+        let here = format!("secret_headers.{name}");
+        check.header_name(&here, name);
+        check.require(!spec.headers.contains_key(name), &here, "stands in `headers` too");
+    }
+    let login = spec.proxy_login.iter().map(|value| ("proxy_login".to_owned(), value));
+    let headers = spec.secret_headers.iter().map(|(name, value)| (format!("secret_headers.{name}"), value));
+    for (field, value) in login.chain(headers) {
+        match value {
+            SecretValue::File(path) => {
+                check.require(path.starts_with('/'), &field, "must be an absolute path")
+            }
+            SecretValue::Env(name) => check.name(&field, name),
+            SecretValue::Kept => {}
+            SecretValue::Text(_) => check.mistake(&field, "must be sealed before it is stored"),
+        }
+    }
+}
+
+/// The secrets of a provider that are sealed, by their fields in `secrets`.
+pub(crate) fn sealed_fields(spec: &ProviderSpec) -> Vec<String> {
+    let is_kept = |value: &&SecretValue| **value == SecretValue::Kept;
+    let login = spec.proxy_login.iter().filter(is_kept).map(|_| PROXY_FIELD.to_owned());
+    let headers = spec.secret_headers.iter().filter(|(_, value)| is_kept(value));
+    login.chain(headers.map(|(name, _)| header_field(name))).collect()
+}
+
+/// The login at a proxy, as a field of its provider's secrets.
+pub(crate) const PROXY_FIELD: &str = "proxy";
+
+/// A header, as a field of its provider's secrets.
+pub(crate) fn header_field(name: &str) -> String {
+    format!("header:{name}")
 }
 
 impl View<'_> {
@@ -76,8 +121,9 @@ impl Edit<'_> {
         check(spec)?;
         self.write_provider(
             "INSERT INTO providers (id, name, preset, dialect, base_url, endpoints, enabled, priority, fallback,
-             limits, timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1, ?16, ?16)",
+             limits, timeouts, sandbox, proxy, headers, quirks, version, created_at, updated_at, proxy_login,
+             secret_headers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1, ?16, ?16, ?17, ?18)",
             None,
             spec,
         )?;
@@ -102,7 +148,7 @@ impl Edit<'_> {
         self.write_provider(
             "UPDATE providers SET name = ?2, preset = ?3, dialect = ?4, base_url = ?5, endpoints = ?6, enabled = ?7,
              priority = ?8, fallback = ?9, limits = ?10, timeouts = ?11, sandbox = ?12, proxy = ?13, headers = ?14,
-             quirks = ?15, version = version + 1, updated_at = ?16 WHERE id = ?1",
+             quirks = ?15, version = version + 1, updated_at = ?16, proxy_login = ?17, secret_headers = ?18 WHERE id = ?1",
             Some(id),
             spec,
         )?;
@@ -114,6 +160,13 @@ impl Edit<'_> {
             self.rename_in_routes(&before.spec.name, &spec.name)?;
         }
         Ok(after)
+    }
+
+    /// A secret of it has another value: whoever has seen the provider has seen another one.
+    pub(crate) fn renew_provider(&mut self, id: ProviderId) -> Result<(), StoreError> {
+        let sql = "UPDATE providers SET version = version + 1, updated_at = ?2 WHERE id = ?1";
+        self.execute(sql, (id, self.now()))?;
+        Ok(())
     }
 
     /// Removes a provider with its keys, secrets, models and prices. Refused while an alias, a route or another
@@ -155,6 +208,8 @@ impl Edit<'_> {
                 Json(&spec.headers),
                 Json(&spec.quirks),
                 self.now(),
+                spec.proxy_login.as_ref().map(Json),
+                Json(&spec.secret_headers),
             ],
         );
         written.map(|_rows| ()).map_err(unique(Object::Provider, &spec.name))
@@ -250,7 +305,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Provider> {
             timeouts: row.get::<_, Json<_>>(10)?.0,
             sandbox: named(row, 11, sandbox_named)?,
             proxy: row.get::<_, Json<_>>(12)?.0,
+            proxy_login: row.get::<_, Option<Json<_>>>(18)?.map(|login| login.0),
             headers: row.get::<_, Json<_>>(13)?.0,
+            secret_headers: row.get::<_, Json<_>>(19)?.0,
             quirks: row.get::<_, Json<_>>(14)?.0,
         },
         version: row.get(15)?,

@@ -39,6 +39,7 @@ pub(super) const CONFIG: Schema = Schema {
         migration!("config", 8, "alerts"),
         migration!("config", 9, "events"),
         migration!("config", 10, "names", "00"),
+        migration!("config", 11, "provider_secrets", "00"),
     ],
 };
 

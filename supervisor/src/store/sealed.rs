@@ -76,6 +76,12 @@ impl View<'_> {
         Ok(found.map(|row| row.sealed))
     }
 
+    /// The fields of a provider's secrets.
+    pub(crate) fn sealed_fields_of(&self, provider: super::ProviderId) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT field FROM secrets WHERE owner = 'providers' AND owner_id = ?1 ORDER BY field";
+        self.all(sql, [provider], |row| row.get(0))
+    }
+
     /// Every sealed secret, in a fixed order.
     pub(crate) fn all_sealed(&self) -> Result<Vec<SealedRow>, StoreError> {
         self.all(&format!("{SELECT} ORDER BY id"), [], from_row)

@@ -44,6 +44,7 @@ impl Note<'_> {
             self.prune_alerts(before(keep.alerts), STEP)?,
             self.prune_sessions(before(keep.sessions), STEP)?,
             self.prune_once(now, STEP)?,
+            self.prune_file_keys(before(keep.audit), STEP)?,
         ];
         let full = removed.iter().any(|n| *n >= STEP as usize);
         Ok(if full { Swept::More } else { Swept::Done })

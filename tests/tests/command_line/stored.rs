@@ -122,3 +122,49 @@ async fn an_import_is_one_change_and_never_replaces_by_itself() -> Result<()> {
     assert_eq!(scene.client().with_key("client-secret").get("/v1/models").await?.status, 200);
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_secret_besides_a_key_is_given_by_where_it_is_and_never_comes_back() -> Result<()> {
+    let scene = Scene::one().await?;
+    let upstream = Upstream::start().await?;
+    upstream.on("m2", Script::answer("from b"));
+    let url = upstream.url();
+    let words = ["providers", "add", "b", "--base-url", &url, "--no-key", "--secret-header", "X-Team=stdin"];
+    done(&fed(&scene, &words, "team secret\n")?)?;
+    let sent = || upstream.requests().last().and_then(|r| r.header("x-team").map(str::to_owned));
+    ensure!(scene.client().chat("b/m2").await?.content() == "from b");
+    ensure!(sent().as_deref() == Some("team secret"), "{:?}", sent());
+    let typed = fed(&scene, &["providers", "edit", "b", "--secret-header", "x-team=team-secret"], "")?;
+    ensure!(code(&typed) == 2 && !err(&typed).contains("team-secret"), "{}", err(&typed));
+    for words in [&["providers", "show", "b"][..], &["providers", "show", "b", "--json"], &["export"]] {
+        let shown = done(&scene.command(words)?)?;
+        ensure!(shown.contains("x-team") && !shown.contains("team secret"), "{shown}");
+    }
+    let file = scene.place().path().join("exported.toml");
+    std::fs::write(&file, done(&scene.command(&["export"])?)?)?;
+    let path = file.display().to_string();
+    let again = done(&fed(&scene, &["apply", "-f", &path], "")?)?;
+    ensure!(again.contains("no differences"), "{again}");
+    // By reference, as in the configuration file; the key needs no label.
+    let token = scene.place().path().join("team.token");
+    std::fs::write(&token, "by-reference\n")?;
+    let key = scene.place().path().join("c.key");
+    std::fs::write(&key, "sk-of-c\n")?;
+    let text = format!(
+        "[[providers]]\nname = \"c\"\nbase_url = \"{url}\"\nproxy = \"direct\"\nkey = {{ file = \"{}\" }}\n\
+         secret_headers = {{ x-team = {{ file = \"{}\" }} }}\n",
+        key.display(),
+        token.display(),
+    );
+    std::fs::write(&file, text)?;
+    done(&fed(&scene, &["apply", "-f", &path], "")?)?;
+    ensure!(scene.client().chat("c/m2").await?.status == 200);
+    ensure!(sent().as_deref() == Some("by-reference"), "{:?}", sent());
+    let view = json(&scene.command(&["providers", "show", "c", "--json"])?)?;
+    ensure!(view["keys"][0]["label"] == "main", "{view}");
+    ensure!(view["spec"]["secret_headers"]["x-team"]["file"] == token.display().to_string(), "{view}");
+    done(&scene.command(&["providers", "edit", "b", "--unset", "secret_headers.x-team"])?)?;
+    ensure!(scene.client().chat("b/m2").await?.status == 200);
+    ensure!(sent().is_none(), "{:?}", sent());
+    Ok(())
+}

@@ -42,6 +42,8 @@ fn spec(name: &str, url: &str) -> ProviderSpec {
         limits: Default::default(),
         timeouts: Default::default(),
         sandbox: None,
+        proxy_login: None,
+        secret_headers: Default::default(),
         proxy: Some(ProxyRule::Direct),
         headers: Default::default(),
         quirks: Default::default(),

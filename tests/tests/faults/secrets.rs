@@ -173,6 +173,83 @@ async fn f25_a_stored_key_is_in_its_own_workers_memory_only() -> Result<()> {
     Ok(())
 }
 
+/// What is secret besides a key: the same rules.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f25_a_proxys_login_and_secret_headers_are_kept_like_keys() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let mut scene = cast.configure(|c, _| Ok(c.log_level("trace")))?.start().await?;
+    let ada = Operator::first(&scene).await?;
+    let token: String = ["Team", "token", "canary", "41d7"].join("-");
+    let password: String = ["proxy", "password", "canary", "b80e"].join("-");
+    // The scripted upstream takes requests as a proxy does, whatever host they are for.
+    let proxy = format!("http://{}", scene.upstream("a")?.address());
+    let mut spec = json!({
+        "name": "s", "preset": "openai-compatible", "dialect": "openai-chat", "base_url": "http://models.example/v1",
+        "proxy": {"url": proxy}, "proxy_login": {"text": format!("team:{password}")},
+        "secret_headers": {"x-team-token": {"text": token}},
+    });
+    let made = ada.post("/providers", &json!({ "spec": spec })).await?;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let shown = ada.get("/providers/s").await?.json();
+    assert_eq!(shown["spec"]["secret_headers"], json!({"x-team-token": "kept"}));
+    assert_eq!(shown["spec"]["proxy_login"], "kept");
+    let presented = |scene: &Scene| -> Result<(Option<String>, Option<String>)> {
+        let requests = scene.upstream("a")?.requests();
+        let last = requests.last().context("a request")?;
+        let header = |name| last.header(name).map(str::to_owned);
+        Ok((header("x-team-token"), header("proxy-authorization")))
+    };
+    let answer = scene.client().chat("s/m1").await?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let (sent, login) = presented(&scene)?;
+    assert_eq!(sent.as_deref(), Some(token.as_str()));
+    assert!(login.is_some_and(|login| login.starts_with("Basic ")), "no login at the proxy");
+    // As it was read, written back: everything stays.
+    spec = shown["spec"].clone();
+    spec["priority"] = 3.into();
+    let changed = ada.put("/providers/s", &json!({ "spec": spec })).await?;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    scene.command(&["rotate-master-key"])?;
+    for canary in [&token, &password] {
+        assert_eq!(leaks(&scene, &ada, canary).await?, Vec::<String>::new());
+    }
+    scene.stack().revive().await?;
+    let ready = async || (scene.client().get("/ready").await.ok()?.status == 200).then_some(());
+    wait::until("readiness", Duration::from_secs(20), ready).await?;
+    let own = scene.worker("s").await?;
+    wait::until("a call through it", Duration::from_secs(20), async || {
+        (scene.client().chat("s/m1").await.ok()?.status == 200).then_some(())
+    })
+    .await?;
+    assert_eq!(presented(&scene)?.0.as_deref(), Some(token.as_str()), "another master key opens it");
+    for canary in [&token, &password] {
+        for (pid, role, times) in in_memory(&scene, canary)? {
+            say(&format!("F25: {times} times in the memory of the {role}"));
+            assert!(times == 0 || pid == own, "in the memory of the {role} {pid}");
+        }
+    }
+    let ada = Operator::login(&scene, "ada").await?;
+    // Another value, then none.
+    spec["secret_headers"]["x-team-token"] = json!({"text": "another"});
+    assert_eq!(ada.put("/providers/s", &json!({ "spec": spec })).await?.status, 200);
+    wait::until("the new value", Duration::from_secs(20), async || {
+        scene.client().chat("s/m1").await.ok()?;
+        (presented(&scene).ok()?.0.as_deref() == Some("another")).then_some(())
+    })
+    .await?;
+    spec["secret_headers"] = json!({});
+    assert_eq!(ada.put("/providers/s", &json!({ "spec": spec })).await?.status, 200);
+    wait::until("no value", Duration::from_secs(20), async || {
+        scene.client().chat("s/m1").await.ok()?;
+        presented(&scene).ok()?.0.is_none().then_some(())
+    })
+    .await?;
+    spec["secret_headers"] = json!({"x-team-token": "kept"});
+    let nothing = ada.put("/providers/s", &json!({ "spec": spec })).await?;
+    assert_eq!(nothing.status, 422, "{}", nothing.text());
+    Ok(())
+}
+
 #[tokio::test]
 async fn f25_a_workers_environment_is_clean() -> Result<()> {
     let cast = Cast::new()?.provider("a").await?.environment("CANARY_VARIABLE", "canary-value");

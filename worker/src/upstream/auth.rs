@@ -38,6 +38,8 @@ pub enum CredentialError {
 /// The header values are made once: every copy of a key is one more place to find it.
 pub struct Credential {
     scheme: Scheme,
+    /// Sent besides, whatever the dialect.
+    others: Vec<(HeaderName, HeaderValue)>,
 }
 
 enum Scheme {
@@ -54,7 +56,7 @@ impl Credential {
     pub fn new(scheme: &AuthScheme, needs_key: bool, key: Option<Key>) -> Result<Self, CredentialError> {
         let Some(key) = key.filter(|k| !k.trimmed().is_empty()) else {
             let needed = needs_key && *scheme != AuthScheme::None;
-            return if needed { Err(CredentialError::Missing) } else { Ok(Self { scheme: Scheme::None }) };
+            return if needed { Err(CredentialError::Missing) } else { Ok(Self::of(Scheme::None)) };
         };
         let scheme = match scheme {
             AuthScheme::None => Scheme::None,
@@ -65,11 +67,30 @@ impl Credential {
             }
             AuthScheme::ByDialect => Scheme::ByDialect { bare: value(key.trimmed())?, bearer: bearer(&key)? },
         };
-        Ok(Self { scheme })
+        Ok(Self::of(scheme))
+    }
+
+    fn of(scheme: Scheme) -> Self {
+        Self { scheme, others: Vec::new() }
+    }
+
+    /// The same with headers that carry a credential of their own.
+    ///
+    /// # Errors
+    /// [`CredentialError::NotAHeader`].
+    pub fn with_headers(mut self, headers: &[(&[u8], &[u8])]) -> Result<Self, CredentialError> {
+        for (name, text) in headers {
+            let name = HeaderName::from_bytes(name).map_err(|_| CredentialError::NotAHeader)?;
+            self.others.push((name, value(text)?));
+        }
+        Ok(self)
     }
 
     /// Puts the proof into the headers of a request in that dialect.
     pub fn apply(&self, dialect: Dialect, headers: &mut HeaderMap) {
+        for (name, value) in &self.others {
+            headers.insert(name.clone(), value.clone());
+        }
         match &self.scheme {
             Scheme::None => {}
             Scheme::Always(name, value) => {
@@ -134,6 +155,24 @@ mod tests {
             assert!(!format!("{headers:?}").contains("sk-1"));
         }
         assert!(headers(&AuthScheme::None, Dialect::OpenAiChat).is_empty());
+    }
+
+    #[test]
+    fn other_headers_go_with_every_dialect() {
+        let others: [(&[u8], &[u8]); 2] = [(b"x-team", b"t 1"), (b"cookie", b"s=2")];
+        let credential = Credential::new(&AuthScheme::ByDialect, true, key("sk-1")).unwrap();
+        let credential = credential.with_headers(&others).unwrap();
+        for dialect in [Dialect::Anthropic, Dialect::OpenAiChat] {
+            let mut headers = HeaderMap::new();
+            credential.apply(dialect, &mut headers);
+            assert_eq!(
+                (headers.len(), &headers["x-team"], &headers["cookie"]),
+                (3, &"t 1".parse().unwrap(), &"s=2".parse().unwrap())
+            );
+            assert!(headers["x-team"].is_sensitive());
+        }
+        let none = Credential::new(&AuthScheme::None, true, None).unwrap();
+        assert_eq!(none.with_headers(&[(b"not a name", b"x")]).err(), Some(CredentialError::NotAHeader));
     }
 
     #[test]

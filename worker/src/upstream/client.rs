@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body::Body;
 use http_body_util::BodyExt;
-use protocol::ipc::configure::{HttpUpstream, Timeouts};
+use protocol::ipc::configure::{HttpUpstream, Proxy, Timeouts};
 use protocol::model::Failure;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,14 @@ impl Client {
         let connector = Connector::new(Arc::clone(&routes), roots, limit)?;
         let pool_idle = usize::try_from(pool_idle).unwrap_or(usize::MAX);
         Ok(Self { routes, lanes: Lanes::new(connector, pool_idle) })
+    }
+
+    /// Presents a login to the configured proxy from now on; see [`Routes::log_in`].
+    ///
+    /// # Errors
+    /// When there is no such proxy.
+    pub fn log_in(&self, proxy: &Proxy, login: &[u8]) -> Result<(), UpstreamError> {
+        self.routes.log_in(proxy, login)
     }
 
     /// Sends a request with an absolute URI and waits for the head of the answer. A pooled connection that

@@ -6,11 +6,16 @@
 use super::UpstreamError;
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use protocol::ipc::configure::Proxy;
+use std::sync::OnceLock;
+use zeroize::Zeroizing;
 
 /// The configured way out.
 pub struct Routes {
     proxies: Option<Matcher>,
+    /// The same with the login that came later.
+    admitted: OnceLock<Matcher>,
 }
 
 /// The way to one destination.
@@ -42,7 +47,28 @@ impl Routes {
                 (!url.is_empty()).then(|| Matcher::builder().all(url.as_str()).build())
             }
         };
-        Ok(Self { proxies })
+        Ok(Self { proxies, admitted: OnceLock::new() })
+    }
+
+    /// Presents `user:password` to the configured proxy from now on. Ports and kinds of ways stay.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Proxy`] where no proxy has its address, or has a login in it, in the configuration.
+    pub fn log_in(&self, proxy: &Proxy, login: &[u8]) -> Result<(), UpstreamError> {
+        let reason = |reason: &str| UpstreamError::Proxy { reason: reason.to_owned() };
+        let Proxy::Url(url) = proxy else { return Err(reason("it has a login and no address")) };
+        let (scheme, address) = url.split_once("://").unwrap_or(("http", url));
+        if address.contains('@') {
+            return Err(reason("it has a login in its address already"));
+        }
+        let at = login.iter().position(|byte| *byte == b':').unwrap_or(login.len());
+        let (user, password) = (&login[..at], login.get(at + 1..).unwrap_or_default());
+        let encoded = |part| percent_encode(part, NON_ALPHANUMERIC);
+        let url = Zeroizing::new(format!("{scheme}://{}:{}@{address}", encoded(user), encoded(password)));
+        check(&url)?;
+        self.admitted
+            .set(Matcher::builder().all(url.as_str()).build())
+            .map_err(|_| reason("it was logged in to already"))
     }
 
     /// The port that will be connected to on the way to `destination`.
@@ -55,7 +81,8 @@ impl Routes {
 
     /// The way to `destination`.
     pub(super) fn way(&self, destination: &Uri) -> Way {
-        let Some(proxy) = self.proxies.as_ref().and_then(|p| p.intercept(destination)) else {
+        let proxies = self.admitted.get().or(self.proxies.as_ref());
+        let Some(proxy) = proxies.and_then(|p| p.intercept(destination)) else {
             return Way::Direct;
         };
         match (proxy.uri().scheme_str(), destination.scheme_str()) {
@@ -158,6 +185,27 @@ mod tests {
         assert!(!routes.needs_tls(&uri("http://api.example.com/")));
         let tls_proxy = Routes::new(&Proxy::Url("https://proxy".into())).unwrap();
         assert!(tls_proxy.needs_tls(&uri("http://api.example.com/")));
+    }
+
+    #[test]
+    fn a_login_comes_after_the_address() {
+        let proxy = Proxy::Url("http://proxy:3128".into());
+        let routes = Routes::new(&proxy).unwrap();
+        let way = || match routes.way(&uri("http://api.example.com/")) {
+            Way::Forward(proxy) => proxy.basic_auth().map(|auth| auth.to_str().unwrap().to_owned()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(way(), None);
+        routes.log_in(&proxy, b"us er:p@ss:w/ord%").unwrap();
+        // `us er:p@ss:w/ord%`
+        assert_eq!(way().as_deref(), Some("Basic dXMgZXI6cEBzczp3L29yZCU="));
+        assert!(routes.log_in(&proxy, b"again:x").is_err());
+        let socks = Proxy::Url("socks5h://proxy".into());
+        let routes = Routes::new(&socks).unwrap();
+        routes.log_in(&socks, b"u:p").unwrap();
+        let Way::Socks(way) = routes.way(&uri("https://api.example.com/")) else { panic!("not socks") };
+        assert_eq!(way.raw_auth(), Some(("u", "p")));
+        assert!(Routes::new(&Proxy::Direct).unwrap().log_in(&Proxy::Direct, b"u:p").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::sheet::{Cell, Sheet, Tone, yes};
 use super::status;
 use crate::cli::when::relative;
 use protocol::control::provider::{
-    KeyView, PresetView, ProviderLimits, ProviderTimeouts, ProviderView, ProxyRule, TestReport,
+    KeyView, PresetView, ProviderLimits, ProviderTimeouts, ProviderView, ProxyRule, SecretValue, TestReport,
 };
 
 pub(super) fn list(providers: &[ProviderView], sheet: &mut Sheet<'_>) {
@@ -46,6 +46,7 @@ pub(super) fn one(view: &ProviderView, sheet: &mut Sheet<'_>) {
         ("fallback", joined(&spec.fallback)),
         ("sandbox", spec.sandbox.map(|mode| word(&mode)).into()),
         ("proxy", spec.proxy.as_ref().map(proxy).into()),
+        ("proxy login", spec.proxy_login.as_ref().map(place).into()),
         ("limits", limits(&spec.limits)),
         ("timeouts", timeouts(&spec.timeouts)),
     ]);
@@ -54,6 +55,9 @@ pub(super) fn one(view: &ProviderView, sheet: &mut Sheet<'_>) {
     }
     for (name, value) in &spec.headers {
         sheet.say(format!("header {name}: {value}"));
+    }
+    for (name, value) in &spec.secret_headers {
+        sheet.say(format!("header {name}: {}", place(value)));
     }
     sheet.head("Keys");
     let rows = view.keys.iter().map(|key| key_row(key, sheet.view.now_ms)).collect();
@@ -68,6 +72,15 @@ pub(super) fn one(view: &ProviderView, sheet: &mut Sheet<'_>) {
 
 fn joined(names: &[String]) -> Cell {
     Cell::from((!names.is_empty()).then(|| names.join(", ")))
+}
+
+/// Where a secret is, as for keys.
+fn place(value: &SecretValue) -> String {
+    match value {
+        SecretValue::Kept | SecretValue::Text(_) => "sealed".to_owned(),
+        SecretValue::File(path) => format!("file {path}"),
+        SecretValue::Env(name) => format!("env {name}"),
+    }
 }
 
 fn proxy(rule: &ProxyRule) -> String {

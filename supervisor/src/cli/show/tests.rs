@@ -41,7 +41,7 @@ fn providers_and_their_keys() {
     );
     let one = shown("provider", provider());
     for expected in [
-        "limits    memory 1.0 GiB\n",
+        "limits       memory 1.0 GiB\n",
         "openai-chat  https://h/v1\n",
         "1    main   c3d4     sealed  cooling, again in 30s  60s ago  2\n",
         "2    old             env K   disabled               -        0\n",

@@ -7,9 +7,10 @@ use crate::cli::patch::Patch;
 use clap::{Args, Subcommand};
 use protocol::control::ControlRequest;
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum Task {
     /// The aliases, one a line.
+    #[default]
     List,
     /// Add an alias or change it.
     Set(SetFlags),

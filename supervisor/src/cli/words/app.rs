@@ -12,9 +12,10 @@ use protocol::control::route::DryRun;
 use protocol::dialect::Dialect;
 use serde_json::{Value, json};
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum Task {
     /// The apps, one a line.
+    #[default]
     List,
     /// Everything about one app: limits and how full they are, route, keys.
     Show { name: String },

@@ -23,9 +23,10 @@ pub(in crate::cli) enum Task {
     Export(Plain<ExportFlags>),
 }
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum ConfigTask {
     /// Every value in force and where it comes from.
+    #[default]
     Show,
     /// Values whose path begins so.
     Get { path: String },
@@ -87,7 +88,7 @@ pub(in crate::cli) struct ImportFlags {
 impl Task {
     pub(super) fn spoken(self) -> Spoken {
         match self {
-            Task::Config(it) => (it.task.deed(), it.at),
+            Task::Config(it) => (it.task.unwrap_or_default().deed(), it.at),
             Task::Apply(it) => {
                 let ApplyFlags { file, prune, epoch, dry_run } = it.flags;
                 (Deed::Apply { file, prune, dry_run, epoch }, it.at)

@@ -34,16 +34,25 @@ pub(super) enum Word {
     /// People who may log in to the console and the admin API.
     Users(Noun<people::Task>),
     /// Logins of a user.
-    Sessions(Noun<people::SessionTask>),
+    Sessions(Verbs<people::SessionTask>),
     #[command(flatten)]
     Record(record::Task),
     #[command(flatten)]
     Config(config::Task),
 }
 
-/// A noun, its verbs, and which instance is meant.
+/// A noun, its verbs, and which instance is meant. Without a verb it is listed.
 #[derive(Args)]
 pub(super) struct Noun<T: Subcommand> {
+    #[command(subcommand)]
+    task: Option<T>,
+    #[command(flatten)]
+    at: Instance,
+}
+
+/// A noun whose verbs all need to know more.
+#[derive(Args)]
+pub(super) struct Verbs<T: Subcommand> {
     #[command(subcommand)]
     task: T,
     #[command(flatten)]
@@ -84,11 +93,11 @@ impl Word {
     pub(super) fn spoken(self, now_ms: i64) -> Result<Spoken, String> {
         Ok(match self {
             Word::Process(task) => task.spoken(),
-            Word::Providers(noun) => (noun.task.deed(), noun.at),
-            Word::Apps(noun) => (noun.task.deed(now_ms), noun.at),
-            Word::Models(noun) => (noun.task.deed(now_ms), noun.at),
-            Word::Aliases(noun) => (noun.task.deed()?, noun.at),
-            Word::Users(noun) => (noun.task.deed(), noun.at),
+            Word::Providers(noun) => (noun.task.unwrap_or_default().deed(), noun.at),
+            Word::Apps(noun) => (noun.task.unwrap_or_default().deed(now_ms), noun.at),
+            Word::Models(noun) => (noun.task.unwrap_or_default().deed(now_ms), noun.at),
+            Word::Aliases(noun) => (noun.task.unwrap_or_default().deed()?, noun.at),
+            Word::Users(noun) => (noun.task.unwrap_or_default().deed(), noun.at),
             Word::Sessions(noun) => (noun.task.deed(), noun.at),
             Word::Record(task) => task.spoken(now_ms)?,
             Word::Config(task) => task.spoken(),

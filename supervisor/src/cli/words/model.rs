@@ -8,6 +8,12 @@ use clap::{Args, Subcommand};
 use protocol::control::ControlRequest;
 use protocol::control::model::PriceSpec;
 
+impl Default for Task {
+    fn default() -> Self {
+        Task::List { provider: None }
+    }
+}
+
 #[derive(Subcommand)]
 pub(in crate::cli) enum Task {
     /// The models, one a line.

@@ -6,9 +6,10 @@ use crate::cli::patch::Patch;
 use clap::{Args, Subcommand, ValueEnum};
 use protocol::control::{ControlRequest, Permission};
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum Task {
     /// The users, one a line.
+    #[default]
     List,
     /// Add a user. The password is asked for.
     Add {

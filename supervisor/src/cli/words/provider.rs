@@ -1,15 +1,16 @@
 //! `providers`: upstream accounts and their keys.
 
 use super::FieldFlags;
-use super::secret::KeyFlags;
+use super::secret::{KeyFlags, named_source, source};
 use crate::cli::deed::{Deed, Edited, KeyFrom, ProviderKeyAct, SecretFrom};
 use crate::cli::patch::{Patch, pair, size};
 use clap::{Args, Subcommand};
 use protocol::control::ControlRequest;
 
-#[derive(Subcommand)]
+#[derive(Default, Subcommand)]
 pub(in crate::cli) enum Task {
     /// The configured providers, one a line.
+    #[default]
     List,
     /// Everything about one provider: where its calls go, its keys, models and processes.
     Show { name: String },
@@ -117,6 +118,12 @@ struct Fields {
     /// direct, environment, or the address of a proxy.
     #[arg(long)]
     proxy: Option<String>,
+    /// What the proxy is told, `user:password`, by where it is: ask, stdin, file:PATH or env:NAME.
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    proxy_login: Option<KeyFrom>,
+    /// A header that carries a credential, by where that is: ask, stdin, file:PATH or env:NAME. Can be repeated.
+    #[arg(long, value_name = "NAME=SOURCE", value_parser = named_source)]
+    secret_header: Vec<(String, KeyFrom)>,
     /// Sent with every request. Can be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     header: Vec<(String, String)>,
@@ -143,6 +150,12 @@ impl Fields {
         patch.set_some(&["fallback"], self.fallback);
         patch.set_some(&["sandbox"], self.sandbox);
         patch.set_some(&["proxy"], self.proxy.map(proxy));
+        if let Some(from) = self.proxy_login {
+            patch.set_secret(&["proxy_login"], from);
+        }
+        for (name, from) in self.secret_header {
+            patch.set_secret(&["secret_headers", &name], from);
+        }
         for (name, value) in self.header {
             patch.set(&["headers", &name], value);
         }

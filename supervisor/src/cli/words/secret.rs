@@ -19,6 +19,24 @@ pub(in crate::cli) struct KeyFlags {
     key_env: Option<String>,
 }
 
+/// Where something else that is secret comes from: `ask`, `stdin`, `file:PATH`, `env:NAME`.
+pub(super) fn source(text: &str) -> Result<KeyFrom, String> {
+    Ok(match text.split_once(':') {
+        Some(("file", path)) if !path.is_empty() => KeyFrom::File(path.into()),
+        Some(("env", name)) if !name.is_empty() => KeyFrom::Env(name.to_owned()),
+        None if text == "stdin" => KeyFrom::Text(SecretFrom::Stdin),
+        None if text == "ask" => KeyFrom::Text(SecretFrom::Prompt),
+        // A mistake here would be shown with what was typed.
+        _ => KeyFrom::NoPlace,
+    })
+}
+
+/// `NAME=SOURCE`
+pub(super) fn named_source(text: &str) -> Result<(String, KeyFrom), String> {
+    let Some((name, from)) = text.split_once('=') else { return Ok((String::new(), KeyFrom::NoPlace)) };
+    Ok((name.trim().to_ascii_lowercase(), source(from.trim())?))
+}
+
 /// Where a password comes from.
 #[derive(Args)]
 pub(in crate::cli) struct PasswordFlags {

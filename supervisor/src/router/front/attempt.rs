@@ -49,7 +49,7 @@ impl Answer {
     pub(crate) fn into_reply(
         self,
         dialect: Dialect,
-        record: Record,
+        mut record: Record,
         mut trial: Trial,
         going_on: Option<Box<Continuation>>,
     ) -> (ReplyHead, ReplyBody) {
@@ -58,6 +58,12 @@ impl Answer {
         let body = match self.rest {
             Rest::Nothing(trailer) => {
                 trial.went_well(&trailer.usage);
+                for chunk in &chunks {
+                    match head.stream {
+                        true => record.delivered().events(dialect, chunk),
+                        false => record.delivered().document(chunk.len() as u64),
+                    }
+                }
                 record.finish(End::Served, Some(trailer));
                 ReplyBody::whole(chunks)
             }

@@ -9,6 +9,8 @@ mod budget;
 mod call;
 mod connection;
 mod continuation;
+#[cfg(test)]
+mod cost;
 mod course;
 mod dispatch;
 mod form;
@@ -48,6 +50,7 @@ pub(crate) use poison::Poison;
 pub(crate) use quota::used;
 pub(crate) use reply::{Cut, Reply, ReplyBody};
 pub(crate) use serve::serve;
+pub(crate) use traits::estimated_input;
 pub(crate) use watch::{Ask, Clock, Doing, Tick, Watch};
 
 /// A number in 0..1 for jitter and choices; nobody gains by guessing it.

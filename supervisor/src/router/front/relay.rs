@@ -76,6 +76,12 @@ impl Relay {
     }
 
     fn passed(&mut self, bytes: &Bytes) {
+        if let Some(rest) = &mut self.rest {
+            match self.shape {
+                Shape::Events => rest.record.delivered().events(self.dialect, bytes),
+                Shape::Document => rest.record.delivered().document(bytes.len() as u64),
+            }
+        }
         self.edge.passed(bytes);
         if let Some(continuation) = &mut self.continuation {
             continuation.sent(bytes);

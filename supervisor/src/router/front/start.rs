@@ -174,7 +174,7 @@ async fn admit(
         })?,
     };
     let admission = admitted.map_err(|over| Box::new(over.failure()))?;
-    record.admitted(admission, traits::input_tokens(&call.body));
+    record.admitted(admission);
     Ok(())
 }
 

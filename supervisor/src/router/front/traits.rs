@@ -32,7 +32,12 @@ pub(crate) fn read(body: &[u8]) -> Traits {
 
 /// About how many tokens of input a request of this size is.
 pub(crate) fn input_tokens(body: &[u8]) -> u64 {
-    (body.len() as u64).div_ceil(BYTES_PER_TOKEN)
+    estimated_input(body.len() as u64)
+}
+
+/// The same of a request of so many bytes.
+pub(crate) fn estimated_input(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 /// A member `tools` or `functions` of the request itself that is not empty.

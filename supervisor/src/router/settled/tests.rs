@@ -62,6 +62,7 @@ fn trace() -> Trace {
         losses: Vec::new(),
         end: End::Served,
         total: ms(400),
+        estimate: None,
         trailer: Some(Trailer {
             usage,
             usage_source: Some(UsageSource::Reported),

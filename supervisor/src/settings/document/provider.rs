@@ -11,7 +11,9 @@ use crate::settings::raw::{
 };
 use protocol::control::document::{KeyEntry, ModelEntry, ProviderEntry};
 use protocol::control::model::{ModelSpec, PriceSpec};
-use protocol::control::provider::{KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule};
+use protocol::control::provider::{
+    KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule, SecretValue,
+};
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::ModelFacts;
 use std::collections::BTreeMap;
@@ -26,9 +28,14 @@ pub(super) fn entry(
 ) -> Option<ProviderEntry> {
     let name = named(raw.name.take(), &raw.place, "provider", own::NAME, findings)?;
     let keys = keys(&mut raw, context, findings);
+    let secrets = secrets(&mut raw, context, findings);
     let models = raw.models.take().unwrap_or_default();
     let models = models.into_iter().filter_map(|raw| model(raw, findings)).collect();
-    Some(ProviderEntry { spec: spec(raw, name, findings), keys, models })
+    Some(ProviderEntry {
+        spec: ProviderSpec { proxy_login: secrets.0, secret_headers: secrets.1, ..spec(raw, name, findings) },
+        keys,
+        models,
+    })
 }
 
 fn spec(raw: RawProvider, name: String, findings: &mut Findings) -> ProviderSpec {
@@ -58,6 +65,8 @@ fn spec(raw: RawProvider, name: String, findings: &mut Findings) -> ProviderSpec
         timeouts: timeouts(raw.timeouts, findings),
         sandbox: word(raw.sandbox, own::SANDBOX, findings),
         proxy: plain(raw.proxy).map(proxy),
+        proxy_login: None,
+        secret_headers: BTreeMap::new(),
         headers: raw.headers.into_iter().map(|(name, value)| (name.value, value.value)).collect(),
         quirks: raw.quirks.into_iter().map(|(name, value)| (name.value, value)).collect(),
     }
@@ -137,6 +146,21 @@ fn keys(raw: &mut RawProvider, context: Context<'_>, findings: &mut Findings) ->
 
 /// What is said about a key: where it is, its label, whether it is used.
 type Said = (RawKey, Option<Typed<String>>, Option<Typed<bool>>);
+
+type Secrets = (Option<SecretValue>, BTreeMap<String, SecretValue>);
+
+/// What is secret besides the keys. Without a place it stays as it is stored.
+fn secrets(raw: &mut RawProvider, context: Context<'_>, findings: &mut Findings) -> Secrets {
+    let mut value = |raw: RawKey| match key_value(raw, context, findings) {
+        Some(KeyValue::File(path)) => SecretValue::File(path),
+        Some(KeyValue::Env(name)) => SecretValue::Env(name),
+        Some(KeyValue::Text(text)) => SecretValue::Text(text),
+        None => SecretValue::Kept,
+    };
+    let login = raw.proxy_login.take().map(&mut value);
+    let headers = std::mem::take(&mut raw.secret_headers).into_iter();
+    (login, headers.map(|(name, raw)| (name.value.to_ascii_lowercase(), value(raw))).collect())
+}
 
 fn key_value(raw: RawKey, context: Context<'_>, findings: &mut Findings) -> Option<KeyValue> {
     match raw.source {

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use protocol::control::app::{AppLimits, AppSpec};
 use protocol::control::document::{AppEntry, AppKeyEntry, KeyEntry, ModelEntry, ProviderEntry};
 use protocol::control::model::{ModelSpec, PriceSpec};
-use protocol::control::provider::{KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule};
+use protocol::control::provider::{
+    KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule, SecretValue,
+};
 use protocol::control::route::{Condition, Hedge, Hold, RetryRule, RouteSpec, Rule, Step};
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{ModelFacts, SandboxMode};
@@ -89,7 +91,8 @@ fn provider_spec() -> impl Strategy<Value = ProviderSpec> {
     let first = (name(), name(), of(dialect()), address, any::<bool>(), any::<i32>(), vec(name(), 0..3));
     let second = (provider_limits(), timeouts(), of(sandbox()), of(proxy()));
     let third = (btree_map(text(), text(), 0..3), btree_map(name(), json_value(), 0..3));
-    (first, second, third).prop_map(|(a, b, c)| ProviderSpec {
+    let fourth = (of(secret()), btree_map(name(), secret(), 0..3));
+    (first, second, third, fourth).prop_map(|(a, b, c, d)| ProviderSpec {
         name: a.0,
         preset: a.1,
         dialect: a.2,
@@ -102,9 +105,19 @@ fn provider_spec() -> impl Strategy<Value = ProviderSpec> {
         timeouts: b.1,
         sandbox: b.2,
         proxy: b.3,
+        proxy_login: d.0,
+        secret_headers: d.1,
         headers: c.0,
         quirks: c.1,
     })
+}
+
+fn secret() -> impl Strategy<Value = SecretValue> {
+    prop_oneof![
+        Just(SecretValue::Kept),
+        name().prop_map(|name| SecretValue::File(format!("/etc/{name}"))),
+        "[A-Z][A-Z_]{0,8}".prop_map(SecretValue::Env)
+    ]
 }
 
 fn key_entry() -> impl Strategy<Value = KeyEntry> {

@@ -4,7 +4,9 @@ use super::provider::EVERY_DIALECT;
 use protocol::control::app::AppLimits;
 use protocol::control::document::{AppEntry, AppKeyEntry, Document, KeyEntry, ModelEntry, ProviderEntry};
 use protocol::control::model::{AliasSpec, PriceSpec};
-use protocol::control::provider::{KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule};
+use protocol::control::provider::{
+    KeyValue, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule, SecretValue,
+};
 use protocol::control::route::{Hold, RetryRule, RouteSpec, Rule, Step};
 use serde_json::Value as Json;
 use std::fmt::Write;
@@ -183,13 +185,29 @@ fn provider(entry: &ProviderEntry, to: &mut Section<'_>) {
             ProxyRule::Url(url) => url.clone(),
         }),
     );
+    to.some("proxy_login", spec.proxy_login.as_ref().map(secret));
     to.table(
         "headers",
         spec.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect(),
     );
+    to.table(
+        "secret_headers",
+        spec.secret_headers.iter().map(|(name, value)| (name.clone(), Value::from(secret(value)))).collect(),
+    );
     let quirk = |(name, value): (&String, &Json)| Some((name.clone(), toml_of(value)?));
     to.table("quirks", spec.quirks.iter().filter_map(quirk).collect());
     to.table("timeouts", timeouts(&spec.timeouts));
+}
+
+/// A secret is never written; what is sealed stays.
+fn secret(value: &SecretValue) -> Table {
+    let table = Inline::default();
+    let table = match value {
+        SecretValue::File(path) => table.with("file", Some(path.clone())),
+        SecretValue::Env(name) => table.with("env", Some(name.clone())),
+        SecretValue::Kept | SecretValue::Text(_) => table.with("kept", Some(true)),
+    };
+    table.0
 }
 
 fn address(spec: &ProviderSpec, to: &mut Section<'_>) {
@@ -216,7 +234,7 @@ fn provider_keys(keys: &[KeyEntry], to: &mut Section<'_>) {
     };
     if let [KeyEntry { label, value: value @ Some(KeyValue::File(_) | KeyValue::Env(_)), enabled: true }] =
         keys
-        && label.is_empty()
+        && label == "main"
     {
         to.table("key", reference(value).0);
         return;

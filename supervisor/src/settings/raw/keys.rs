@@ -64,6 +64,12 @@ pub(crate) mod provider {
     pub(crate) const POOL_IDLE: Key = Key::new("pool_idle", "pool_idle = 64");
     pub(crate) const PROXY: Key = Key::new("proxy", r#"proxy = "direct""#);
     pub(crate) const HEADERS: Key = Key::new("headers", r#"headers = { x-title = "LLM Link" }"#);
+    pub(crate) const PROXY_LOGIN: Key =
+        Key::new("proxy_login", r#"proxy_login = { env = "PROXY_LOGIN" }   # user:password"#);
+    pub(crate) const SECRET_HEADERS: Key = Key::new(
+        "secret_headers",
+        r#"secret_headers = { x-team-token = { file = "/etc/llm-link/team.token" } }"#,
+    );
     pub(crate) const QUIRKS: Key =
         Key::new("quirks", r#"quirks = { openai-chat = { max_tokens = "max_tokens" } }"#);
     pub(crate) const TIMEOUTS: Key = Key::new("timeouts", r#"timeouts = { connect = "10s", idle = "120s" }"#);
@@ -75,6 +81,8 @@ pub(crate) mod key {
 
     pub(crate) const FILE: Key = Key::new("file", r#"{ file = "/etc/llm-link/name.key" }"#);
     pub(crate) const ENV: Key = Key::new("env", r#"{ env = "NAME_KEY" }"#);
+    /// Only in documents.
+    pub(crate) const KEPT: Key = Key::new("kept", "{ kept = true }");
 }
 
 /// The elements of a provider's `keys = [...]`, besides where the key is

@@ -34,7 +34,9 @@ pub(crate) struct RawProvider {
     pub(crate) rates: RawRates,
     pub(crate) pool_idle: Option<Typed<i64>>,
     pub(crate) proxy: Option<Typed<String>>,
+    pub(crate) proxy_login: Option<RawKey>,
     pub(crate) headers: Vec<(Typed<String>, Typed<String>)>,
+    pub(crate) secret_headers: Vec<(Typed<String>, RawKey)>,
     pub(crate) quirks: Vec<(Typed<String>, Json)>,
     pub(crate) timeouts: RawTimeouts,
 }
@@ -110,7 +112,9 @@ impl RawProvider {
             rates: RawRates::default(),
             pool_idle: None,
             proxy: None,
+            proxy_login: None,
             headers: Vec::new(),
+            secret_headers: Vec::new(),
             quirks: Vec::new(),
             timeouts: RawTimeouts::default(),
         }
@@ -139,7 +143,11 @@ pub(super) fn read(table: &mut Cursor<'_, '_>) -> RawProvider {
         rates: table.table(own::RATES, "rates", read_rates).unwrap_or_default(),
         pool_idle: table.number(own::POOL_IDLE),
         proxy: table.text(own::PROXY),
+        proxy_login: table.value(own::PROXY_LOGIN).map(|value| read_secret(table, value, own::PROXY_LOGIN)),
         headers: table.table(own::HEADERS, "headers", |t| t.entries(own::HEADERS)).unwrap_or_default(),
+        secret_headers: table
+            .table(own::SECRET_HEADERS, "secret_headers", read_secret_headers)
+            .unwrap_or_default(),
         quirks: table.table(own::QUIRKS, "quirks", read_quirks).unwrap_or_default(),
         timeouts: table.table(own::TIMEOUTS, "timeouts", read_timeouts).unwrap_or_default(),
     }
@@ -204,10 +212,20 @@ pub(super) fn read_key_with<'t, T>(
 
 /// A table that says something of a key, and all of it rightly, but not where it is.
 fn is_only_described(value: &DeValue<'_>) -> bool {
-    const DESCRIBING: [&str; 6] = ["label", "enabled", "expires", "limits", "sha256", "prefix"];
+    const DESCRIBING: [&str; 7] = ["kept", "label", "enabled", "expires", "limits", "sha256", "prefix"];
     let described =
         |table: &toml::de::DeTable<'_>| table.keys().all(|key| DESCRIBING.contains(&key.get_ref().as_ref()));
     value.as_table().is_some_and(|table| !table.is_empty() && described(table))
+}
+
+/// The same for a secret that, in a document, may stay as it is kept.
+fn read_secret<'t>(table: &mut Cursor<'t, '_>, value: &'t Spanned<DeValue<'t>>, key: Key) -> RawKey {
+    read_key_with(table, value, key, |t| t.flag(keys::key::KEPT)).0
+}
+
+fn read_secret_headers(table: &mut Cursor<'_, '_>) -> Vec<(Typed<String>, RawKey)> {
+    let entries = table.free_keys();
+    entries.into_iter().map(|(name, value)| (name, read_secret(table, value, own::SECRET_HEADERS))).collect()
 }
 
 fn read_keys(table: &mut Cursor<'_, '_>) -> Vec<RawProviderKey> {

@@ -4,8 +4,11 @@ use super::Context;
 use crate::settings::cursor::Key;
 use crate::settings::mistake::Findings;
 use crate::settings::raw::{KeySource, RawKey};
-use crate::settings::secret::Secret;
+use crate::settings::secret::{Secret, SecretError};
 use std::path::{Path, PathBuf};
+
+/// What a text must be to be such a secret.
+type Form = fn(Vec<u8>) -> Result<Secret, SecretError>;
 
 /// Reads keys and remembers which files they came from.
 pub(super) struct Keys<'c> {
@@ -27,12 +30,32 @@ impl<'c> Keys<'c> {
 
     /// The key behind a reference. `example` shows the reference written right.
     pub(super) fn follow(&mut self, raw: RawKey, example: Key, findings: &mut Findings) -> Option<Secret> {
+        self.follow_as(raw, Secret::new, example, findings)
+    }
+
+    /// The value of a header, or a login.
+    pub(super) fn follow_line(
+        &mut self,
+        raw: RawKey,
+        example: Key,
+        findings: &mut Findings,
+    ) -> Option<Secret> {
+        self.follow_as(raw, Secret::line, example, findings)
+    }
+
+    fn follow_as(
+        &mut self,
+        raw: RawKey,
+        form: Form,
+        example: Key,
+        findings: &mut Findings,
+    ) -> Option<Secret> {
         let found = match raw.source {
             KeySource::Refused | KeySource::Hash(_) => return None,
             KeySource::Unsaid => Err(format!("`{}` needs exactly one of `file` and `env`", example.name)),
             KeySource::Given(secret) => return Some(secret),
-            KeySource::Env(name) => self.in_variable(&name),
-            KeySource::File(path) => self.in_file(&path),
+            KeySource::Env(name) => self.in_variable(&name, form),
+            KeySource::File(path) => self.in_file(&path, form),
         };
         match found {
             Ok(secret) => Some(secret),
@@ -47,7 +70,7 @@ impl<'c> Keys<'c> {
     pub(super) fn in_first_variable(&self, names: &[String]) -> Option<Result<Secret, String>> {
         let set =
             |name: &&String| self.context.secrets.env(name).is_some_and(|value| !value.trim().is_empty());
-        names.iter().find(set).map(|name| self.in_variable(name))
+        names.iter().find(set).map(|name| self.in_variable(name, Secret::new))
     }
 
     /// A key must also be watched while it is not needed: it may be when the file is next read.
@@ -59,7 +82,7 @@ impl<'c> Keys<'c> {
         }
     }
 
-    fn in_variable(&self, name: &str) -> Result<Secret, String> {
+    fn in_variable(&self, name: &str, form: Form) -> Result<Secret, String> {
         if !is_variable(name) {
             return Err(
                 "`env` must be the name of an environment variable: letters, digits and `_`".to_owned()
@@ -67,11 +90,10 @@ impl<'c> Keys<'c> {
         }
         let value = self.context.secrets.env(name);
         let value = value.ok_or_else(|| format!("the environment variable `{name}` is not set"))?;
-        Secret::new(value.into_bytes())
-            .map_err(|e| format!("the key in the environment variable `{name}` {e}"))
+        form(value.into_bytes()).map_err(|e| format!("the key in the environment variable `{name}` {e}"))
     }
 
-    fn in_file(&mut self, typed: &str) -> Result<Secret, String> {
+    fn in_file(&mut self, typed: &str, form: Form) -> Result<Secret, String> {
         if typed.is_empty() || typed.contains('\0') {
             return Err("`file` is no path".to_owned());
         }
@@ -80,7 +102,7 @@ impl<'c> Keys<'c> {
         let shown = path.display().to_string();
         self.files.push(path);
         let content = content.map_err(|e| format!("the key file `{shown}` cannot be read: {e}"))?;
-        Secret::new(content).map_err(|e| format!("the key in the file `{shown}` {e}"))
+        form(content).map_err(|e| format!("the key in the file `{shown}` {e}"))
     }
 
     fn path(&self, typed: &str) -> PathBuf {

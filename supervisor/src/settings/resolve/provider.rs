@@ -4,6 +4,7 @@ use super::key::Keys;
 use super::upstream::{self, Reach};
 use super::value::{bytes, count, milliseconds, word};
 use super::{Context, limits, model, or_default};
+use crate::settings::cursor::Key;
 use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::provider as keys;
@@ -38,6 +39,8 @@ pub(super) fn provider(
     let key = key(given, enabled, preset, (&name, &raw.place), secrets, findings);
     let models = model::models(raw.models.take(), preset, findings);
     let fallback = fallback(std::mem::take(&mut raw.fallback), &name, resolving.names, findings);
+    let (login, secret_headers) =
+        credentials(raw.proxy_login, raw.secret_headers, enabled, secrets, findings);
     let reach = Reach {
         place: raw.place,
         preset,
@@ -46,10 +49,12 @@ pub(super) fn provider(
         headers: raw.headers,
         quirks: raw.quirks,
         proxy: raw.proxy,
-        has_key: key.is_some(),
+        key: key.as_ref(),
+        login,
+        secret_headers,
         models: &models,
     };
-    let upstream = upstream::upstream(reach, &name, resolving, findings);
+    let (upstream, proxy_login, secret_headers) = upstream::upstream(reach, &name, resolving, findings);
     let bounds = WorkerLimits {
         memory: memory(raw.memory_limit, findings),
         files: count(raw.files, 1024, 64..=1_048_576, keys::FILES, findings),
@@ -63,6 +68,8 @@ pub(super) fn provider(
         preset: preset.map(|p| p.id.clone()).unwrap_or_default(),
         upstream,
         key,
+        proxy_login,
+        secret_headers,
         models,
         priority: count(raw.priority, 0, i32::MIN..=i32::MAX, keys::PRIORITY, findings),
         fallback,
@@ -142,6 +149,32 @@ fn key(
         (Some(raw), Enabled::Yes) => secrets.follow(raw, keys::KEY, findings),
         (None, Enabled::Yes) => key_of_preset(preset?, (name, place), secrets, findings),
     }
+}
+
+/// A proxy's login, and headers that carry a credential.
+type Besides = (Option<Typed<Secret>>, Vec<(Typed<String>, Secret)>);
+
+/// What is secret besides the key. Of a provider that is not enabled only the files are remembered.
+fn credentials(
+    login: Option<RawKey>,
+    headers: Vec<(Typed<String>, RawKey)>,
+    enabled: Enabled,
+    secrets: &mut Keys<'_>,
+    findings: &mut Findings,
+) -> Besides {
+    let mut follow = |raw: RawKey, key: Key| match enabled {
+        Enabled::Yes => {
+            let place = raw.place.clone();
+            secrets.follow_line(raw, key, findings).map(|secret| Typed::new(secret, place))
+        }
+        Enabled::No => {
+            secrets.remember(&raw);
+            None
+        }
+    };
+    let login = login.and_then(|raw| follow(raw, keys::PROXY_LOGIN));
+    let header = |(name, raw)| Some((name, follow(raw, keys::SECRET_HEADERS)?.value));
+    (login, headers.into_iter().filter_map(header).collect())
 }
 
 /// The key in the preset's own variables; its absence is a mistake if the vendor needs one.

@@ -7,6 +7,7 @@ use crate::settings::place::{Place, Typed};
 use crate::settings::raw::RawBase;
 use crate::settings::raw::keys::provider as keys;
 use crate::settings::resolved::Listener;
+use crate::settings::secret::Secret;
 use crate::settings::suggest::did_you_mean;
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{AuthScheme, Endpoint, HttpUpstream, ModelEntry, Proxy, Upstream};
@@ -24,39 +25,49 @@ pub(super) struct Reach<'r> {
     pub(super) headers: Vec<(Typed<String>, Typed<String>)>,
     pub(super) quirks: Vec<(Typed<String>, Json)>,
     pub(super) proxy: Option<Typed<String>>,
-    pub(super) has_key: bool,
+    pub(super) key: Option<&'r Secret>,
+    pub(super) login: Option<Typed<Secret>>,
+    pub(super) secret_headers: Vec<(Typed<String>, Secret)>,
     pub(super) models: &'r [ModelEntry],
 }
+
+/// Where calls go, the proxy's login, and the headers that carry a credential.
+type Reached = (Upstream, Option<Secret>, Vec<(String, Secret)>);
 
 pub(super) fn upstream(
     reach: Reach<'_>,
     name: &str,
     resolving: &Resolving<'_>,
     findings: &mut Findings,
-) -> Upstream {
+) -> Reached {
     let place = base_place(&reach);
+    let has_key = reach.key.is_some();
+    let tells = has_key || !reach.secret_headers.is_empty();
     let endpoints = endpoints(&reach, findings);
     for endpoint in &endpoints {
-        check_endpoint(endpoint, name, reach.has_key, (&place, resolving.listeners), findings);
+        check_endpoint(endpoint, name, tells, (&place, resolving.listeners), findings);
     }
     let headers = headers(reach.headers, findings);
     let quirks = quirks(reach.quirks, reach.preset, findings);
-    let proxy = proxy(reach.proxy, resolving.context, findings);
+    let (proxy, login) = proxy(reach.proxy, reach.login, resolving.context, findings);
     if reach.preset.is_some_and(Preset::is_offline) {
-        return Upstream::Demo;
+        return (Upstream::Demo, None, Vec::new());
     }
-    Upstream::Http(HttpUpstream {
+    let auth = match reach.preset {
+        Some(preset) if has_key => preset.auth.clone(),
+        Some(_) | None => AuthScheme::None,
+    };
+    let secret_headers = secret_headers(reach.secret_headers, &headers, &auth, findings);
+    let http = HttpUpstream {
         endpoints,
-        auth: match reach.preset {
-            Some(preset) if reach.has_key => preset.auth.clone(),
-            Some(_) | None => AuthScheme::None,
-        },
-        needs_key: reach.has_key,
+        auth,
+        needs_key: has_key || login.is_some() || !secret_headers.is_empty(),
         headers,
         proxy,
         quirks,
         models: reach.models.iter().map(|m| (m.id.clone(), m.facts.clone())).collect(),
-    })
+    };
+    (Upstream::Http(http), login, secret_headers)
 }
 
 fn base_place(reach: &Reach<'_>) -> Place {
@@ -168,27 +179,67 @@ fn check_endpoint(
     }
 }
 
+/// Those of the connection itself.
+const HTTP: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "keep-alive",
+    "expect",
+];
+
+/// Lower-case names; neither those of the connection nor the one that carries the key nor one that is set openly.
+fn secret_headers(
+    typed: Vec<(Typed<String>, Secret)>,
+    open: &[(String, String)],
+    auth: &AuthScheme,
+    findings: &mut Findings,
+) -> Vec<(String, Secret)> {
+    let of_key: &[&str] = match auth {
+        AuthScheme::None => &[],
+        AuthScheme::Bearer => &["authorization"],
+        AuthScheme::Header(name) => &[name.as_str()],
+        AuthScheme::ByDialect => &["authorization", "x-api-key", "x-goog-api-key"],
+    };
+    let mut headers: Vec<(String, Secret)> = Vec::with_capacity(typed.len());
+    for (name, value) in typed {
+        let lower = name.value.to_ascii_lowercase();
+        let shown = lower.escape_debug();
+        let what = if HTTP.contains(&lower.as_str()) || lower == "proxy-authorization" {
+            Some(format!("header `{shown}` belongs to the connection and cannot be set"))
+        } else if http::HeaderName::from_bytes(lower.as_bytes()).is_err() {
+            Some(format!("`{shown}` is no header name"))
+        } else if of_key.contains(&lower.as_str()) {
+            Some(format!("header `{shown}` carries the provider's key: use `key` alone"))
+        } else if open.iter().any(|(other, _)| *other == lower) || headers.iter().any(|(n, _)| *n == lower) {
+            Some(format!("header `{shown}` is set twice"))
+        } else {
+            None
+        };
+        match what {
+            Some(what) => findings.mistake(&name.place, what, keys::SECRET_HEADERS.example),
+            None => headers.push((lower, value)),
+        }
+    }
+    headers
+}
+
 /// Lower-case names; what belongs to HTTP itself or carries the key cannot be set.
 fn headers(typed: Vec<(Typed<String>, Typed<String>)>, findings: &mut Findings) -> Vec<(String, String)> {
     const KEYS: [&str; 6] =
         ["authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"];
-    const HTTP: [&str; 9] = [
-        "host",
-        "connection",
-        "content-length",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "keep-alive",
-        "expect",
-    ];
     let mut headers: Vec<(String, String)> = Vec::with_capacity(typed.len());
     for (name, value) in typed {
         let lower = name.value.to_ascii_lowercase();
         let shown = lower.escape_debug();
         let what = if KEYS.contains(&lower.as_str()) {
-            Some(format!("header `{shown}` carries a key: use `key`, which stays out of this file"))
+            Some(format!(
+                "header `{shown}` carries a key: use `key` or `secret_headers`, which stay out of this file"
+            ))
         } else if HTTP.contains(&lower.as_str()) {
             Some(format!("header `{shown}` belongs to the connection and cannot be set"))
         } else if http::HeaderName::from_bytes(lower.as_bytes()).is_err() {
@@ -233,19 +284,48 @@ fn quirks(
 }
 
 /// The way out. The environment is read here, once: a worker has none.
-fn proxy(typed: Option<Typed<String>>, context: Context<'_>, findings: &mut Findings) -> Proxy {
-    let Some(typed) = typed else { return environment_proxy(context) };
-    match typed.value.as_str() {
-        "direct" => Proxy::Direct,
-        "environment" => environment_proxy(context),
-        url => {
-            if let Err(what) = check_proxy(url) {
-                let example = r#"proxy = "http://proxy.example.com:3128"   # or "direct" or "environment""#;
-                findings.mistake(&typed.place, what, example);
+fn proxy(
+    typed: Option<Typed<String>>,
+    login: Option<Typed<Secret>>,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> (Proxy, Option<Secret>) {
+    const EXAMPLE: &str = r#"proxy = "http://proxy.example.com:3128"   # or "direct" or "environment""#;
+    let mut found = None;
+    let proxy = match typed {
+        None => environment_proxy(context),
+        Some(typed) => match typed.value.as_str() {
+            "direct" => Proxy::Direct,
+            "environment" => environment_proxy(context),
+            url => {
+                if let Err(what) = check_proxy(url) {
+                    findings.mistake(&typed.place, what, EXAMPLE);
+                }
+                let (url, in_it) = apart(url);
+                found = in_it;
+                Proxy::Url(url)
             }
-            Proxy::Url(typed.value)
-        }
+        },
+    };
+    let Some(login) = login else { return (proxy, found) };
+    if found.is_some() {
+        let what = "`proxy` has a user and password already";
+        findings.mistake(&login.place, what, keys::PROXY_LOGIN.example);
+    } else if !matches!(proxy, Proxy::Url(_)) {
+        let what = "`proxy_login` is for a proxy whose address is in `proxy`";
+        findings.mistake(&login.place, what, EXAMPLE);
+    } else {
+        found = Some(login.value);
     }
+    (proxy, found)
+}
+
+/// A proxy's address, and the login that stands in it: that is a secret like any other from here on.
+fn apart(url: &str) -> (String, Option<Secret>) {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let Some((scheme, (login, address))) = parts else { return (url.to_owned(), None) };
+    let login = percent_encoding::percent_decode_str(login).collect();
+    (format!("{scheme}://{address}"), Secret::line(login).ok())
 }
 
 /// Proxies may have a user and password, which messages must not repeat.

@@ -41,6 +41,8 @@ pub(crate) struct StoredProvider {
     pub(crate) spec: ProviderSpec,
     /// The one its worker is to use; none = it has none.
     pub(crate) key: Option<KeySource>,
+    pub(crate) proxy_login: Option<KeySource>,
+    pub(crate) secret_headers: Vec<(String, KeySource)>,
     pub(crate) models: Vec<(ModelSpec, Vec<PriceSpec>)>,
 }
 

@@ -2,19 +2,22 @@
 
 use super::{Standing, StoredProvider};
 use crate::settings::place::{SpotKind, Typed};
-use crate::settings::raw::{RawBase, RawKey, RawModel, RawPrice, RawProvider, RawRates, RawTimeouts};
+use crate::settings::raw::{
+    KeySource, RawBase, RawKey, RawModel, RawPrice, RawProvider, RawRates, RawTimeouts,
+};
 use crate::settings::secret::Secrets;
 use protocol::control::model::{ModelSpec, PriceSpec};
 use protocol::control::provider::{ProviderSpec, ProviderTimeouts, ProxyRule};
 use protocol::ipc::configure::SandboxMode;
 use protocol::preset::{self, KeyNeed, Preset};
 
-/// A provider that needs a key and has none is configured, but not started: the key comes next.
+/// A provider that needs a key and has none, or has a secret that cannot be opened, is configured, but not started: the key comes next.
 pub(super) fn raw(stored: &StoredProvider, secrets: &dyn Secrets) -> RawProvider {
     let spec = &stored.spec;
     let at = Standing { kind: SpotKind::Provider, name: spec.name.clone() };
     let preset = preset::find(&spec.preset);
-    let enabled = spec.enabled && (stored.key.is_some() || !lacks_key(preset, secrets));
+    let enabled =
+        spec.enabled && !lacks_secret(stored) && (stored.key.is_some() || !lacks_key(preset, secrets));
     let limits = &spec.limits;
     RawProvider {
         name: Some(at.typed(spec.name.clone(), "name")),
@@ -39,6 +42,18 @@ pub(super) fn raw(stored: &StoredProvider, secrets: &dyn Secrets) -> RawProvider
         },
         pool_idle: at.number(limits.pool_idle, "limits.pool_idle"),
         proxy: spec.proxy.as_ref().map(|rule| at.typed(proxy(rule), "proxy")),
+        proxy_login: stored
+            .proxy_login
+            .clone()
+            .map(|source| RawKey { place: at.place("proxy_login"), source }),
+        secret_headers: stored
+            .secret_headers
+            .iter()
+            .map(|(name, source)| {
+                let place = at.place(&format!("secret_headers.{name}"));
+                (Typed::new(name.clone(), place.clone()), RawKey { place, source: source.clone() })
+            })
+            .collect(),
         headers: spec
             .headers
             .iter()
@@ -55,6 +70,12 @@ pub(super) fn raw(stored: &StoredProvider, secrets: &dyn Secrets) -> RawProvider
         timeouts: timeouts(&spec.timeouts, &at),
         ..RawProvider::at(at.place("name"))
     }
+}
+
+/// One of its secrets cannot be opened: without it calls would go out as somebody else's.
+fn lacks_secret(stored: &StoredProvider) -> bool {
+    let headers = stored.secret_headers.iter().map(|(_, source)| source);
+    stored.proxy_login.iter().chain(headers).any(|source| matches!(source, KeySource::Refused))
 }
 
 /// The vendor needs a key, and none stands in its own variables either.

@@ -26,6 +26,7 @@ fn with_every_commented_key_it_is_still_valid_and_says_the_defaults() {
     let pretend = Pretend::default()
         .with_file("/etc/llm-link/deepseek.key", "sk-1\n")
         .with_file("/etc/llm-link/web.key", "w-1\n")
+        .with_file("/etc/llm-link/team.token", "t-1\n")
         .with_env("WEB_KEY", "w-2");
     let full = settings_with(&uncommented(), &pretend);
     let plain = settings(EXAMPLE);

@@ -68,7 +68,12 @@ fn every_key_of_a_provider_reaches_its_place() {
     assert_eq!(http.auth, AuthScheme::ByDialect);
     assert!(http.needs_key);
     assert_eq!(http.headers, [("x-title".to_owned(), "t".to_owned())]);
-    assert_eq!(http.proxy, Proxy::Url("http://me:pw@proxy:3128".to_owned()));
+    assert_eq!(
+        http.proxy,
+        Proxy::Url("http://proxy:3128".to_owned()),
+        "a login in the address is taken out of it"
+    );
+    assert_eq!(provider.proxy_login.as_ref().map(|login| login.expose().to_vec()), Some("me:pw".into()));
     assert_eq!(http.quirks["anthropic"], serde_json::json!({ "beta": true }));
     assert_eq!(
         http.models["m2"],
@@ -142,9 +147,8 @@ fn proxies_of_the_environment_are_read_once() {
         Proxy::Environment { http: String::new(), https: "http://p:1".into(), no: "localhost".into() };
     assert_eq!(proxy(&set, lines), found);
     assert_eq!(proxy(&set, "base_url = \"http://h\"\nproxy = \"direct\""), Proxy::Direct);
-    let socks = "socks5h://me:pw@p:1080";
-    let typed = format!("base_url = \"http://h\"\nproxy = \"{socks}\"");
-    assert_eq!(proxy(&set, &typed), Proxy::Url(socks.to_owned()));
+    let typed = "base_url = \"http://h\"\nproxy = \"socks5h://me:pw@p:1080\"";
+    assert_eq!(proxy(&set, typed), Proxy::Url("socks5h://p:1080".to_owned()));
 }
 
 #[test]
@@ -323,4 +327,19 @@ fn an_alias_with_weights_is_weighted() {
     };
     assert_eq!(rule("\"demo/m\""), Rule::Priority);
     assert_eq!(rule("{ provider = \"demo\", model = \"m\", weight = 2 }"), Rule::Weighted);
+}
+
+#[test]
+fn secrets_besides_the_key_travel_with_it() {
+    let set = Pretend::default().with_env("LOGIN", "me:p w").with_file("/k/team", "Bearer x\n");
+    let lines = "base_url = \"http://h\"\nproxy = \"http://p:1\"\nproxy_login = { env = \"LOGIN\" }\n\
+        secret_headers = { X-Team = { file = \"/k/team\" } }";
+    let text = format!("[[providers]]\nname = \"a\"\ndialect = \"openai-chat\"\n{lines}\n");
+    let provider = settings_with(&text, &set).providers.remove(0);
+    assert!(http(&provider).needs_key, "they arrive as a key does");
+    let sent = provider.credentials().unwrap();
+    assert_eq!(sent.as_slice(), b"\nproxy me:p w\nheader x-team: Bearer x");
+    let other = Pretend::default().with_env("LOGIN", "me:p w").with_file("/k/team", "Bearer y\n");
+    let changed = settings_with(&text, &other).providers.remove(0);
+    assert_ne!(provider.fingerprint(), changed.fingerprint(), "another value is another worker");
 }

@@ -349,7 +349,7 @@ fn headers_and_quirks() {
         ),
         [
             format!(
-                "a.toml:4:13: header `authorization` carries a key: use `key`, which stays out of this file{example}"
+                "a.toml:4:13: header `authorization` carries a key: use `key` or `secret_headers`, which stay out of this file{example}"
             ),
             format!("a.toml:4:34: header `host` belongs to the connection and cannot be set{example}"),
             format!("a.toml:4:46: `a b` is no header name{example}"),

@@ -325,7 +325,7 @@ async fn copies_are_verified_and_complete() {
     change(&store, |edit| edit.create_app(&app("web")).map(drop)).await;
     let target = temp.path().join("copy.db");
     let held = store.copy_to(target.clone()).await.unwrap();
-    assert_eq!((held.rows["apps"], held.rows["audit"], held.schema), (1, 1, 10));
+    assert_eq!((held.rows["apps"], held.rows["audit"], held.schema), (1, 1, 11));
     assert_eq!(crate::store::copy::verify(&target).unwrap(), held);
     let cut = std::fs::OpenOptions::new().write(true).open(&target).unwrap();
     cut.set_len(cut.metadata().unwrap().len() / 2).unwrap();

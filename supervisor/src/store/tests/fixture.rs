@@ -56,6 +56,8 @@ pub(super) fn provider(name: &str) -> ProviderSpec {
         timeouts: ProviderTimeouts::default(),
         sandbox: None,
         proxy: None,
+        proxy_login: None,
+        secret_headers: BTreeMap::new(),
         headers: BTreeMap::new(),
         quirks: BTreeMap::new(),
     }

@@ -20,6 +20,7 @@ const DIGESTS: &[(&str, &str)] = &[
     ("config/0008_alerts", "e29e960b858b2a0ab222f9ff9fc036c633f40799d1253e0071d2d8d19a82fc03"),
     ("config/0009_events", "c5afe24be6f1aa9c530e3de7f929933107afb71d827f305505b81abfd6995292"),
     ("config/0010_names", "2201ce31c3000aad045182d0a010dc1bf721afe6b8123d14da68d5ef44aba895"),
+    ("config/0011_provider_secrets", "b3e09495f66bd84553c99323c2d8a500328c62efa200023231c1d207cc20ab1f"),
     ("usage/0001_calls", "b306f281f55f83cd939d43d668624f79be6f382b1354d850f9ad9d99e227f1cd"),
     ("usage/0002_rollups", "25a4246632a855f6ecbdd3f5db5acb4df3761b105d08d445aea92ad70ac912ab"),
     ("usage/0003_filters", "b2a5aaca5892472844fe03f79837c7d0ac028166b14f72b3eacb4d04b40e2bf3"),
@@ -99,7 +100,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = ConfigStore::open(&dir, NOW).await.err().unwrap();
     assert_eq!(
         error.to_string(),
-        "`config.db` has schema 99, this build knows 10: run the newer build, or restore a backup made by this one"
+        "`config.db` has schema 99, this build knows 11: run the newer build, or restore a backup made by this one"
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

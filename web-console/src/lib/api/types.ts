@@ -173,9 +173,13 @@ export interface ProviderSpec {
   timeouts?: ProviderTimeouts;
   sandbox?: SandboxMode | null;
   proxy?: ProxyRule | null;
+  proxy_login?: SecretValue | null;
   headers?: Record<string, string>;
+  secret_headers?: Record<string, SecretValue>;
   quirks?: Record<string, Json>;
 }
+/** `kept` = as it is stored; a text never comes back. */
+export type SecretValue = 'kept' | { text: string } | { file: string } | { env: string };
 export type KeyValue = { text: string } | { file: string } | { env: string };
 export interface KeyView {
   id: number;
