@@ -9,6 +9,8 @@ mount -t tmpfs -o size=1g,mode=755 tmpfs "$UP"
 mkdir -p "$UP"/{upper,work,root}
 mount -t overlay overlay -o lowerdir=/,upperdir="$UP/upper",workdir="$UP/work" "$UP/root"
 cd "$UP/root"
+# Nothing of an LLM Link that was run on this machine.
+rm -rf var/lib/llm-link etc/llm-link
 mount -t proc -o nosuid,noexec,nodev proc proc
 mount -t sysfs -o nosuid,noexec,nodev sysfs sys
 mount -t tmpfs -o mode=755 tmpfs run

@@ -13,11 +13,15 @@ async fn it_installs_itself_and_takes_itself_away() -> Result<()> {
     let Some(nested) = Nested::boot()? else { return Ok(()) };
     let program = nested.executable()?;
     let program = program.display();
+    // Somebody ran it as root before.
+    nested
+        .run("install -d -m 700 /var/lib/llm-link && install -m 600 /dev/null /var/lib/llm-link/earlier")?;
     let said = nested.run(&format!("{program} install"))?;
     say(&said);
     assert!(said.contains("llm-link runs."), "{said}");
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     assert_eq!(nested.run("stat -c %U:%G:%a /etc/llm-link/llm-link.toml")?.trim(), "root:llm-link:640");
+    assert_eq!(nested.run("stat -c %U:%G:%a /var/lib/llm-link/earlier")?.trim(), "llm-link:llm-link:600");
     assert_eq!(nested.run("systemctl is-enabled llm-link.socket llm-link.service")?, "enabled\nenabled\n");
     let main = nested.main_pid()?;
     // The same again replaces the executable that runs, and keeps the configuration.
@@ -27,7 +31,7 @@ async fn it_installs_itself_and_takes_itself_away() -> Result<()> {
     assert!(nested.run("cat /etc/llm-link/llm-link.toml")?.ends_with("# mine\n"));
     // Stopped, the socket wakes it.
     nested.run("systemctl stop llm-link.service")?;
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     nested.run("/usr/local/bin/llm-link status")?;
     nested.run("systemctl reload llm-link")?;
     let main = nested.main_pid()?;
@@ -55,7 +59,7 @@ async fn the_master_key_can_be_a_credential() -> Result<()> {
     )?;
     nested.install("")?;
     nested.run("systemctl start llm-link.socket llm-link.service")?;
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     nested.run("! test -e /var/lib/llm-link/master.key").context("it made a key of its own")?;
     Ok(())
 }
@@ -79,7 +83,7 @@ async fn the_debian_package_installs_and_removes_cleanly() -> Result<()> {
     let package = String::from_utf8(built.stdout)?;
     let package = package.trim();
     nested.run(&format!("dpkg -i {package}"))?;
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     let listed = nested.run("dpkg -L llm-link")?;
     for file in [
         "/usr/bin/llm-link",

@@ -117,6 +117,13 @@ impl Nested {
         self.run(&format!("curl -sS --max-time 10 http://127.0.0.1:8080{path}"))
     }
 
+    /// The service answers, if need be after its socket woke it.
+    pub(crate) fn answers(&self) -> Result<()> {
+        let health = self.get("/health")?;
+        ensure!(health.contains(r#""status":"ok""#), "/health says {health}");
+        Ok(())
+    }
+
     pub(crate) fn property(&self, name: &str) -> Result<String> {
         Ok(self.run(&format!("systemctl show -p {name} --value llm-link.service"))?.trim().to_owned())
     }

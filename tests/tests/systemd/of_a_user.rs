@@ -40,14 +40,14 @@ async fn a_user_has_a_service_of_their_own() -> Result<()> {
     let said = as_ada(&nested, &format!("{program} install --user"))?;
     say(&said);
     assert!(said.contains("/setup#token="), "no link to the console: {said}");
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     let owner = nested.run(&format!("stat -c %U:%a {HOME}/.local/state/llm-link/master.key"))?;
     assert_eq!(owner.trim(), "ada:600");
     let status = as_ada(&nested, &format!("{HOME}/.local/bin/llm-link status"))?;
     assert!(status.contains("demo") && status.contains("full"), "{status}");
     // Stopped, the socket wakes it; read again, it goes on.
     as_ada(&nested, "systemctl --user stop llm-link.service")?;
-    assert_eq!(nested.get("/health")?, r#"{"status":"ok"}"#);
+    nested.answers()?;
     as_ada(&nested, "systemctl --user reload llm-link")?;
     let main = as_ada(&nested, "systemctl --user show -p MainPID --value llm-link.service")?;
     let main = main.trim();
