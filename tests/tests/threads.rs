@@ -59,9 +59,12 @@ async fn a_thousand_at_once_get_no_more_than_a_budget_has() -> Result<()> {
     }
     let calls = callers.join_all().await;
     let served = calls.iter().filter(|call| call.is_answered()).count();
-    let told = |outcome: &Outcome| matches!(outcome, Outcome::Refused { status: 429, .. });
+    // A slow machine may also have more to do than it can.
+    let told =
+        |outcome: &Outcome| matches!(outcome, Outcome::Refused { status: 429 | 503, retry_after: true, .. });
     assert!((1..=1000 / 21).contains(&served), "{served}");
-    assert_eq!(calls.iter().filter(|call| told(&call.outcome)).count(), 1000 - served);
+    let other = calls.iter().find(|call| !call.is_answered() && !told(&call.outcome));
+    assert!(other.is_none(), "{other:?}");
     assert_eq!(scene.upstream("a")?.request_count(), served);
     Ok(())
 }
