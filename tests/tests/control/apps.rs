@@ -68,6 +68,27 @@ async fn a_key_knows_when_it_was_last_used() -> Result<()> {
     Ok(())
 }
 
+/// A key that stands in the file has no row of its own, and its last use is known all the same.
+#[tokio::test]
+async fn a_key_of_the_file_knows_when_it_was_last_used() -> Result<()> {
+    let place = Place::new()?;
+    let (team, idle) = (place.key("team", "team-key-0123456789")?, place.key("idle", "idle-key-0123456789")?);
+    let config = Config::new().provider(Provider::demo("a")).app("team", &team).app("idle", &idle);
+    let stack = Stack::start(place, config).await?;
+    let control = Control::of(&stack.place().state());
+    assert_eq!(stack.client().with_key("team-key-0123456789").chat("a/demo").await?.status, 200);
+    let used = async |app: &str| match control.ask(R::App { app: app.to_owned() }).await.ok()? {
+        ControlReply::App(view) => view.keys.first()?.last_used_ms,
+        _other => None,
+    };
+    let at = wait::until("the last use", PATIENCE, async || used("team").await).await?;
+    assert_eq!(used("idle").await, None);
+    let stack = stack.restart().await?;
+    assert_eq!(used("team").await.context("after a restart")?, at);
+    drop(stack);
+    Ok(())
+}
+
 /// `[server.apps]`
 fn hosts() -> Result<toml::Table> {
     Ok(toml::from_str("\"127.0.0.1:0\" = \"ide\"")?)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { beats } from './components/heartbeat.ts';
-import { number, toForm, toSpec } from './components/provider-spec.ts';
+import { KEPT, number, toForm, toSpec, veiled } from './components/provider-spec.ts';
 import { changes } from './diff.ts';
 import { CLIENTS, fits } from './snippets.ts';
 
@@ -21,6 +21,19 @@ describe('a provider as a form', () => {
   const spec = { name: 'p', preset: 'openai', priority: 3, limits: { memory_bytes: 268_435_456 }, proxy: { url: 'http://proxy:1' }, headers: { 'x-a': '1' }, quirks: { 'openai-chat': { x: 1 } } };
   it('comes back as it was, with what the form does not show', () => {
     expect(changes(spec, toSpec(toForm(spec), spec))).toEqual([{ path: 'fallback', before: null, after: [] }]);
+  });
+  it('keeps secrets that it never saw, takes new ones, and drops a login with its proxy', () => {
+    const secret = { ...spec, proxy_login: 'kept' as const, secret_headers: { 'x-b': 'kept' as const, 'x-c': { env: 'C' } } };
+    const form = toForm(secret);
+    expect([form.proxy_login, form.secret_headers]).toEqual([KEPT, `x-b: ${KEPT}\nx-c: ${KEPT}`]);
+    expect(toSpec(form, secret)).toMatchObject({ proxy_login: 'kept', secret_headers: secret.secret_headers });
+    const other = toSpec({ ...form, proxy: '', secret_headers: `X-B: new\nx-d: ${KEPT}` }, secret);
+    expect([other.proxy_login, other.secret_headers]).toEqual([null, { 'x-b': { text: 'new' } }]);
+    const told = toSpec({ ...form, proxy_login: 'u:p', secret_headers: 'x-e: tea' }, secret);
+    expect(told.proxy_login).toEqual({ text: 'u:p' });
+    const shown = JSON.stringify(changes(secret, told).map((c) => veiled(c, 'another')));
+    expect(shown).not.toMatch(/u:p|tea/);
+    expect(shown).toContain('another');
   });
   it('reads sizes', () => {
     expect([number('256M'), number('1 GiB'), number('12'), number(''), number('many')]).toEqual([268_435_456, 1_073_741_824, 12, null, null]);

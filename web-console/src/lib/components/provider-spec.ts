@@ -1,6 +1,7 @@
 /** A provider as a form holds it: every field a string, empty = not said. */
 
-import type { Dialect, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule, SandboxMode } from '#lib/api/types.ts';
+import type { Dialect, ProviderLimits, ProviderSpec, ProviderTimeouts, ProxyRule, SandboxMode, SecretValue } from '#lib/api/types.ts';
+import type { Change } from '#lib/diff.ts';
 
 export const LIMITS: (keyof ProviderLimits)[] = [
   'max_concurrent',
@@ -15,6 +16,16 @@ export const LIMITS: (keyof ProviderLimits)[] = [
 ];
 export const TIMEOUTS: (keyof ProviderTimeouts)[] = ['connect_ms', 'first_token_ms', 'idle_ms', 'total_ms', 'total_stream_ms'];
 
+/** Stands for a secret that stays as it is. */
+export const KEPT = '••••••';
+
+/** A change as it is shown before it is made: of a secret only that there is another one. */
+export function veiled(change: Change, another: string): Change {
+  if (!/^(proxy_login|secret_headers)(\.|$)/.test(change.path)) return change;
+  const [before, after] = [change.before === null ? null : KEPT, change.after === null ? null : another];
+  return { path: change.path.replace(/\.text$/, ''), before, after };
+}
+
 export interface ProviderForm {
   name: string;
   preset: string;
@@ -24,7 +35,9 @@ export interface ProviderForm {
   fallback: string;
   sandbox: string;
   proxy: string;
+  proxy_login: string;
   headers: string;
+  secret_headers: string;
   limits: Record<string, string>;
   timeouts: Record<string, string>;
 }
@@ -44,9 +57,9 @@ export function toForm(spec: ProviderSpec): ProviderForm {
     fallback: (spec.fallback ?? []).join(', '),
     sandbox: spec.sandbox ?? '',
     proxy: proxy === null ? '' : typeof proxy === 'string' ? proxy : proxy.url,
-    headers: Object.entries(spec.headers ?? {})
-      .map(([n, v]) => `${n}: ${v}`)
-      .join('\n'),
+    proxy_login: spec.proxy_login ? KEPT : '',
+    headers: lines(spec.headers ?? {}),
+    secret_headers: lines(Object.fromEntries(Object.keys(spec.secret_headers ?? {}).map((n) => [n, KEPT]))),
     limits: numbers(LIMITS, spec.limits),
     timeouts: numbers(TIMEOUTS, spec.timeouts)
   };
@@ -66,7 +79,15 @@ export function toSpec(form: ProviderForm, was: ProviderSpec): ProviderSpec {
     fallback: words(form.fallback),
     sandbox: (form.sandbox || null) as SandboxMode | null,
     proxy: rule,
+    // Without a proxy there is nobody to log in to.
+    proxy_login: typeof rule === 'object' && rule ? secret(form.proxy_login, was.proxy_login) : null,
     headers: headers(form.headers),
+    secret_headers: Object.fromEntries(
+      Object.entries(headers(form.secret_headers)).flatMap(([n, v]) => {
+        const value = secret(v, was.secret_headers?.[n.toLowerCase()]);
+        return value ? [[n.toLowerCase(), value]] : [];
+      })
+    ),
     limits: table(form.limits),
     timeouts: table(form.timeouts)
   };
@@ -89,6 +110,18 @@ export function words(value: string): string[] {
 
 function table(values: Record<string, string>): Record<string, number | null> {
   return Object.fromEntries(Object.entries(values).map(([n, v]) => [n, number(v)]));
+}
+
+function secret(typed: string, was: SecretValue | null | undefined): SecretValue | null {
+  const value = typed.trim();
+  if (value === KEPT) return was ?? null;
+  return value === '' ? null : { text: value };
+}
+
+function lines(values: Record<string, string>): string {
+  return Object.entries(values)
+    .map(([n, v]) => `${n}: ${v}`)
+    .join('\n');
 }
 
 function headers(value: string): Record<string, string> {
