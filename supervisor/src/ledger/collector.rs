@@ -131,7 +131,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes all of one spool, which stays for a while when it is complete. The file may be read again from where it was when this is cut off.
+    /// Takes all of one spool, which stays for a while when it is complete. The file may be read again from where it
+    /// was when this is cut off.
     async fn drain(&mut self, mut spool: Spool, stays: Duration) -> Result<Drained, Unrecorded> {
         let complete = spool.is_complete();
         loop {

@@ -35,6 +35,8 @@ async fn a_program_that_drove_the_old_one_finds_its_pages() -> Result<()> {
         ensure!(page.status == 200, "{path}: {}", page.text());
         has(&page.json(), members)?;
     }
+    let current = client.get("/api/config/current").await?.json();
+    ensure!(current["supports_hot_reload"] == false, "changes are refused here: {current}");
     for list in ["/v1/models", "/anthropic/v1/models"] {
         ensure!(client.get(list).await?.json()["provider"] == "demo", "{list}");
     }

@@ -15,6 +15,10 @@ use protocol::preset::{self, KeyNeed, Preset};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// Whether a program may change the provider of the running service by these pages. It may not; one that asks then
+/// starts the service anew with other arguments, as it did before.
+const CHANGES_HERE: bool = false;
+
 /// This process and its listener.
 #[derive(Clone, Copy)]
 pub(crate) struct Here {
@@ -51,7 +55,7 @@ pub(crate) fn page(page: OldPage, here: Here, shelf: Option<Shelf<'_>>, body: &[
         OldPage::ValidateKey => told(body, |said, preset| {
             let mut answer = validate(said, preset);
             answer["provider"] = said.provider.clone().into();
-            answer["supports_hot_reload"] = true.into();
+            answer["supports_hot_reload"] = CHANGES_HERE.into();
             answer
         }),
     }
@@ -86,7 +90,7 @@ fn current(shelf: Shelf<'_>) -> Value {
         "model": model,
         "has_api_key": row.is_none_or(|row| row.key != KeyNeed::None),
         "has_base_url": row.is_some_and(|row| row.endpoints.iter().all(|at| at.base_url.is_none())),
-        "supports_hot_reload": true,
+        "supports_hot_reload": CHANGES_HERE,
     })
 }
 

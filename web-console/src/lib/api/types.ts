@@ -1,4 +1,7 @@
-/** The shapes of the admin API, as `protocol/src/control` writes them. A test compares them with the served OpenAPI document. */
+/**
+ * The shapes of the admin API, as `protocol/src/control` writes them. A test compares them with the served OpenAPI document, which is
+ * one: so is this file, however long.
+ */
 
 export type Dialect = 'openai-chat' | 'openai-responses' | 'anthropic' | 'ollama' | 'gemini';
 export const DIALECTS: Dialect[] = ['openai-chat', 'openai-responses', 'anthropic', 'ollama', 'gemini'];
