@@ -11,7 +11,7 @@ use protocol::ipc::call::CallHead;
 use protocol::ipc::configure::{Endpoint, ModelFacts};
 use protocol::ipc::continues::Continues;
 use protocol::model::{
-    ChatRequest, Extras, Failure, FailureKind, LossReason, Losses, Message, Part, RawJson, ReasoningAsk,
+    ChatRequest, Extras, Failure, FailureKind, LossReason, Losses, Message, Part, ReasoningAsk,
     ReasoningMode, Retry, Role, Shape, Usage,
 };
 
@@ -68,8 +68,7 @@ fn is_prose(request: &ChatRequest) -> Result<(), Failure> {
     if request.format.is_some() {
         return Err(refuse("a form was asked for"));
     }
-    let many = request.extras.get(Dialect::OpenAiChat, "n").and_then(RawJson::read::<u64>);
-    if many.is_some_and(|n| n > 1) {
+    if request.answers() > 1 {
         return Err(refuse("several answers were asked for"));
     }
     Ok(())
@@ -120,7 +119,7 @@ fn never(failure: Failure) -> Failure {
 mod tests {
     use super::*;
     use crate::plan::Transport;
-    use protocol::dialect::Quirks;
+    use protocol::dialect::{Dialect, Quirks};
     use protocol::ipc::configure::ModelFacts;
     use serde_json::{Value, json};
     use std::sync::Arc;

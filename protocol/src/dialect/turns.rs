@@ -36,6 +36,7 @@ fn with_messages(request: &ChatRequest, messages: Vec<Message>) -> ChatRequest {
         reasoning: request.reasoning.clone(),
         format: request.format.clone(),
         likelihood: request.likelihood,
+        choices: request.choices,
         stream: request.stream,
         user: request.user.clone(),
         renamed: request.renamed.clone(),

@@ -20,6 +20,9 @@ use tokio::task::JoinSet;
 /// How long A may take to be as it was.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Said of a log that is too much.
+const DROPPED: &str = "bytes of output dropped";
+
 /// What happens to A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mischief {
@@ -136,6 +139,10 @@ impl Trouble {
             let all = || upstream.busy() == count as i64;
             wait::holds("all calls to be taken", PATIENCE, all).await?;
         }
+        if mischief == Mischief::Noise {
+            let told = || scene.log()[lines..].iter().any(|l| l.contains(DROPPED));
+            wait::holds("the flood", PATIENCE, told).await?;
+        }
         let workers = Mutex::new(BTreeSet::from([first]));
         Ok(Self { mischief, callers, workers, cpu, lines })
     }
@@ -211,9 +218,7 @@ impl Trouble {
             Mischief::Hang => workers.iter().any(|pid| proc::stat(*pid).is_none_or(|s| s.state == 'T')),
             Mischief::NeverAnswers => scene.upstream("a")?.busy() > 0,
             Mischief::Errors | Mischief::LargeAnswers => scene.upstream("a")?.request_count() > 0,
-            Mischief::Noise => {
-                scene.log()[self.lines..].iter().any(|l| l.contains("bytes of output dropped"))
-            }
+            Mischief::Noise => scene.log()[self.lines..].iter().any(|l| l.contains(DROPPED)),
         };
         Ok(Note { was_real, text })
     }
