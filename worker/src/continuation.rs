@@ -5,11 +5,11 @@
 
 use crate::translate::{self, Asked, Pair};
 use protocol::dialect::tokens::{estimate, estimate_text};
-use protocol::dialect::{Dialect, Operation, ReplyStyle, RequestHead, Resumed, UsageInStream};
+use protocol::dialect::{Operation, ReplyStyle, RequestHead, Resumed, UsageInStream};
 use protocol::ipc::call::CallHead;
 use protocol::ipc::continues::Continues;
 use protocol::model::{
-    ChatRequest, Failure, FailureKind, LossReason, Losses, Message, Part, RawJson, Retry, Role, Shape, Usage,
+    ChatRequest, Failure, FailureKind, LossReason, Losses, Message, Part, Retry, Role, Shape, Usage,
 };
 
 /// What a translator needs to go on with an answer.
@@ -53,8 +53,7 @@ fn is_prose(request: &ChatRequest) -> Result<(), Failure> {
     if request.format.is_some() {
         return Err(refuse("a form was asked for"));
     }
-    let many = request.extras.get(Dialect::OpenAiChat, "n").and_then(RawJson::read::<u64>);
-    if many.is_some_and(|n| n > 1) {
+    if request.answers() > 1 {
         return Err(refuse("several answers were asked for"));
     }
     Ok(())
@@ -95,7 +94,7 @@ fn never(failure: Failure) -> Failure {
 mod tests {
     use super::*;
     use crate::plan::Transport;
-    use protocol::dialect::Quirks;
+    use protocol::dialect::{Dialect, Quirks};
     use protocol::ipc::configure::ModelFacts;
     use serde_json::{Value, json};
     use std::sync::Arc;

@@ -157,13 +157,36 @@ impl Relay {
     async fn translated(&mut self, mut body: AnswerBody) -> Result<(), Broken> {
         while let Some(chunk) = self.chunk(&mut body).await? {
             self.push(&chunk).await?;
-            if self.translator.as_ref().is_some_and(|translator| translator.is_over()) {
+            if self.rests() && !self.goes_on(&mut body).await? {
+                break;
+            }
+            if self.is_over() {
                 let rest = async { while self.chunk(&mut body).await.is_ok_and(|chunk| chunk.is_some()) {} };
                 let _ = tokio::time::timeout(LINGER, rest).await;
                 break;
             }
         }
         self.finish().await
+    }
+
+    /// After a complete answer: does another one follow? A stream that just stays open does not.
+    async fn goes_on(&mut self, body: &mut AnswerBody) -> Result<bool, Broken> {
+        let until = tokio::time::Instant::now() + LINGER;
+        while self.rests() {
+            match tokio::time::timeout_at(until, self.chunk(body)).await {
+                Ok(Ok(Some(chunk))) => self.push(&chunk).await?,
+                Ok(Ok(None) | Err(_)) | Err(_) => return Ok(false),
+            }
+        }
+        Ok(!self.is_over())
+    }
+
+    fn rests(&self) -> bool {
+        self.translator.as_ref().is_some_and(|translator| translator.is_resting())
+    }
+
+    fn is_over(&self) -> bool {
+        self.translator.as_ref().is_some_and(|translator| translator.is_over())
     }
 
     /// Sends on what these bytes of the upstream mean.

@@ -7,14 +7,14 @@ use crate::adapt::{self, Profile};
 use crate::continuation::Half;
 use crate::plan::Transport;
 use protocol::dialect::{
-    Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation,
-    UsageInStream, embed,
+    ChoicesTranslation, Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp,
+    StreamTranslation, UsageInStream, choices, embed,
 };
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::ModelFacts;
 use protocol::model::{
     ChatRequest, Event, Failure, FailureKind, Loss, LossReason, Losses, Role, Start, StopKind, StopReason,
-    Usage, fold,
+    Usage,
 };
 use std::sync::Arc;
 
@@ -221,8 +221,10 @@ impl std::fmt::Debug for Translator {
 enum State {
     /// Stream in, stream out.
     Stream(Box<StreamTranslation>),
-    /// Stream in, document out: its fold.
-    Fold(Box<EventReader>, Vec<Event>),
+    /// The same of several answers.
+    Choices(Box<ChoicesTranslation>),
+    /// Stream in, document out: the fold of each answer.
+    Fold(Vec<(EventReader, Vec<Event>)>),
     /// Document in.
     Document(Vec<u8>),
 }
@@ -249,9 +251,11 @@ impl Translator {
             let half = if streams && stream { self.half.take() } else { None };
             self.estimated = half.is_some();
             self.state = match (streams, stream) {
+                (true, true) if style.choices > 1 => State::Choices(Box::new(way.choices(style))),
                 (true, true) => State::Stream(Box::new(stream_of(way, style, half))),
                 (true, false) => {
-                    State::Fold(Box::new(EventReader::new(way.from, &way.stamp, &way.quirks)), Vec::new())
+                    let reader = |choice| EventReader::of_choice(way.from, &way.stamp, &way.quirks, choice);
+                    State::Fold((0..style.choices).map(|choice| (reader(choice), Vec::new())).collect())
                 }
                 (false, _) => State::Document(Vec::new()),
             };
@@ -268,7 +272,14 @@ impl Translator {
                 self.content = stream.content_seen();
                 pushed
             }
-            State::Fold(reader, events) => reader.push(chunk, events),
+            State::Choices(stream) => {
+                let pushed = stream.push(chunk, out);
+                self.content = stream.content_seen();
+                pushed
+            }
+            State::Fold(answers) => {
+                answers.iter_mut().try_for_each(|(reader, events)| reader.push(chunk, events))
+            }
             State::Document(document) => {
                 if document.len() + chunk.len() > MAX_DOCUMENT {
                     let message = "the provider's answer is larger than what is translated";
@@ -287,6 +298,11 @@ impl Translator {
             self.content = stream.content_seen();
             return finished;
         }
+        if let State::Choices(stream) = &mut self.state {
+            let finished = stream.finish(out);
+            self.content = stream.content_seen();
+            return finished;
+        }
         let state = std::mem::replace(&mut self.state, State::Document(Vec::new()));
         let written = match (&self.job, state) {
             (Job::Embed { from, to, style }, State::Document(document)) => {
@@ -298,27 +314,36 @@ impl Translator {
                 let message = "the provider answers with a document where a stream goes on";
                 return Err(Failure::new(FailureKind::BadAnswer, message));
             }
+            (Job::Talk { way, style, .. }, State::Document(document)) if style.choices > 1 => {
+                let Way { from, stamp, quirks, .. } = way;
+                let read = choices::documents(*from, &document, stamp, quirks, style.choices);
+                self.written(read.or_else(|failure| filtered(failure).map(|events| vec![events]))?)?
+            }
             (Job::Talk { way, .. }, State::Document(document)) => {
                 let read = way.from.decode_document(&document, &way.stamp, &way.quirks);
-                self.written(read.or_else(filtered)?)?
+                self.written(vec![read.or_else(filtered)?])?
             }
-            (Job::Talk { .. }, State::Fold(mut reader, mut events)) => {
-                reader.finish(&mut events);
-                self.usage = reader.usage();
-                self.written(events)?
+            (Job::Talk { .. }, State::Fold(answers)) => {
+                let finished = answers.into_iter().map(|(mut reader, mut events)| {
+                    reader.finish(&mut events);
+                    self.usage.merge(reader.usage());
+                    events
+                });
+                let all = finished.collect();
+                self.written(choices::present(all)?)?
             }
-            (_, State::Stream(_) | State::Fold(..)) => Vec::new(),
+            (_, State::Stream(_) | State::Choices(_) | State::Fold(_)) => Vec::new(),
         };
         self.content = true;
         out.extend_from_slice(&written);
         Ok(())
     }
 
-    /// A whole answer as the client wants it.
-    fn written(&mut self, mut events: Vec<Event>) -> Result<Vec<u8>, Failure> {
+    /// Whole answers as the client wants them.
+    fn written(&mut self, mut answers: Vec<Vec<Event>>) -> Result<Vec<u8>, Failure> {
         let Job::Talk { way, style, reply } = &self.job else { return Ok(Vec::new()) };
-        events.iter_mut().for_each(|event| style.restore(event));
-        for event in &events {
+        answers.iter_mut().flatten().for_each(|event| style.restore(event));
+        for event in answers.iter().rev().flatten() {
             match event {
                 Event::Fail(failure) => return Err(failure.clone()),
                 Event::Finish { stop, usage } => {
@@ -329,16 +354,14 @@ impl Translator {
                 | Event::Delta { .. }
                 | Event::PartEnd { .. }
                 | Event::Usage(_)
+                | Event::Complete
                 | Event::End => {}
             }
         }
-        if *reply == Transport::Document {
-            return Ok(way.to.encode_response(&fold(events)?, &way.stamp, style));
+        match reply {
+            Transport::Document => choices::write_whole(way.to, answers, &way.stamp, style),
+            Transport::Stream => Ok(choices::write_stream(way.to, &answers, &way.stamp, style)),
         }
-        let mut out = Vec::new();
-        let mut encoder = way.to.event_encoder(&way.stamp, style);
-        events.iter().for_each(|event| encoder.event(event, &mut out));
-        Ok(out)
     }
 
     /// The client speaks another dialect than the upstream.
@@ -358,15 +381,26 @@ impl Translator {
     pub(crate) fn is_over(&self) -> bool {
         match &self.state {
             State::Stream(stream) => stream.is_over(),
-            State::Fold(reader, _) => reader.is_over(),
+            State::Choices(stream) => stream.is_over(),
+            State::Fold(answers) => answers.iter().all(|(reader, _)| reader.is_over()),
             State::Document(_) => false,
+        }
+    }
+
+    /// What was pushed is complete unless the upstream goes on with another answer.
+    pub(crate) fn is_resting(&self) -> bool {
+        match &self.state {
+            State::Stream(stream) => stream.is_resting(),
+            State::Fold(answers) => answers.iter().any(|(reader, _)| reader.is_resting()),
+            State::Choices(_) | State::Document(_) => false,
         }
     }
 
     pub(crate) fn usage(&self) -> Usage {
         match &self.state {
             State::Stream(stream) => stream.usage(),
-            State::Fold(reader, _) => reader.usage(),
+            State::Choices(stream) => stream.usage(),
+            State::Fold(answers) => answers.first().map(|(reader, _)| reader.usage()).unwrap_or_default(),
             State::Document(_) => self.usage,
         }
     }
@@ -380,9 +414,16 @@ impl Translator {
     pub(crate) fn stop_reason(&self) -> Option<&str> {
         match &self.state {
             State::Stream(stream) => stream.stop_reason(),
-            State::Fold(reader, _) => reader.stop_reason(),
+            State::Choices(stream) => stream.stop_reason(),
+            State::Fold(answers) => answers.first().and_then(|(reader, _)| reader.stop_reason()),
             State::Document(_) => self.stop.as_deref(),
         }
+    }
+}
+
+impl Way {
+    fn choices(&self, style: &ReplyStyle) -> ChoicesTranslation {
+        ChoicesTranslation::new(self.from, self.to, &self.stamp, &self.quirks, style)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct ReplyStyle {
     pub customs: Vec<String>,
     /// Tools whose names the upstream would not take: as it knows them, and as the client does.
     pub renamed: Vec<(String, String)>,
+    /// How many answers were asked for.
+    pub choices: u64,
 }
 
 /// A tool inside a namespace (Responses): upstreams know it as `flat`.
@@ -79,7 +81,14 @@ pub struct Namespaced {
 
 impl ReplyStyle {
     pub fn new(operation: Operation, usage: UsageInStream) -> Self {
-        Self { operation, usage, namespaces: Vec::new(), customs: Vec::new(), renamed: Vec::new() }
+        Self {
+            operation,
+            usage,
+            namespaces: Vec::new(),
+            customs: Vec::new(),
+            renamed: Vec::new(),
+            choices: 1,
+        }
     }
 
     /// Gives a tool that is called the client's own name for it.

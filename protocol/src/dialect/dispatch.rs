@@ -4,10 +4,11 @@ use super::codec::{
     DecodeError, DecodeEvents, EncodeEvents, Encoded, Namespaced, ReplyStyle, RequestHead, Stamp,
     UsageInStream, unsupported,
 };
-use super::{Dialect, Operation, anthropic, gemini, ollama, openai_chat, openai_responses, turns};
-use crate::model::{ChatRequest, ChatResponse, Event, Failure, Part, RawJson, Sequencer, Tool, fold};
+use super::{Dialect, Operation, anthropic, choices, gemini, ollama, openai_chat, openai_responses, turns};
+use crate::model::{ChatRequest, ChatResponse, Event, Failure, Part, Sequencer, Tool, fold};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 
 /// How one provider deviates, dialect by dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -105,11 +106,11 @@ impl Dialect {
     /// Writes a whole answer for a client.
     pub fn encode_response(self, response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
         match self {
-            Self::OpenAiChat => openai_chat::encode_response(response, stamp, style),
+            Self::OpenAiChat => openai_chat::encode_response(from_ref(response), stamp, style),
             Self::OpenAiResponses => openai_responses::encode_response(response, stamp, style),
             Self::Anthropic => anthropic::encode_response(response, stamp),
             Self::Ollama => ollama::encode_response(response, stamp, style),
-            Self::Gemini => gemini::encode_response(response, stamp),
+            Self::Gemini => gemini::encode_response(from_ref(response), stamp),
         }
     }
 
@@ -173,38 +174,19 @@ impl ReplyStyle {
             namespaces: namespaces.collect(),
             customs: customs.map(|function| own(&function.name)).collect(),
             renamed: request.renamed.clone(),
+            choices: request.answers(),
         }
-    }
-}
-
-/// How many answers Gemini's clients ask for.
-#[derive(serde::Deserialize)]
-struct Candidates {
-    #[serde(default, rename = "candidateCount")]
-    count: Option<u64>,
-    #[serde(default, rename = "candidate_count")]
-    snake: Option<u64>,
-}
-
-impl Candidates {
-    fn count(&self) -> u64 {
-        self.count.or(self.snake).unwrap_or(1)
     }
 }
 
 /// Fields whose loss would give another answer than the one asked for.
 fn refuse_untranslatable(target: Dialect, request: &ChatRequest) -> Result<(), Failure> {
-    let Some(origin) = request.origin.filter(|origin| *origin != target) else { return Ok(()) };
+    let Some(origin) = request.origin else { return Ok(()) };
+    choices::refuse_too_many(target, origin, request.answers())?;
+    if origin == target {
+        return Ok(());
+    }
     let said = |key: &str| request.extras.get(origin, key);
-    let many = said("n").and_then(RawJson::read::<u64>).is_some_and(|n| n > 1);
-    if origin == Dialect::OpenAiChat && many {
-        return Err(unsupported("n", "this provider's API gives one choice a call"));
-    }
-    let candidates = said("generationConfig").and_then(RawJson::read::<Candidates>);
-    if origin == Dialect::Gemini && candidates.is_some_and(|config| config.count() > 1) {
-        let message = "this provider's API gives one candidate a call";
-        return Err(unsupported("generationConfig.candidateCount", message));
-    }
     if origin == Dialect::OpenAiResponses {
         let parts = request.messages.iter().flat_map(|message| &message.parts);
         let mut opaque =

@@ -9,6 +9,7 @@
 
 pub mod anthropic;
 mod calls;
+pub mod choices;
 pub mod codec;
 mod dispatch;
 pub mod embed;
@@ -34,6 +35,7 @@ pub mod tokens;
 mod turns;
 mod write;
 
+pub use choices::ChoicesTranslation;
 pub use codec::{DecodeError, Encoded, ReplyStyle, RequestHead, Stamp, UsageInStream};
 pub use dispatch::{Quirks, QuirksError};
 pub use failure::{ErrorAnswer, ErrorReply};

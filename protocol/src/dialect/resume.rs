@@ -70,7 +70,7 @@ fn plain(events: &[Event]) -> Result<(Start, String), Failure> {
             }
             Event::PartStart { head: PartHead::Reasoning, .. } => return Err(not_plain("it thinks")),
             Event::PartStart { .. } => return Err(not_plain("there is more than one text in it")),
-            Event::PartEnd { .. } | Event::Finish { .. } | Event::End => {
+            Event::PartEnd { .. } | Event::Finish { .. } | Event::Complete | Event::End => {
                 return Err(not_plain("its text had ended"));
             }
             Event::Fail(failure) => return Err(not_plain(&failure.message)),

@@ -53,7 +53,7 @@ impl Seam {
     /// Takes one sequenced event of the second half.
     pub fn event(&mut self, event: Event, out: &mut Vec<Event>) {
         match event {
-            Event::Start(_) | Event::Usage(_) | Event::End => {}
+            Event::Start(_) | Event::Usage(_) | Event::Complete | Event::End => {}
             Event::PartStart { key, head: PartHead::Reasoning } => self.hidden.push(key),
             Event::PartStart { head: PartHead::Text, .. } if self.is_open() => {}
             Event::PartStart { head, .. } => {

@@ -5,7 +5,7 @@
 use super::codec::{DecodeEvents, EncodeEvents, Frame, ReplyStyle, Stamp};
 use super::resume::Resumed;
 use super::seam::Seam;
-use super::{Dialect, Quirks};
+use super::{Dialect, Quirks, gemini, openai_chat};
 use crate::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use crate::model::{Event, Failure, FailureKind, Sequencer, Usage};
 
@@ -42,6 +42,20 @@ impl EventReader {
         }
     }
 
+    /// A reader of one answer of several.
+    pub fn of_choice(from: Dialect, stamp: &Stamp, quirks: &Quirks, choice: u64) -> Self {
+        let decoder: Box<dyn DecodeEvents> = match from {
+            Dialect::OpenAiChat => {
+                Box::new(openai_chat::Decoder::new(stamp, &quirks.openai_chat).of_choice(choice))
+            }
+            Dialect::Gemini => Box::new(gemini::Decoder::new(stamp).of_choice(choice)),
+            Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Ollama => {
+                from.event_decoder(stamp, quirks)
+            }
+        };
+        Self { decoder, ..Self::new(from, stamp, quirks) }
+    }
+
     /// Takes upstream bytes and appends what they complete.
     ///
     /// # Errors
@@ -51,10 +65,14 @@ impl EventReader {
             Frames::Sse(frames) => frames.push(chunk),
             Frames::Ndjson(frames) => frames.push(chunk),
         }
-        while let Some((event, data)) = self.next_frame()? {
-            self.frame(event.as_deref(), &data, out);
+        loop {
+            match self.next_frame() {
+                Ok(Some((event, data))) => self.frame(event.as_deref(), &data, out),
+                Ok(None) => return Ok(()),
+                Err(_) if self.is_resting() => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(())
     }
 
     /// After the last upstream byte.
@@ -85,6 +103,11 @@ impl EventReader {
     /// The stream has ended; what the upstream still sends is of no interest.
     pub fn is_over(&self) -> bool {
         self.sequencer.is_over()
+    }
+
+    /// All of the answer is there, and only another one could follow; its end comes with [`Self::finish`].
+    pub fn is_resting(&self) -> bool {
+        self.sequencer.is_resting() && !self.is_over()
     }
 
     pub fn usage(&self) -> Usage {
@@ -195,6 +218,11 @@ impl StreamTranslation {
         self.complete
     }
 
+    /// All of it is there, and only another answer could follow; [`Self::finish`] writes its end.
+    pub fn is_resting(&self) -> bool {
+        self.reader.is_resting()
+    }
+
     pub fn usage(&self) -> Usage {
         let own = self.reader.usage();
         self.seam.as_ref().map_or(own, |seam| seam.sum(own))
@@ -225,6 +253,7 @@ impl StreamTranslation {
                 | Event::Start(_)
                 | Event::PartEnd { .. }
                 | Event::Usage(_)
+                | Event::Complete
                 | Event::End => {}
             }
             self.encoder.event(&event, out);

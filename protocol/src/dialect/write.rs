@@ -10,6 +10,7 @@ use std::borrow::Cow;
 pub(crate) fn document(each: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     object(&mut out, each);
+    escape_line_ends(&mut out, 0);
     out
 }
 
@@ -138,6 +139,30 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
     if short == b'u' {
         out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
+}
+
+/// The characters that end a line in Unicode but not in JSON: U+0085, U+2028 and U+2029.
+const LINE_ENDS: [(&[u8], &[u8]); 3] =
+    [(b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")];
+
+/// Escapes, in the JSON text behind `from`, what the line readers of some clients take for the end of a line: such
+/// a character is always inside a string.
+pub(crate) fn escape_line_ends(out: &mut Vec<u8>, from: usize) {
+    let found = |text: &[u8]| {
+        memchr::memchr2_iter(0xc2, 0xe2, text)
+            .find_map(|at| LINE_ENDS.iter().find(|(end, _)| text[at..].starts_with(end)).map(|end| (at, end)))
+    };
+    if found(&out[from..]).is_none() {
+        return;
+    }
+    let text = out.split_off(from);
+    let mut rest = text.as_slice();
+    while let Some((at, (end, escaped))) = found(rest) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(escaped);
+        rest = &rest[at + end.len()..];
+    }
+    out.extend_from_slice(rest);
 }
 
 /// The members of an object being written.

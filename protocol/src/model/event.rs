@@ -28,6 +28,9 @@ pub enum Event {
         stop: StopReason,
         usage: Usage,
     },
+    /// The answer is complete, but its bytes may go on with another one, that begins with a `Start` of its own. Only
+    /// decoders yield it.
+    Complete,
     /// The upstream's terminator. Only decoders yield it.
     End,
     /// The stream failed; nothing follows.

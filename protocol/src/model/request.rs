@@ -21,6 +21,8 @@ pub struct ChatRequest {
     pub reasoning: Option<ReasoningAsk>,
     pub format: Option<ResponseFormat>,
     pub likelihood: Option<LikelihoodAsk>,
+    /// How many answers.
+    pub choices: Option<u64>,
     pub stream: bool,
     /// Who the app's own user is, for the vendor's abuse checks.
     pub user: Option<String>,
@@ -30,6 +32,11 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
+    /// How many answers are asked for; one, if nothing was said.
+    pub fn answers(&self) -> u64 {
+        self.choices.unwrap_or(1).max(1)
+    }
+
     /// About how many bytes it takes to say it.
     pub(crate) fn weight(&self) -> usize {
         /// Names of members, and what is escaped.

@@ -36,6 +36,8 @@ pub struct Sequencer {
     held: usize,
     said: usize,
     stop: Option<StopReason>,
+    /// The answer is complete unless another one follows.
+    resting: bool,
     usage: Usage,
     called: bool,
     spoke: bool,
@@ -81,6 +83,7 @@ impl Sequencer {
                 self.usage.merge(usage);
                 self.stop.get_or_insert(stop);
             }
+            Event::Complete => self.resting = true,
             Event::End => self.finish(Ending::Terminated, out),
             Event::Fail(failure) => self.fail(failure, out),
         }
@@ -106,7 +109,16 @@ impl Sequencer {
         self.state == State::Over
     }
 
+    /// Nothing is missing; only another answer could still follow.
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
     fn begin(&mut self, start: Start) {
+        // Another answer on the same stream: its parts go on behind the first one's, and its end is the end.
+        if std::mem::take(&mut self.resting) {
+            self.stop = None;
+        }
         self.usage.merge(start.usage);
         let known = &mut self.start;
         known.id = known.id.take().or(start.id);
@@ -380,7 +392,7 @@ pub fn fold(events: impl IntoIterator<Item = Event>) -> Result<ChatResponse, Fai
             }
             Event::Finish { stop, usage } => (answer.stop, answer.usage) = (stop, usage),
             Event::Fail(failure) => return Err(failure),
-            Event::PartEnd { .. } | Event::Usage(_) | Event::End => {}
+            Event::PartEnd { .. } | Event::Usage(_) | Event::Complete | Event::End => {}
         }
     }
     Ok(answer)

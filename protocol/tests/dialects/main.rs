@@ -1,6 +1,8 @@
 //! The laws of translation, for all dialects at once. `cfg(test)` says to the lints what these modules are.
 
 #[cfg(test)]
+mod choices;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod conformance;

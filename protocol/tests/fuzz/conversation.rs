@@ -120,7 +120,7 @@ fn grammar(events: &[Event]) {
                 over = true;
             }
             Event::Fail(_) => over = true,
-            Event::Usage(_) | Event::End => panic!("{event:?} is for sequencers only"),
+            Event::Usage(_) | Event::Complete | Event::End => panic!("{event:?} is for sequencers only"),
         }
     }
     assert!(over, "no end");

@@ -1,6 +1,7 @@
 //! Requests on their way out and answers on their way back, whichever side streams.
 
 use super::*;
+use protocol::model::fold;
 use serde_json::{Value, json};
 
 struct Scene {

@@ -183,7 +183,7 @@ impl EncodeEvents for Encoder {
             Event::Delta { delta, .. } => self.delta(delta, out),
             Event::PartEnd { .. } => self.part_end(out),
             Event::Finish { stop, usage } => self.finish(stop, usage, out),
-            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+            Event::Usage(_) | Event::Complete | Event::End | Event::Fail(_) => {}
         }
     }
 

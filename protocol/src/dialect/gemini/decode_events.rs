@@ -3,7 +3,7 @@
 use super::grounding::{Grounding, Said};
 use super::partial::PartialCall;
 use super::usage;
-use super::wire::{Answer, Blob, FunctionCall, WirePart};
+use super::wire::{Answer, Blob, Candidate, FunctionCall, WirePart};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeEvents, Frame, Stamp, bad_answer};
 use crate::dialect::failure::{in_band, instead};
@@ -17,6 +17,8 @@ const HERE: Dialect = Dialect::Gemini;
 
 pub(crate) struct Decoder {
     stamp: Stamp,
+    /// Which of the candidates is read.
+    choice: u64,
     started: bool,
     lanes: Lanes,
     calls: usize,
@@ -33,6 +35,7 @@ impl Decoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
         Self {
             stamp: stamp.clone(),
+            choice: 0,
             started: false,
             lanes: Lanes::default(),
             calls: 0,
@@ -42,6 +45,12 @@ impl Decoder {
             said: Said::default(),
             grounding: None,
         }
+    }
+
+    /// The reader of another candidate than the first.
+    pub(crate) fn of_choice(mut self, choice: u64) -> Self {
+        self.choice = choice;
+        self
     }
 
     /// One object; a stream without `alt=sse` is a list of them.
@@ -84,8 +93,9 @@ impl Decoder {
             usage.merge(found.canonical());
             out.push(Event::Usage(*usage));
         }
-        let first = answer.candidates.unwrap_or_default().into_iter().find(|c| c.index.0.unwrap_or(0) == 0);
-        if let Some(candidate) = first {
+        let own = |candidate: &Candidate<'_>| candidate.index.0.unwrap_or(0) == self.choice;
+        let found = answer.candidates.unwrap_or_default().into_iter().find(own);
+        if let Some(candidate) = found {
             self.lanes.tokens(candidate.logprobs_result.0.unwrap_or_default().tokens(), out);
             for raw in candidate.content.0.and_then(|content| content.parts).unwrap_or_default() {
                 self.part(raw.get(), out);

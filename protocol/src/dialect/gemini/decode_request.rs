@@ -161,6 +161,7 @@ fn generation(fields: &mut Fields<'_>, request: &mut ChatRequest) -> Result<(), 
     request.format = format(&mut config)?;
     let asked = config.either("responseLogprobs", "response_logprobs").map(|item| item.read()).transpose()?;
     let top = config.take("logprobs")?;
+    request.choices = config.either("candidateCount", "candidate_count").map(|n| n.read()).transpose()?;
     request.likelihood = (asked == Some(true)).then_some(LikelihoodAsk { top });
     fields.keep_rest("generationConfig", &config);
     Ok(())

@@ -16,6 +16,8 @@ const HERE: Dialect = Dialect::Gemini;
 
 pub(crate) struct Encoder {
     stamp: Stamp,
+    /// Which of the candidates is written.
+    index: u64,
     model: String,
     open: Open,
     /// Tokens of the piece that comes next.
@@ -36,12 +38,19 @@ impl Encoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
         Self {
             stamp: stamp.clone(),
+            index: 0,
             model: stamp.model.clone(),
             open: Open::Nothing,
             tokens: Vec::new(),
             citations: Vec::new(),
             gathered: Gathered::default(),
         }
+    }
+
+    /// The writer of one candidate of several.
+    pub(crate) fn of_choice(mut self, index: u64) -> Self {
+        self.index = index;
+        self
     }
 
     fn chunk(
@@ -65,7 +74,7 @@ impl Encoder {
         let data = write::document(|o| {
             o.list("candidates", |list| {
                 list.object(|o| {
-                    candidate(o, reason, tokens, parts);
+                    candidate(o, self.index, (reason, tokens), parts);
                     if reason.is_some() {
                         self.gathered.write(o);
                     }
@@ -144,14 +153,16 @@ impl EncodeEvents for Encoder {
                     list.object(|o| o.put("text", ""));
                 });
             }
-            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+            Event::Usage(_) | Event::Complete | Event::End | Event::Fail(_) => {}
         }
     }
 
     fn mark(&mut self, by: &str, out: &mut Vec<u8>) {
         let data = write::document(|o| {
             o.list("candidates", |list| {
-                list.object(|o| candidate(o, None, &[], |list| list.object(|o| o.put("text", ""))));
+                list.object(|o| {
+                    candidate(o, self.index, (None, &[]), |list| list.object(|o| o.put("text", "")))
+                });
             });
             o.put("modelVersion", &self.model);
             o.put("responseId", &self.stamp.id);
@@ -161,13 +172,19 @@ impl EncodeEvents for Encoder {
     }
 }
 
-fn candidate(o: &mut Object<'_>, reason: Option<&str>, tokens: &[Token], parts: impl FnOnce(&mut List<'_>)) {
+/// With its end and its tokens, where they are known.
+fn candidate(
+    o: &mut Object<'_>,
+    index: u64,
+    (reason, tokens): (Option<&str>, &[Token]),
+    parts: impl FnOnce(&mut List<'_>),
+) {
     o.object("content", |o| {
         o.list("parts", parts);
         o.put("role", "model");
     });
     o.maybe("finishReason", &reason);
-    o.put("index", &0);
+    o.put("index", &index);
     if !tokens.is_empty() {
         o.object("logprobsResult", |o| logprobs(o, tokens));
     }
@@ -216,15 +233,20 @@ fn finish_reason(kind: StopKind) -> &'static str {
     }
 }
 
-pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp) -> Vec<u8> {
+/// The answers to one question; what is said of them together is said of the first.
+pub(crate) fn encode_response(choices: &[ChatResponse], stamp: &Stamp) -> Vec<u8> {
+    let Some(response) = choices.first() else { return Vec::new() };
     write::document(|o| {
         o.list("candidates", |list| {
-            list.object(|o| {
-                candidate(o, Some(finish_reason(response.stop.kind)), &response.tokens, |list| {
-                    response.parts.iter().for_each(|found| part(list, found));
+            for (choice, index) in choices.iter().zip(0..) {
+                list.object(|o| {
+                    let end = Some(finish_reason(choice.stop.kind));
+                    candidate(o, index, (end, &choice.tokens), |list| {
+                        choice.parts.iter().for_each(|found| part(list, found));
+                    });
+                    gathered(choice).write(o);
                 });
-                gathered(response).write(o);
-            });
+            }
         });
         o.maybe("usageMetadata", &usage::encode(&response.usage));
         o.put("modelVersion", response.model.as_deref().unwrap_or(&stamp.model));

@@ -142,6 +142,7 @@ const SAID: [&str; 22] = [
 fn generation(o: &mut Object<'_>, request: &ChatRequest, quirks: &Quirks, losses: &mut Losses) {
     let sampling = &request.sampling;
     let rest = request.extras.get(HERE, "generationConfig");
+    let choices = request.choices.filter(|n| request.origin == Some(HERE) || *n > 1);
     o.object("generationConfig", |o| {
         o.maybe("maxOutputTokens", &request.output_limit.map(|limit| limit.tokens));
         o.maybe("temperature", &sampling.temperature);
@@ -165,6 +166,7 @@ fn generation(o: &mut Object<'_>, request: &ChatRequest, quirks: &Quirks, losses
             o.put("responseLogprobs", &true);
             o.maybe("logprobs", &ask.top);
         }
+        o.maybe("candidateCount", &choices);
         if let Some(rest) = rest {
             let kept_mime = request.format.is_none();
             let said: Vec<&str> =

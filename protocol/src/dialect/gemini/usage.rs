@@ -1,9 +1,10 @@
 //! `usageMetadata` of Gemini's answers.
 
 use crate::dialect::lenient::Count;
+use crate::dialect::openai_chat::usage::with_cached;
 use crate::model::Usage;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The prompt includes cached tokens, the candidates exclude thoughts.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -17,19 +18,13 @@ pub(crate) struct UsageMetadata {
 
 impl UsageMetadata {
     pub(crate) fn canonical(self) -> Usage {
-        let cached = self.cached_content_token_count.0;
         let (said, thoughts) = (self.candidates_token_count.0, self.thoughts_token_count.0);
         let output = match (said, thoughts) {
             (None, None) => None,
             (said, thoughts) => Some(said.unwrap_or(0).saturating_add(thoughts.unwrap_or(0))),
         };
-        Usage {
-            input_fresh: self.prompt_token_count.0.map(|all| all.saturating_sub(cached.unwrap_or(0))),
-            cache_read: cached,
-            cache_write: None,
-            output,
-            reasoning: thoughts,
-        }
+        let counted = with_cached(self.prompt_token_count.0, self.cached_content_token_count.0, None);
+        Usage { output, reasoning: thoughts, ..counted }
     }
 }
 
@@ -43,22 +38,22 @@ pub(crate) fn complete(usage: Usage) -> Usage {
     }
 }
 
-/// The object as the API spells it.
+/// The object as the API spells it. No count is required here: what is unknown is left out.
 pub(crate) fn encode(usage: &Usage) -> Option<Value> {
     if usage.is_empty() {
         return None;
     }
-    let (input, output) = (usage.input_total().unwrap_or(0), usage.output.unwrap_or(0));
     // Vendors exist whose reasoning is not inside their output count: the sum must stay what they said.
-    let thoughts = usage.reasoning.map(|thoughts| thoughts.min(output));
-    let said = output - thoughts.unwrap_or(0);
-    let mut out = json!({"promptTokenCount": input, "candidatesTokenCount": said,
-        "totalTokenCount": input.saturating_add(output)});
-    let rest = [("cachedContentTokenCount", usage.cache_read), ("thoughtsTokenCount", thoughts)];
-    for (name, count) in rest {
-        if let (Some(count), Some(map)) = (count, out.as_object_mut()) {
-            map.insert(name.to_owned(), Value::from(count));
-        }
-    }
-    Some(out)
+    let thoughts = usage.reasoning.map(|thoughts| thoughts.min(usage.output.unwrap_or(thoughts)));
+    let said = usage.output.map(|output| output - thoughts.unwrap_or(0));
+    let (input, output) = (usage.input_total(), usage.output);
+    let counts = [
+        ("promptTokenCount", input),
+        ("candidatesTokenCount", said),
+        ("totalTokenCount", input.zip(output).map(|(input, output)| input.saturating_add(output))),
+        ("cachedContentTokenCount", usage.cache_read),
+        ("thoughtsTokenCount", thoughts),
+    ];
+    let known = counts.into_iter().filter_map(|(name, count)| Some((name.to_owned(), Value::from(count?))));
+    Some(Value::Object(known.collect()))
 }

@@ -41,11 +41,13 @@ impl Encoder {
     }
 
     fn line(&self, out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+        let from = out.len();
         write::object(out, |o| {
             o.put("model", &self.model);
             o.put("created_at", &self.created_at);
             members(o);
         });
+        write::escape_line_ends(out, from);
         out.push(b'\n');
     }
 
@@ -132,7 +134,7 @@ impl EncodeEvents for Encoder {
             Event::Delta { delta, .. } => self.delta(delta, out),
             Event::PartEnd { .. } => self.part_end(out),
             Event::Finish { stop, usage } => self.finish(stop.kind, usage, out),
-            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+            Event::Usage(_) | Event::Complete | Event::End | Event::Fail(_) => {}
         }
     }
 

@@ -15,6 +15,8 @@ use crate::model::{
 
 pub(crate) struct Decoder {
     stamp: Stamp,
+    /// Which of the choices is read.
+    choice: u64,
     think: Option<ThinkScanner>,
     started: bool,
     lanes: Lanes,
@@ -53,6 +55,7 @@ impl Decoder {
         let tags = quirks.reasoning_field == ReasoningField::ThinkTags;
         Self {
             stamp: stamp.clone(),
+            choice: 0,
             think: tags.then(ThinkScanner::default),
             started: false,
             lanes: Lanes::default(),
@@ -64,12 +67,22 @@ impl Decoder {
         }
     }
 
+    /// The reader of another choice than the first.
+    pub(crate) fn of_choice(mut self, choice: u64) -> Self {
+        self.choice = choice;
+        self
+    }
+
     /// A whole answer. Nothing may be missing but a reason to stop.
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
-        let answer = wire::read(body)?;
+        let mut answer = wire::read(body)?;
         if answer.choices.is_none() && answer.usage.0.is_none() {
             return Err(instead(body, "choices"));
         }
+        // Whole choices are told apart by their order: servers exist that count from 1, or do not count.
+        let choices = answer.choices.get_or_insert_default();
+        choices.sort_by_key(|choice| choice.index.0);
+        choices.iter_mut().zip(0..).for_each(|(choice, place)| choice.index.0 = Some(place));
         let mut out = Vec::new();
         self.answer(answer, &mut out);
         self.flush(&mut out);
@@ -90,8 +103,8 @@ impl Decoder {
             out.push(Event::Start(Start { id, model, created: answer.created.0, usage: Usage::default() }));
         }
         let beside = answer.usage.0.or(answer.x_groq.0.and_then(|groq| groq.usage.0));
-        let choice =
-            answer.choices.unwrap_or_default().into_iter().find(|choice| choice.index.0.unwrap_or(0) == 0);
+        let own = |choice: &Choice<'_>| choice.index.0.unwrap_or(0) == self.choice;
+        let choice = answer.choices.unwrap_or_default().into_iter().find(own);
         let inside = choice.as_ref().and_then(|choice| choice.usage.0);
         if let Some(usage) = beside.or(inside) {
             out.push(Event::Usage(usage.canonical()));

@@ -42,6 +42,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
                 likelihood(&mut fields)?
             }
         },
+        choices: fields.take("n")?,
         stream: head.stream,
         user: fields.text("user")?,
         ..ChatRequest::default()

@@ -14,6 +14,9 @@ use crate::model::{
 pub(crate) struct Encoder {
     stamp: Stamp,
     style: ReplyStyle,
+    /// Which of the choices is written, and whether its end is that of the stream.
+    index: u64,
+    closes: bool,
     id: String,
     created: u64,
     model: String,
@@ -48,6 +51,8 @@ impl Encoder {
         Self {
             stamp,
             style,
+            index: 0,
+            closes: true,
             id,
             created,
             model,
@@ -58,6 +63,17 @@ impl Encoder {
             chars: (0, 0),
             citations: Vec::new(),
         }
+    }
+
+    /// The writer of one choice of several.
+    pub(crate) fn of_choice(mut self, index: u64) -> Self {
+        (self.index, self.closes) = (index, false);
+        self
+    }
+
+    /// All other choices are over: the end of this one is the end of the stream.
+    pub(crate) fn close(&mut self) {
+        self.closes = true;
     }
 
     fn start(&mut self, start: &Start, out: &mut Vec<u8>) {
@@ -176,6 +192,9 @@ impl Encoder {
                 self.choice(out, |o| o.object("delta", |_| {}), &tokens, reason);
             }
         }
+        if !self.closes {
+            return;
+        }
         if let (UsageInStream::Shown, Some(counts)) = (self.style.usage, usage::encode(reported)) {
             let data = write::document(|o| {
                 self.head(o);
@@ -202,7 +221,7 @@ impl Encoder {
             self.head(o);
             o.list("choices", |list| {
                 list.object(|o| {
-                    o.put("index", &0);
+                    o.put("index", &self.index);
                     what(o);
                     logprobs(o, tokens);
                     o.put("finish_reason", &reason);
@@ -235,7 +254,7 @@ impl EncodeEvents for Encoder {
             Event::Delta { delta, .. } => self.delta(delta, out),
             Event::Finish { stop, usage } => self.finish(stop.kind, usage, out),
             Event::PartEnd { .. } => self.part_end(out),
-            Event::Usage(_) | Event::End | Event::Fail(_) => {}
+            Event::Usage(_) | Event::Complete | Event::End | Event::Fail(_) => {}
         }
     }
 
@@ -284,7 +303,9 @@ fn finish_reason(kind: StopKind) -> &'static str {
     }
 }
 
-pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
+/// The answers to one question; what is said of them together is said of the first.
+pub(crate) fn encode_response(choices: &[ChatResponse], stamp: &Stamp, style: &ReplyStyle) -> Vec<u8> {
+    let Some(response) = choices.first() else { return Vec::new() };
     let complete = style.operation == Operation::Complete;
     write::document(|o| {
         o.put("id", &reply_id(response.id.as_deref(), stamp, style.operation));
@@ -292,15 +313,17 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &Re
         o.put("created", &response.created.unwrap_or(stamp.created));
         o.put("model", response.model.as_deref().unwrap_or(&stamp.model));
         o.list("choices", |list| {
-            list.object(|o| {
-                o.put("index", &0);
-                match complete {
-                    true => o.put("text", &collect(response, text_of).unwrap_or_default()),
-                    false => o.object("message", |o| message(o, response)),
-                }
-                logprobs(o, if complete { &[] } else { &response.tokens });
-                o.put("finish_reason", finish_reason(response.stop.kind));
-            });
+            for (index, choice) in choices.iter().enumerate() {
+                list.object(|o| {
+                    o.put("index", &index);
+                    match complete {
+                        true => o.put("text", &collect(choice, text_of).unwrap_or_default()),
+                        false => o.object("message", |o| message(o, choice)),
+                    }
+                    logprobs(o, if complete { &[] } else { &choice.tokens });
+                    o.put("finish_reason", finish_reason(choice.stop.kind));
+                });
+            }
         });
         o.maybe("usage", &usage::encode(&response.usage));
     })

@@ -36,6 +36,7 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
             o.put("logprobs", &true);
             o.maybe("top_logprobs", &ask.top);
         }
+        o.maybe("n", &request.choices.filter(|n| request.origin == Some(HERE) || *n > 1));
         tools(&mut o, request, quirks);
         user(&mut o, request);
         for (key, json) in request.extras.for_dialect(HERE).chain(shared::fields(request, HERE)) {

@@ -44,16 +44,23 @@ impl ChatUsage {
         let beside = self.cached_tokens.0.or(self.prompt_cache_hit_tokens.0).or(self.num_cached_tokens.0);
         let cache_read = prompt.cached_tokens.0.or(beside);
         let cache_write = prompt.cache_write_tokens.0.or(prompt.cache_creation_input_tokens.0);
-        let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         let reasoning = self.completion_tokens_details.0.unwrap_or_default().reasoning_tokens.0;
-        Usage {
-            input_fresh: self.prompt_tokens.0.or(self.input_tokens.0).map(|all| all.saturating_sub(cached)),
-            cache_read,
-            cache_write,
-            output: self.completion_tokens.0.or(self.output_tokens.0),
-            reasoning: reasoning.or(self.reasoning_tokens.0),
-        }
+        let output = self.completion_tokens.0.or(self.output_tokens.0);
+        let reasoning = reasoning.or(self.reasoning_tokens.0);
+        let input = self.prompt_tokens.0.or(self.input_tokens.0);
+        Usage { output, reasoning, ..with_cached(input, cache_read, cache_write) }
     }
+}
+
+/// The parts of an input count that includes the cached tokens. What a vendor says was cached is never more than
+/// its count of the whole: the whole stays what it said.
+pub(crate) fn with_cached(all: Option<u64>, read: Option<u64>, write: Option<u64>) -> Usage {
+    let Some(all) = all else { return Usage { cache_read: read, cache_write: write, ..Usage::default() } };
+    let cache_read = read.map(|read| read.min(all));
+    let left = all - cache_read.unwrap_or(0);
+    let cache_write = write.map(|write| write.min(left));
+    let input_fresh = Some(left - cache_write.unwrap_or(0));
+    Usage { input_fresh, cache_read, cache_write, ..Usage::default() }
 }
 
 /// The object as the API spells it; `None` when nothing was reported.

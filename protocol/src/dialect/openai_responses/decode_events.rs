@@ -22,6 +22,8 @@ pub(crate) struct Decoder {
     begun: Vec<u64>,
     /// How many were said to be complete.
     completed: usize,
+    /// The answer is complete: only another one may follow.
+    resting: bool,
 }
 
 /// A part of an output item that has begun.
@@ -51,7 +53,14 @@ enum Slot {
 
 impl Decoder {
     pub(crate) fn new(stamp: &Stamp) -> Self {
-        Self { stamp: stamp.clone(), next: 0, open: Vec::new(), begun: Vec::new(), completed: 0 }
+        Self {
+            stamp: stamp.clone(),
+            next: 0,
+            open: Vec::new(),
+            begun: Vec::new(),
+            completed: 0,
+            resting: false,
+        }
     }
 
     pub(crate) fn document(&mut self, body: &[u8]) -> Result<Vec<Event>, Failure> {
@@ -71,13 +80,18 @@ impl Decoder {
         }
         let mut out = vec![start(&response)];
         self.finish(response, &mut out);
+        out.push(Event::End);
         Ok(out)
     }
 
     fn event(&mut self, event: wire::Event<'_>, data: &[u8], out: &mut Vec<Event>) {
         let (item, content) = (event.output_index.0.unwrap_or(0), event.content_index.0.unwrap_or(0));
         let text = event.delta.0.unwrap_or_default();
-        match event.kind.0.as_deref().unwrap_or("") {
+        let kind = event.kind.0.as_deref().unwrap_or("");
+        if self.resting && !self.next_answer(kind, out) {
+            return;
+        }
+        match kind {
             "response.created" | "response.in_progress" => out.extend(event.response.0.as_ref().map(start)),
             "response.output_item.added" => self.added(item, event.item.map_or("", |raw| raw.get()), out),
             "response.output_text.delta" => {
@@ -100,6 +114,8 @@ impl Decoder {
             }
             "response.completed" | "response.incomplete" => {
                 self.finish(event.response.0.unwrap_or_default(), out);
+                self.resting = true;
+                out.push(Event::Complete);
             }
             "response.failed" | "response.cancelled" => {
                 if let Some(usage) = event.response.0.and_then(|response| response.usage.0) {
@@ -109,6 +125,16 @@ impl Decoder {
             }
             _ => {}
         }
+    }
+
+    /// Streams exist that hold several answers, each with items of its own.
+    fn next_answer(&mut self, kind: &str, out: &mut Vec<Event>) -> bool {
+        if kind == "response.created" {
+            (self.resting, self.completed) = (false, 0);
+            self.begun.clear();
+            out.extend(self.open.drain(..).map(|open| Event::PartEnd { key: open.key }));
+        }
+        !self.resting
     }
 
     fn note(&mut self, item: u64) {
@@ -276,7 +302,8 @@ impl Decoder {
         for (index, piece) in found.content.0.iter().enumerate() {
             let (slot, text) = match piece.kind.0.as_deref() {
                 Some("refusal") => (Slot::Refusal, &piece.refusal.0),
-                _ => (Slot::Text, &piece.text.0),
+                Some("output_text" | "text") | None => (Slot::Text, &piece.text.0),
+                Some(_) => continue,
             };
             self.tokens(item, index as u64, piece.logprobs.0.clone(), out);
             self.piece(item, index as u64, slot, text.clone().unwrap_or_default(), out);
@@ -329,17 +356,19 @@ impl Decoder {
             }
             (status, _) => StopReason::new(StopKind::Stop, status),
         };
-        out.extend([Event::Finish { stop, usage: Usage::default() }, Event::End]);
+        out.push(Event::Finish { stop, usage: Usage::default() });
     }
 }
 
 impl DecodeEvents for Decoder {
     fn frame(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) {
         if frame.data.starts_with(b"[DONE]") {
+            out.extend(self.resting.then_some(Event::End));
             return;
         }
         match serde_json::from_slice::<wire::Event<'_>>(frame.data) {
-            Ok(event) if event.error.0 || event.kind.0.as_deref() == Some("error") => {
+            Err(_) if self.resting => {}
+            Ok(event) if !self.resting && (event.error.0 || event.kind.0.as_deref() == Some("error")) => {
                 out.push(Event::Fail(failure(frame.data)));
             }
             Ok(event) => self.event(event, frame.data, out),

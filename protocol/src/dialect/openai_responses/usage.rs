@@ -1,7 +1,7 @@
 //! The `usage` object of the Responses API.
 
 use crate::dialect::lenient::{Count, Loose};
-use crate::dialect::openai_chat::usage::put;
+use crate::dialect::openai_chat::usage::{put, with_cached};
 use crate::model::Usage;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,14 +32,10 @@ struct OutputDetails {
 impl ResponsesUsage {
     pub(crate) fn canonical(self) -> Usage {
         let input = self.input_tokens_details.0.unwrap_or_default();
-        let (cache_read, cache_write) = (input.cached_tokens.0, input.cache_write_tokens.0);
-        let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         Usage {
-            input_fresh: self.input_tokens.0.map(|all| all.saturating_sub(cached)),
-            cache_read,
-            cache_write,
             output: self.output_tokens.0,
             reasoning: self.output_tokens_details.0.unwrap_or_default().reasoning_tokens.0,
+            ..with_cached(self.input_tokens.0, input.cached_tokens.0, input.cache_write_tokens.0)
         }
     }
 }

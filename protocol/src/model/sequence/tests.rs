@@ -29,7 +29,7 @@ fn assert_grammar(events: &[Event]) {
             Event::PartEnd { key } => assert_eq!(open.take(), Some(*key)),
             Event::Finish { .. } => assert!(last && open.is_none() && i > 0),
             Event::Fail(_) => assert!(last),
-            Event::Usage(_) | Event::End => panic!("not part of the grammar"),
+            Event::Usage(_) | Event::Complete | Event::End => panic!("not part of the grammar"),
         }
     }
     assert!(matches!(events.last(), Some(Event::Finish { .. } | Event::Fail(_))));
