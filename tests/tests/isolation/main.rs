@@ -56,12 +56,17 @@ fn judge(name: &str, pairs: &[Pair]) -> Result<()> {
 /// A window with the trouble in it, and proof that there was some.
 async fn in_trouble(scene: &tests::scene::Scene, mischief: Mischief) -> Result<Seen> {
     let trouble = Trouble::begin(scene, mischief).await?;
+    let watching = async {
+        let seen = watch(scene, window()).await?;
+        // On a busy machine it may take longer to show.
+        trouble.is_real(scene).await?;
+        anyhow::Ok(seen)
+    };
     let seen = tokio::select! {
-        seen = watch(scene, window()) => seen?,
+        seen = watching => seen?,
         ended = trouble.goes_on(scene) => anyhow::bail!("{}: the trouble ended: {ended:?}", mischief.name()),
     };
-    let note = trouble.end(scene).await?;
-    ensure!(note.was_real, "{}: nothing happened: {}", mischief.name(), note.text);
+    trouble.end(scene).await?;
     Ok(seen)
 }
 

@@ -38,9 +38,9 @@ pub(crate) enum Mischief {
 }
 
 /// What was seen of it.
-pub(crate) struct Note {
-    pub(crate) was_real: bool,
-    pub(crate) text: String,
+struct Note {
+    was_real: bool,
+    text: String,
 }
 
 impl Mischief {
@@ -161,9 +161,19 @@ impl Trouble {
         }
     }
 
-    /// Ends it: A is as it was. Gives whether it was what it is called.
-    pub(crate) async fn end(mut self, scene: &Scene) -> Result<Note> {
-        let note = self.note(scene)?;
+    /// Waits until it is what it is called.
+    pub(crate) async fn is_real(&self, scene: &Scene) -> Result<()> {
+        let mut last = String::new();
+        let real = wait::until("the trouble", PATIENCE, async || {
+            let note = self.note(scene).ok()?;
+            last = note.text;
+            note.was_real.then_some(())
+        });
+        real.await.with_context(|| format!("{}: nothing happened: {last}", self.mischief.name()))
+    }
+
+    /// Ends it: A is as it was.
+    pub(crate) async fn end(mut self, scene: &Scene) -> Result<()> {
         self.callers.shutdown().await;
         if self.mischief == Mischief::Hang {
             for worker in scene.workers("a") {
@@ -181,8 +191,7 @@ impl Trouble {
             control::ask(scene, asked).await?;
         }
         scene.provider_is("a", "ready", PATIENCE).await?;
-        self.at_rest(scene).await?;
-        Ok(note)
+        self.at_rest(scene).await
     }
 
     /// What the workers of A spend is next to nothing again.
