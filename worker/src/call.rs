@@ -12,6 +12,7 @@ use crate::translate::{self, Asked, Pair};
 use crate::upstream::{AnswerBody, headers, url};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use protocol::dialect::anthropic::carries_own_marks;
 use protocol::dialect::gemini::names;
 use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
@@ -65,6 +66,16 @@ async fn follow(
             let names = renamed(head, &body);
             ask(head, Source::Whole(Some(body)), relay, provider, endpoint, names).await
         }
+        Plan::PassThrough(endpoint)
+            if head.dialect == Dialect::Anthropic && head.operation == Operation::Chat =>
+        {
+            let body = body.whole(head.body_len).await?;
+            if carries_own_marks(&body) {
+                return without_marks(head, &body, relay, provider, endpoint).await;
+            }
+            let patches = patches(head, provider);
+            ask(head, Source::Whole(Some(body)), relay, provider, endpoint, patches).await
+        }
         Plan::PassThrough(endpoint) => {
             ask(head, body, relay, provider, endpoint, patches(head, provider)).await
         }
@@ -91,6 +102,19 @@ async fn follow(
             counted(head, body, relay, provider, endpoint).await
         }
     }
+}
+
+/// The request without what only we can have written into it; its answer passes as it comes.
+async fn without_marks(
+    head: &CallHead,
+    body: &[u8],
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Result<(), Broken> {
+    let (head, body, losses) = translate::without_marks(head, body, provider.quirks())?;
+    relay.lost(losses);
+    ask(&head, Source::Whole(Some(body.into())), relay, provider, endpoint, Vec::new()).await
 }
 
 /// The conversation in the endpoint's dialect, its answer in the client's.
@@ -146,7 +170,9 @@ async fn counted(
     provider: &Provider,
     endpoint: Option<&Endpoint>,
 ) -> Result<(), Broken> {
-    if let Some(endpoint) = endpoint {
+    // What the provider would refuse for our own marks in it is estimated.
+    let knows = endpoint.filter(|_| head.dialect != Dialect::Anthropic || !carries_own_marks(&body));
+    if let Some(endpoint) = knows {
         let source = Source::Whole(Some(body.clone()));
         let patches = match head.dialect {
             Dialect::Gemini => renamed(head, &body),

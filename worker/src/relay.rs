@@ -14,7 +14,7 @@ use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::configure::Timeouts;
-use protocol::model::{Failure, FailureKind, Retry, UsageSource};
+use protocol::model::{Failure, FailureKind, Loss, Retry, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -76,6 +76,8 @@ pub(crate) struct Relay {
     operation: Operation,
     tap: Tap,
     translator: Option<Box<Translator>>,
+    /// What the request lost although it stayed in its dialect.
+    losses: Vec<Loss>,
     /// The client sees usage chunks.
     shows_usage: bool,
     /// The terminator of a stream that passes through has been read.
@@ -96,6 +98,7 @@ impl Relay {
             operation: head.operation,
             tap: Tap::new(head.dialect),
             translator: None,
+            losses: Vec::new(),
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             terminated: false,
             started,
@@ -108,6 +111,11 @@ impl Relay {
     /// From here on the answer is one to be translated.
     pub(crate) fn translate(&mut self, back: Translator) {
         self.translator = Some(Box::new(back));
+    }
+
+    /// The answer passes, but its head tells of these.
+    pub(crate) fn lost(&mut self, losses: Vec<Loss>) {
+        self.losses = losses;
     }
 
     /// Waits for `what`, but no longer than the deadlines allow.
@@ -139,7 +147,11 @@ impl Relay {
         self.timings.first_byte_us = Some(self.elapsed_us());
         match &mut self.translator {
             Some(translator) => self.reply.head(&translator.head(head)),
-            None => self.reply.head(head),
+            None if self.losses.is_empty() => self.reply.head(head),
+            None => {
+                let losses = std::mem::take(&mut self.losses);
+                self.reply.head(&ReplyHead { losses, ..head.clone() });
+            }
         }
     }
 

@@ -108,6 +108,27 @@ pub(crate) fn talk(
     })
 }
 
+/// The same request in its own dialect, without what only we can have written into it; the head that fits it, and
+/// what was left out.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) fn without_marks(
+    head: &CallHead,
+    body: &[u8],
+    quirks: &Quirks,
+) -> Result<(CallHead, Vec<u8>, Vec<Loss>), Failure> {
+    let asked = RequestHead { operation: head.operation, model: &head.model, stream: head.stream };
+    let request = head.dialect.decode_request(body, &asked)?;
+    let encoded = head.dialect.encode_request(&request, quirks)?;
+    if head.strict {
+        refuse_losses(&encoded.losses)?;
+    }
+    let mut head = head.clone();
+    (head.model_span, head.usage_edit, head.body_len) = (None, None, encoded.body.len() as u64);
+    Ok((head, encoded.body, encoded.losses))
+}
+
 /// How the client spells what the passes and the codecs speak of.
 struct Words {
     client: Dialect,

@@ -47,7 +47,8 @@ pub(super) fn turns<'a>(
                 turn.parts.extend(parts);
                 turn.shape = Shape::List;
             }
-            _ if parts.is_empty() && !home => {}
+            // A turn of nothing else but foreign thinking is no turn: the API takes no empty ones.
+            _ if parts.is_empty() && (!home || !message.parts.is_empty()) => {}
             _ => turns.push(Turn { role, parts, shape: message.shape, extras: vec![&message.extras] }),
         }
     }
