@@ -150,6 +150,33 @@ async fn any_split_of_the_providers_bytes_gives_the_same_stream() -> Result<()> 
     Ok(())
 }
 
+/// Servers and proxies exist that call a stream something else.
+#[tokio::test]
+async fn a_stream_under_another_name_is_a_stream() -> Result<()> {
+    let scene = Scene::one().await?;
+    let event = |text: &str| script::event(&script::delta(json!({"content": text}), None));
+    let body = [event("a"), event("b"), script::done()].concat();
+    for name in
+        ["Text/Event-Stream", "text/plain; charset=utf-8", "application/octet-stream", "application/json"]
+    {
+        let head = Step::Head {
+            status: 200,
+            headers: vec![
+                ("content-type".to_owned(), name.to_owned()),
+                ("content-length".to_owned(), body.len().to_string()),
+            ],
+        };
+        let slices = Step::Slice { bytes: body.clone().into(), size: 9, pause: Duration::from_millis(1) };
+        scene.upstream("a")?.on("m1", Script::just([head, slices]));
+        let story = scene.client().stream("a/m1").await?.finish().await?;
+        assert_eq!((story.end.clone(), story.text().as_str()), (End::Done, "ab"), "{name}");
+        let asked = json!({"model": "a/m1", "max_tokens": 9, "stream": true, "messages": [{"role": "user", "content": "x"}]});
+        let reply = scene.client().post("/v1/messages", asked.to_string()).await?;
+        assert!(reply.text().contains("message_stop"), "{name}: {}", reply.text());
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_answer_without_a_body_is_no_success() -> Result<()> {
     let scene = Scene::one().await?;

@@ -223,7 +223,7 @@ async fn send(
     account.credential.apply(endpoint.dialect, &mut fields);
     *request.headers_mut() = fields;
     let response = relay.within(account.client.send(request)).await??;
-    let (parts, body) = response.into_parts();
+    let (parts, mut body) = response.into_parts();
     relay.connected(parts.extensions.get());
     let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
@@ -235,7 +235,12 @@ async fn send(
         return Err(broken);
     }
     account.heard(None);
-    let framing = framing(&parts.headers);
+    let framing = match framing(&parts.headers) {
+        Framing::Document if head.stream && head.operation != Operation::Raw => {
+            sniffed(endpoint.dialect, relay.within(body.peek()).await??)
+        }
+        framing => framing,
+    };
     let reply = ReplyHead {
         status: parts.status.as_u16(),
         headers,
@@ -272,10 +277,29 @@ fn renamed(head: &CallHead, body: &[u8]) -> Vec<Patch> {
 
 fn framing(headers: &http::HeaderMap) -> Framing {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match kind.split(';').next().unwrap_or_default().trim() {
+    match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "text/event-stream" => Framing::Sse,
         "application/x-ndjson" | "application/jsonl" => Framing::Ndjson,
         _ => Framing::Document,
+    }
+}
+
+/// Where a stream was asked for and the answer does not call itself one: servers and proxies exist that call a stream
+/// something else, and others that answer with a document all the same. Its first bytes tell.
+fn sniffed(dialect: Dialect, first: &[u8]) -> Framing {
+    let text = first.strip_prefix("\u{feff}".as_bytes()).unwrap_or(first).trim_ascii_start();
+    match dialect {
+        Dialect::Ollama => match text {
+            [b'{', b'\r' | b'\n', ..] | [] => Framing::Document,
+            [b'{', ..] => Framing::Ndjson,
+            _ => Framing::Document,
+        },
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
+            let fields = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"];
+            // A first piece may be shorter than the name of a field, but no document begins like one.
+            let begins = |field: &&[u8]| text.starts_with(field) || field.starts_with(text);
+            if !text.is_empty() && fields.iter().any(begins) { Framing::Sse } else { Framing::Document }
+        }
     }
 }
 
@@ -290,4 +314,29 @@ async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, 
 
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_known_by_its_type_or_its_first_bytes() {
+        let typed = |kind: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            framing(&headers)
+        };
+        assert_eq!(typed("Text/Event-Stream; charset=utf-8"), Framing::Sse);
+        assert_eq!(typed("application/x-ndjson"), Framing::Ndjson);
+        assert_eq!(typed("application/json"), Framing::Document);
+        for first in ["data: {}", "\u{feff}event: x", "\n\ndata", ": hi", ":", "d", "id: 7", "retry: 3"] {
+            assert_eq!(sniffed(Dialect::OpenAiChat, first.as_bytes()), Framing::Sse, "{first:?}");
+        }
+        for first in ["", "  ", "{\"a\":1}", "[{", "<html>", "null", "\"data:\""] {
+            assert_eq!(sniffed(Dialect::Gemini, first.as_bytes()), Framing::Document, "{first:?}");
+        }
+        assert_eq!(sniffed(Dialect::Ollama, b"{\"model\":"), Framing::Ndjson);
+        assert_eq!(sniffed(Dialect::Ollama, b"{\n  \"model\""), Framing::Document);
+    }
 }

@@ -76,6 +76,9 @@ pub(crate) struct Relay {
     operation: Operation,
     tap: Tap,
     translator: Option<Box<Translator>>,
+    call_id: String,
+    /// The head of a document that is being translated.
+    held: Option<ReplyHead>,
     /// What the request lost although it stayed in its dialect.
     losses: Vec<Loss>,
     /// The client sees usage chunks.
@@ -98,6 +101,8 @@ impl Relay {
             operation: head.operation,
             tap: Tap::new(head.dialect),
             translator: None,
+            call_id: head.call_id.clone(),
+            held: None,
             losses: Vec::new(),
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             terminated: false,
@@ -146,7 +151,14 @@ impl Relay {
     pub(crate) fn head(&mut self, head: &ReplyHead) {
         self.timings.first_byte_us = Some(self.elapsed_us());
         match &mut self.translator {
-            Some(translator) => self.reply.head(&translator.head(head)),
+            Some(translator) => {
+                let head = translator.head(head);
+                if translator.is_whole() {
+                    self.held = Some(head);
+                } else {
+                    self.reply.head(&head);
+                }
+            }
             None if self.losses.is_empty() => self.reply.head(head),
             None => {
                 let losses = std::mem::take(&mut self.losses);
@@ -215,6 +227,18 @@ impl Relay {
         let Some(translator) = &mut self.translator else { return Ok(()) };
         let mut out = Vec::new();
         let finished = translator.finish(&mut out);
+        let unsaid = translator.unsaid();
+        match self.held.take() {
+            Some(mut head) if finished.is_ok() => {
+                head.losses.extend(unsaid);
+                self.reply.head(&head);
+            }
+            _ if unsaid.is_empty() => {}
+            _ => {
+                let fields: Vec<&str> = unsaid.iter().map(|loss| loss.field.as_str()).collect();
+                tracing::info!(call = %self.call_id, "left out of a stream, whose client has no word for it: {}", fields.join(", "));
+            }
+        }
         self.write(out).await?;
         Ok(finished?)
     }

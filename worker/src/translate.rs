@@ -8,7 +8,7 @@ use crate::continuation::Half;
 use crate::plan::Transport;
 use protocol::dialect::{
     ChoicesTranslation, Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp,
-    StreamTranslation, UsageInStream, choices, embed,
+    StreamTranslation, Unsaid, UsageInStream, choices, embed,
 };
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::ModelFacts;
@@ -363,7 +363,12 @@ impl Translator {
     /// Whole answers as the client wants them.
     fn written(&mut self, mut answers: Vec<Vec<Event>>) -> Result<Vec<u8>, Failure> {
         let Job::Talk { way, style, reply } = &self.job else { return Ok(Vec::new()) };
-        answers.iter_mut().flatten().for_each(|event| style.restore(event));
+        let mut unsaid = Unsaid::new(way.to, style.operation);
+        for event in answers.iter_mut().flatten() {
+            style.restore(event);
+            unsaid.event(event);
+        }
+        self.losses = unsaid.take();
         for event in answers.iter().rev().flatten() {
             match event {
                 Event::Fail(failure) => return Err(failure.clone()),
@@ -382,6 +387,20 @@ impl Translator {
         match reply {
             Transport::Document => choices::write_whole(way.to, answers, &way.stamp, style),
             Transport::Stream => Ok(choices::write_stream(way.to, &answers, &way.stamp, style)),
+        }
+    }
+
+    /// The client gets a document: its head waits until it is known what is in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.state, State::Stream(_) | State::Choices(_))
+    }
+
+    /// What of the answer the client's dialect has no word for.
+    pub(crate) fn unsaid(&mut self) -> Vec<Loss> {
+        match &mut self.state {
+            State::Stream(stream) => stream.unsaid(),
+            State::Choices(stream) => stream.unsaid(),
+            State::Fold(_) | State::Document(_) => std::mem::take(&mut self.losses),
         }
     }
 
