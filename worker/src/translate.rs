@@ -83,7 +83,7 @@ pub(crate) fn talk(
     adapt::adapt(&mut request, &profile, &mut losses).map_err(|failure| words.failure(failure))?;
     let style = ReplyStyle::of(&request, head.operation, shown);
     let encoded =
-        pair.target.encode_request(&request, pair.quirks).map_err(|failure| words.failure(failure))?;
+        pair.target.encode_request(request, pair.quirks).map_err(|failure| words.failure(failure))?;
     let mut told = Losses::default();
     for loss in losses.into_vec().into_iter().chain(encoded.losses) {
         told.add(words.field(&loss.field), loss.reason);

@@ -46,6 +46,7 @@ mod shared;
 mod shed;
 mod snapshot;
 mod spool;
+mod strain;
 mod trace;
 mod web;
 

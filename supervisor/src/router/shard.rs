@@ -6,6 +6,7 @@ use super::gauge;
 use super::lane::Lanes;
 use super::routing::{Candidate, Standing, Table};
 use super::shared::Shared;
+use super::shed::Share;
 use std::collections::HashMap;
 use std::net::TcpListener as StdListener;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -46,8 +47,8 @@ pub(crate) struct Shard {
     lag_us: AtomicU64,
     /// When it came, in the age of the process.
     swept_us: AtomicU64,
-    /// The share of calls to turn away, in 2^-32.
-    shed: AtomicU32,
+    /// Of all calls, to turn away.
+    pub(super) shed: Share,
 }
 
 /// A connection that another shard accepted.
@@ -77,7 +78,7 @@ impl Shard {
             tasks,
             lag_us: AtomicU64::new(0),
             swept_us: AtomicU64::new(shared_age),
-            shed: AtomicU32::new(0),
+            shed: Share::default(),
         };
         (Arc::new(shard), outbox)
     }
@@ -127,13 +128,7 @@ impl Shard {
 
     /// Whether a call is turned away, as there is more to do than can be done; `random` is in 0..1, asked for if need be.
     pub(crate) fn sheds(&self, random: impl FnOnce() -> f64) -> bool {
-        let share = self.shed.load(Ordering::Relaxed);
-        share > 0 && random() < f64::from(share) / f64::from(u32::MAX)
-    }
-
-    /// That share of calls is turned away from here on; whether any was before.
-    pub(super) fn shed(&self, share: f64) -> bool {
-        self.shed.swap((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed) > 0
+        self.shed.hits(random)
     }
 
     /// Runs the shard until everything is cut. Must be called on the shard's own runtime.

@@ -1,16 +1,14 @@
 //! How many calls are turned away when there is more to do than can be done: the controller behind the adaptive
 //! limit. Pure: what is measured goes in, a share comes out; who measures and who turns away is elsewhere.
 //!
-//! What is measured is how late the runtime comes to a task that is ready: the time any work waits in its queue. A
+//! What is measured is how late a process comes to what is ready for it: the time any work waits in its queue. A
 //! burst makes it late once and passes; only a queue that stands is shortened (as CoDel, RFC 8289, tells them apart).
 //! Then the share follows the lateness with a proportional and an integral part (as PIE, RFC 8033), so that it
 //! settles where the queue is as long as wanted, whatever a call costs and however many come.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The lateness that is aimed at under too much load.
-pub(crate) const TARGET: Duration = Duration::from_millis(250);
 /// A queue that is longer than wanted for this long stands.
 const STANDING: Duration = Duration::from_secs(1);
 /// Share per second and target of lateness over the target.
@@ -23,8 +21,10 @@ const MOST_OVER: f64 = 4.0;
 const MOST: f64 = 0.98;
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shedder {
+    /// The lateness that is aimed at under too much load.
+    target: Duration,
     share: f64,
     /// The lateness at the last look, in targets.
     before: f64,
@@ -34,9 +34,13 @@ pub(crate) struct Shedder {
 }
 
 impl Shedder {
+    pub(crate) fn new(target: Duration) -> Self {
+        Self { target, share: 0.0, before: 0.0, over_for: Duration::ZERO, engaged: false }
+    }
+
     /// The share of calls to turn away, after a look that came `elapsed` after the last one and `late`.
     pub(crate) fn look(&mut self, late: Duration, elapsed: Duration) -> f64 {
-        let targets = late.as_secs_f64() / TARGET.as_secs_f64();
+        let targets = late.as_secs_f64() / self.target.as_secs_f64();
         let (over, grown) = ((targets - 1.0).min(MOST_OVER), targets - self.before);
         self.before = targets;
         self.over_for = if over > 0.0 { self.over_for.saturating_add(elapsed) } else { Duration::ZERO };
@@ -48,6 +52,61 @@ impl Shedder {
             self.engaged = self.share > 0.0 || over > 0.0;
         }
         self.share
+    }
+}
+
+/// A spell of too much to do has ended when nobody was turned away for this long.
+const CALM: Duration = Duration::from_secs(10);
+
+/// When to say that calls are turned away: not at each one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spell {
+    /// In one; nobody was turned away for so long.
+    calm: Option<Duration>,
+}
+
+/// What is worth saying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Began,
+    Ended,
+}
+
+impl Spell {
+    /// After a look that came `elapsed` after the last one and gave this share.
+    pub(crate) fn look(&mut self, share: f64, elapsed: Duration) -> Option<Turn> {
+        match &mut self.calm {
+            None if share > 0.0 => {
+                self.calm = Some(Duration::ZERO);
+                Some(Turn::Began)
+            }
+            None => None,
+            Some(calm) => {
+                *calm = if share > 0.0 { Duration::ZERO } else { calm.saturating_add(elapsed) };
+                if *calm < CALM {
+                    return None;
+                }
+                self.calm = None;
+                Some(Turn::Ended)
+            }
+        }
+    }
+}
+
+/// The share of calls to turn away, as others read it.
+#[derive(Debug, Default)]
+pub(crate) struct Share(AtomicU32);
+
+impl Share {
+    /// This share from here on.
+    pub(crate) fn set(&self, share: f64) {
+        self.0.store((share * f64::from(u32::MAX)) as u32, Ordering::Relaxed);
+    }
+
+    /// Whether a call is turned away; `random` is in 0..1, asked for if need be.
+    pub(crate) fn hits(&self, random: impl FnOnce() -> f64) -> bool {
+        let share = self.0.load(Ordering::Relaxed);
+        share > 0 && random() < f64::from(share) / f64::from(u32::MAX)
     }
 }
 
@@ -100,6 +159,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const TARGET: Duration = Duration::from_millis(250);
     const TICK: Duration = Duration::from_millis(25);
 
     /// A queue in front of something that does `capacity` calls a second; turning one away costs a tenth of doing it.
@@ -119,7 +179,7 @@ mod tests {
 
     impl Queue {
         fn new(capacity: f64) -> Self {
-            Self { shedder: Shedder::default(), work: 0.0, capacity }
+            Self { shedder: Shedder::new(TARGET), work: 0.0, capacity }
         }
 
         /// So many times what can be done comes, for so many seconds.
@@ -149,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_nobody_is_turned_away() {
-        let mut shedder = Shedder::default();
+        let mut shedder = Shedder::new(TARGET);
         // 5,000 connections at once: late by 400 ms, and caught up a moment later.
         assert_eq!(shedder.look(Duration::from_millis(400), Duration::from_millis(425)), 0.0);
         assert_eq!(shedder.look(Duration::from_millis(10), TICK), 0.0);
@@ -162,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_stands_is_shortened_and_the_load_let_in_when_it_is_over() {
-        let mut shedder = Shedder::default();
+        let mut shedder = Shedder::new(TARGET);
         for _ in 0..39 {
             assert_eq!(shedder.look(2 * TARGET, TICK), 0.0);
         }
@@ -185,6 +245,17 @@ mod tests {
         // What is not turned away fills what turning away leaves of the time.
         let share = seen.done / seen.offered;
         assert!((share - 0.259).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn a_spell_is_told_of_twice() {
+        let mut spell = Spell::default();
+        let mut look =
+            |share, looks| -> Vec<Turn> { (0..looks).filter_map(|_| spell.look(share, TICK)).collect() };
+        assert_eq!(look(0.0, 1000), []);
+        assert_eq!(look(0.5, 100), [Turn::Began]);
+        assert_eq!((look(0.0, 399), look(0.1, 1), look(0.0, 399)), (vec![], vec![], vec![]));
+        assert_eq!((look(0.0, 1), look(0.0, 999)), (vec![Turn::Ended], vec![]));
     }
 
     #[test]

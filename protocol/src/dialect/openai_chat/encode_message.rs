@@ -8,8 +8,10 @@ use crate::dialect::shared;
 use crate::dialect::write::{List, Object};
 use crate::model::{
     ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape,
-    ToolCall, ToolResult, joined_text,
+    ToolCall, ToolResult,
 };
+use std::borrow::Cow;
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::OpenAiChat;
 
@@ -21,14 +23,20 @@ pub(super) struct Context<'a> {
 pub(super) fn messages(o: &mut Object<'_>, context: &Context<'_>, losses: &mut Losses) {
     o.list("messages", |list| {
         for (i, message) in context.request.messages.iter().enumerate() {
-            let path = format!("messages[{i}]");
-            message.extras.lose(HERE, &path, losses);
-            one(list, message, context, &path, losses);
+            let path = format_args!("messages[{i}]");
+            message.extras.lose(HERE, path, losses);
+            one(list, message, context, path, losses);
         }
     });
 }
 
-fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str, losses: &mut Losses) {
+fn one(
+    list: &mut List<'_>,
+    message: &Message,
+    context: &Context<'_>,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     match message.role {
         Role::Assistant => assistant(list, message, context, path, losses),
         Role::System => plain(list, message, "system", context, path, losses),
@@ -64,7 +72,7 @@ fn plain(
     message: &Message,
     role: &str,
     context: &Context<'_>,
-    path: &str,
+    path: Arguments<'_>,
     losses: &mut Losses,
 ) {
     list.object(|o| {
@@ -96,10 +104,10 @@ fn tool_result<'a>(
                 content(o, &texts, Shape::List, context, losses);
             }
             _ => {
-                let text = joined_text(&result.parts);
-                let text =
-                    if text.is_empty() && !others.is_empty() { "(see the next message)" } else { &text };
-                o.put("content", &format!("{error}{text}"));
+                let unsaid = result.texts().all(str::is_empty) && !others.is_empty();
+                let pointer = unsaid.then_some("(see the next message)");
+                let said = result.texts().filter(|_| !unsaid);
+                o.joined("content", error, pointer.into_iter().chain(said));
             }
         }
         if message.role == Role::Tool {
@@ -109,7 +117,13 @@ fn tool_result<'a>(
     others
 }
 
-fn assistant(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str, losses: &mut Losses) {
+fn assistant(
+    list: &mut List<'_>,
+    message: &Message,
+    context: &Context<'_>,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     let mut calls: Vec<&Part> = Vec::new();
     let mut said: Vec<&Part> = Vec::new();
     let mut reasoning: Option<String> = None;
@@ -206,16 +220,16 @@ pub(super) fn extra_content(o: &mut Object<'_>, found: &Continuation) {
     }
 }
 
-fn tool_id(id: &str, quirks: &Quirks) -> String {
+fn tool_id<'a>(id: &'a str, quirks: &Quirks) -> Cow<'a, str> {
     match quirks.tool_ids {
-        ToolIds::Any if id.len() <= 64 && !id.is_empty() => id.to_owned(),
+        ToolIds::Any if id.len() <= 64 && !id.is_empty() => Cow::Borrowed(id),
         ToolIds::Any => safe_id(id),
         ToolIds::Alnum9 => short_id(id, 9),
     }
 }
 
 /// Parts that have a form here.
-fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
+fn sayable(part: &Part, path: Arguments<'_>, losses: &mut Losses) -> bool {
     let reason = match part {
         Part::Text(_) | Part::Refusal(_) => return true,
         Part::Media(media) => match (&media.source, media.kind) {
@@ -240,9 +254,8 @@ fn content(o: &mut Object<'_>, parts: &[&Part], shape: Shape, context: &Context<
         Shape::List => context.quirks.text_content || context.request.origin != Some(HERE),
     };
     if flat && only_text {
-        let texts: Vec<&str> = parts.iter().filter_map(|part| part.as_text()).collect();
         lose_text_extras(parts, losses);
-        return o.put("content", &texts.join("\n\n"));
+        return o.joined("content", "", parts.iter().filter_map(|part| part.as_text()));
     }
     o.list("content", |list| parts.iter().for_each(|part| content_part(list, part, losses)));
 }

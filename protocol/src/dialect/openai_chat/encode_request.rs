@@ -5,7 +5,7 @@ use super::quirks::{LimitField, Quirks, Thinking, ToolChoices};
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
 use crate::dialect::shared;
-use crate::dialect::write::{self, Object};
+use crate::dialect::write::{self, Object, Say};
 use crate::model::{
     ChatRequest, Effort, FunctionTool, LimitWord, LossReason, Losses, ReasoningAsk, ReasoningMode,
     ResponseFormat, SchemaFormat, Shape, Tool, ToolChoice,
@@ -62,13 +62,13 @@ impl Filtered<'_, '_> {
         keeps
     }
 
-    fn put<T: serde::Serialize + ?Sized>(&mut self, key: &str, what: &T) {
+    fn put<T: Say + ?Sized>(&mut self, key: &str, what: &T) {
         if self.keeps(key) {
             self.o.put(key, what);
         }
     }
 
-    fn maybe<T: serde::Serialize>(&mut self, key: &str, what: &Option<T>) {
+    fn maybe<T: Say>(&mut self, key: &str, what: &Option<T>) {
         if let Some(what) = what {
             self.put(key, what);
         }

@@ -96,6 +96,22 @@ pub struct Mux {
     writer: Option<Waker>,
     acceptor: Option<Waker>,
     stalled: bool,
+    /// Pings sent, and how many of them are answered: in turn.
+    pings: u64,
+    pongs: u64,
+    probe: Probe,
+}
+
+/// The turn of no stream: the probe's.
+const PROBE: u32 = 0;
+
+/// A Ping that waits its turn as a stream does; see [`Mux::probe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    Nothing,
+    Queued,
+    /// It was the ping of that number.
+    Sent(u64),
 }
 
 impl Mux {
@@ -115,6 +131,9 @@ impl Mux {
             writer: None,
             acceptor: None,
             stalled: false,
+            pings: 0,
+            pongs: 0,
+            probe: Probe::Nothing,
         }
     }
 
@@ -340,8 +359,25 @@ impl Mux {
 
     /// Sends a Ping.
     pub fn ping(&mut self) -> Option<Waker> {
+        self.pings += 1;
         self.urgent.push_back(Frame::bare(FrameType::Ping, 0));
         self.writer.take()
+    }
+
+    /// Sends a Ping behind what waits to be sent now: it is answered when a stream that is opened now would be taken.
+    /// Nothing happens while one is under way.
+    pub fn probe(&mut self) -> Option<Waker> {
+        if self.probe != Probe::Nothing || self.closed {
+            return None;
+        }
+        self.probe = Probe::Queued;
+        self.turns.push_back(PROBE);
+        self.writer.take()
+    }
+
+    /// Whether a probe is under way.
+    pub fn is_probed(&self) -> bool {
+        self.probe != Probe::Nothing
     }
 
     /// Moves frames into `batch` until it is full or nothing may be sent; then remembers the writer.
@@ -352,6 +388,12 @@ impl Mux {
         }
         while !batch.is_full() {
             let Some(id) = self.turns.pop_front() else { break };
+            if id == PROBE {
+                self.pings += 1;
+                self.probe = Probe::Sent(self.pings);
+                batch.push(Frame::bare(FrameType::Ping, 0));
+                continue;
+            }
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             stream.scheduled = false;
             let mut quota = DATA_BODY;
@@ -383,7 +425,13 @@ impl Mux {
                 self.urgent.push_back(Frame::bare(FrameType::Pong, 0));
                 wakes.extend(self.writer.take());
             }
-            (FrameType::Pong, _) => self.stalled = false,
+            (FrameType::Pong, _) => {
+                self.stalled = false;
+                self.pongs += 1;
+                if matches!(self.probe, Probe::Sent(number) if number <= self.pongs) {
+                    self.probe = Probe::Nothing;
+                }
+            }
             (FrameType::GoAway, Side::Opener) => self.going_away = true,
             (FrameType::Open, Side::Acceptor { max_streams }) => self.on_open(frame, max_streams, wakes)?,
             (FrameType::Head | FrameType::End, Side::Opener)

@@ -78,6 +78,27 @@ fn chunk(len: usize) -> Bytes {
 }
 
 #[test]
+fn a_probe_waits_behind_what_waits_to_be_sent_and_a_ping_does_not() {
+    let mut pair = Pair::new(100);
+    for _ in 0..60 {
+        pair.router.open(Bytes::from_static(b"h"), vec![Bytes::from(vec![0; 16 * 1024])]).unwrap();
+    }
+    pair.router.probe();
+    pair.router.probe();
+    pair.router.ping();
+    pair.router.set_stalled(true);
+    pair.pump();
+    assert!(!pair.router.is_stalled(), "the ping is answered");
+    assert!(pair.router.is_probed(), "the streams are not all sent yet");
+    pair.settle();
+    assert!(!pair.router.is_probed());
+    pair.router.probe();
+    assert!(pair.router.is_probed());
+    pair.pump();
+    assert!(!pair.router.is_probed(), "nothing is before it");
+}
+
+#[test]
 fn a_body_arrives_whole_and_in_order() {
     for len in [0, 1, 16 * 1024, 16 * 1024 + 1, 300_000] {
         let mut pair = Pair::new(4);

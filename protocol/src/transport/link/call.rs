@@ -47,6 +47,17 @@ impl Opener {
         self.shared.lock().is_stalled()
     }
 
+    /// Asks the worker for a sign of life, behind the calls that wait to be sent.
+    pub fn probe(&self) {
+        let writer = self.shared.lock().probe();
+        wake(writer);
+    }
+
+    /// Whether such a question is not answered yet.
+    pub fn is_probed(&self) -> bool {
+        self.shared.lock().is_probed()
+    }
+
     /// Calls on this connection.
     pub fn in_flight(&self) -> u32 {
         self.shared.lock().len() as u32

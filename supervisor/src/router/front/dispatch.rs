@@ -197,6 +197,16 @@ impl Run {
         }
     }
 
+    /// The worker has more to do than it can, and this call is of the share that is not sent there.
+    pub(super) fn turned_away(&mut self, at: usize, provider: &str) {
+        self.shard.shared.pressure.refused();
+        let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
+        let message = format!("the worker of the provider `{provider}` has more to do than it can");
+        let wait = COME_BACK_MS + (super::random() * COME_BACK_MS as f64) as u64;
+        let failure = Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(wait);
+        self.failed(begun, failure, None, Setback::Crowded);
+    }
+
     /// No place: the deadline passed while waiting, or another candidate may have one.
     pub(super) fn after_queue(&mut self) -> Next {
         if self.call.deadline.is_some_and(|d| Instant::now() >= d) {

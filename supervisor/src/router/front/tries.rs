@@ -61,6 +61,10 @@ impl Run {
     pub(super) async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
         let candidate = self.course.candidate(at).clone();
         let at_queue = self.record.elapsed();
+        if self.shard.lanes.sheds(&candidate.provider, random) {
+            self.turned_away(at, &candidate.provider);
+            return Err(Next::GoOn);
+        }
         let Some(place) = self.place(at, &candidate).await else { return Err(self.after_queue()) };
         let queued = self.record.elapsed().saturating_sub(at_queue);
         let begun = Begun { candidate: at, at: at_queue, queued };

@@ -7,6 +7,7 @@
 mod keeper;
 mod pause;
 
+use super::shed::Share;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use protocol::ipc::configure::{Lane, Provider};
 use protocol::transport::link::Opener;
@@ -55,6 +56,8 @@ struct Context {
 struct Slot {
     wanted: watch::Sender<Option<Lane>>,
     current: ArcSwapOption<Opener>,
+    /// Of the calls for this worker, to turn away.
+    shed: Share,
 }
 
 impl Lanes {
@@ -94,8 +97,26 @@ impl Lanes {
         (!opener.is_closed() && !opener.is_stalled()).then(|| Opener::clone(opener))
     }
 
+    /// Whether a call for this worker is turned away, as it has more to do than it can.
+    pub(crate) fn sheds(&self, provider: &str, random: impl FnOnce() -> f64) -> bool {
+        self.slots.load().get(provider).is_some_and(|slot| slot.shed.hits(random))
+    }
+
+    /// Shows every connected worker, and its share of calls to turn away.
+    pub(crate) fn each(&self, mut look: impl FnMut(&str, &Opener, &Share)) {
+        for (provider, slot) in self.slots.load().iter() {
+            if let Some(opener) = slot.current.load().as_ref() {
+                look(provider, opener, &slot.shed);
+            }
+        }
+    }
+
     fn start(&self, provider: &str) -> Arc<Slot> {
-        let slot = Arc::new(Slot { wanted: watch::Sender::new(None), current: ArcSwapOption::default() });
+        let slot = Arc::new(Slot {
+            wanted: watch::Sender::new(None),
+            current: ArcSwapOption::default(),
+            shed: Share::default(),
+        });
         let keeper = keeper::keep(
             provider.to_owned(),
             Arc::downgrade(&slot),

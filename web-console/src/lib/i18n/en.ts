@@ -236,6 +236,8 @@ export const en = {
   'event.config.rejected': 'Configuration refused',
   'event.events.dropped': 'Events dropped',
   'event.key.accepted': 'Key accepted',
+  'event.overload.began': 'Too much to do',
+  'event.overload.ended': 'Keeps up again',
   'event.key.refused': 'Key refused',
   'event.model.deprecated': 'Model deprecated',
   'event.operator.drain': 'Drain',

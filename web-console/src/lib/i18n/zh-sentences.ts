@@ -62,6 +62,10 @@ export const zhSentences: readonly Pattern[] = [
   ['the app `{app}` uses the deprecated model `{model}`', '应用 {app} 使用了已弃用的模型 {model}'],
   ['calls are missing from the record: {unwritten} could not be written by the router, {torn} were cut off, {late} waited too long', '记录缺少调用：{unwritten} 个未能由路由进程写入，{torn} 个被截断，{late} 个等待过久'],
   ['{dropped} events came faster than they could be written, and are lost', '{dropped} 个事件来得太快，未能写入'],
+  ['{whose} has more to do than it can and is {late} ms late: some calls are turned away', '{whose} 过载，延迟 {late} 毫秒：部分调用被拒绝'],
+  ['{whose} keeps up again: no call was turned away for 10 s', '{whose} 已恢复正常：10 秒内没有拒绝调用'],
+  ['the worker of the provider `{provider}` has more to do than it can', '提供商 {provider} 的工作进程过载'],
+  ['LLM Link has more to do than it can', 'LLM Link 过载'],
   // Who is fit, and who is asked.
   ['the provider asks for a pause', '提供商要求暂缓'],
   ['the provider refuses the key', '提供商拒绝了密钥'],

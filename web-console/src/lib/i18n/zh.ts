@@ -238,6 +238,8 @@ export const zh: Record<keyof typeof en, string> = {
   'event.config.rejected': '配置被拒绝',
   'event.events.dropped': '事件被丢弃',
   'event.key.accepted': '密钥可用',
+  'event.overload.began': '过载',
+  'event.overload.ended': '过载结束',
   'event.key.refused': '密钥被拒绝',
   'event.model.deprecated': '模型已弃用',
   'event.operator.drain': '排空',

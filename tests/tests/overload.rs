@@ -1,0 +1,161 @@
+//! Overload: when there is more to do than can be done, the excess is told so at once and what is taken is answered
+//! in bounded time; when it is over, everybody is taken again. Prints a table.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use protocol::control::record::{CallFilter, EventFilter};
+use protocol::control::{ControlReply, ControlRequest};
+use protocol::model::FailureKind;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tests::client::Client;
+use tests::config::Provider;
+use tests::crowd::{Call, Crowd, Outcome, quantile};
+use tests::scene::{Cast, Scene};
+use tests::stack::{count, full_counts, limit, say};
+use tests::{control, proc, wait};
+
+/// Enough to have many times as much under way as can be done. Were all of it taken, each would wait for all others.
+const CALLERS: usize = 1500;
+/// The beginning is a burst, which is not turned away, and what came in it is still answered.
+const BEGINNING: Duration = Duration::from_secs(6);
+
+/// The gateway has one processor, as those who offer the load need the rest.
+const ON_ONE_CORE: [&str; 3] = ["taskset", "-c", "0"];
+const PATH: &str = "/v1/messages";
+
+/// A conversation that is to be translated: most of its work is the gateway's.
+fn conversation() -> Bytes {
+    let turn = |n: usize| {
+        let role = if n.is_multiple_of(2) { "user" } else { "assistant" };
+        json!({"role": role, "content": [{"type": "text", "text": "all work and no play ".repeat(6)}]})
+    };
+    let messages: Vec<_> = (0..201).map(turn).collect();
+    json!({"model": "d/demo", "max_tokens": 64, "messages": messages}).to_string().into()
+}
+
+/// Calls a second that can be done.
+async fn capacity(client: &Client) -> Result<f64> {
+    let mut crowd = Crowd::new();
+    crowd.pace(client, (PATH, &conversation()), 16, Duration::from_millis(1));
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (calls, _) = crowd.finish().await;
+    assert!(calls.iter().all(Call::is_answered), "nobody is turned away when all are served");
+    Ok(calls.len() as f64 / began.elapsed().as_secs_f64())
+}
+
+fn told(call: &Call) -> bool {
+    matches!(&call.outcome, Outcome::Refused { status: 503, retry_after: true, text } if text.contains("more to do"))
+}
+
+/// What a load of so many times the capacity saw after its beginning.
+struct Seen {
+    offered: f64,
+    taken: Vec<Duration>,
+    told: Vec<Duration>,
+    over: Duration,
+    /// Of the gateway, in cores.
+    cpu: f64,
+}
+
+async fn offer(scene: &Scene, callers: usize, rate: f64) -> Result<Seen> {
+    let client = &scene.client();
+    let over = Duration::from_secs(count(5, 15) as u64);
+    let mut crowd = Crowd::new();
+    crowd.pace(client, (PATH, &conversation()), callers, Duration::from_secs_f64(callers as f64 / rate));
+    tokio::time::sleep(BEGINNING).await;
+    let before = proc::tree_cpu(scene.pid());
+    tokio::time::sleep(over).await;
+    let cpu = (proc::tree_cpu(scene.pid()) - before).as_secs_f64() / over.as_secs_f64();
+    let (calls, _) = crowd.finish().await;
+    let first = calls.first().context("no call")?.began;
+    let in_time = |c: &&Call| (BEGINNING..BEGINNING + over).contains(&(c.began - first));
+    let later: Vec<&Call> = calls.iter().filter(in_time).collect();
+    let other = later.iter().find(|call| !call.is_answered() && !told(call));
+    assert!(other.is_none(), "nothing else happens to a call: {other:?}");
+    let times = |which: &dyn Fn(&Call) -> bool| -> Vec<Duration> {
+        later.iter().filter(|c| which(c)).map(|c| c.took).collect()
+    };
+    let (taken, told) = (times(&Call::is_answered), times(&told));
+    Ok(Seen { offered: later.len() as f64 / over.as_secs_f64(), taken, told, over, cpu })
+}
+
+impl Seen {
+    fn row(&self, load: f64) {
+        let each = |n: usize| n as f64 / self.over.as_secs_f64();
+        let at = |times: &[Duration], share| quantile(times.to_vec(), share).as_millis();
+        say(&format!(
+            "overload | {load:>3.1} x | {:>6.0} | {:>6.0} | {:>5} | {:>5} | {:>6.0} | {:>5} | {:.2} |",
+            self.offered,
+            each(self.taken.len()),
+            at(&self.taken, 0.5),
+            at(&self.taken, 0.99),
+            each(self.told.len()),
+            at(&self.told, 0.99),
+            self.cpu,
+        ));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_excess_is_told_and_what_is_taken_is_answered_in_bounded_time() -> Result<()> {
+    let cast = Cast::new()?.started_by(&ON_ONE_CORE);
+    let mut scene = cast.configure(|c, _| Ok(c.provider(Provider::demo("d"))))?.start().await?;
+    scene.stack().hush();
+    let client = scene.client();
+    let capacity = capacity(&client).await?;
+    let all = CALLERS as f64 / capacity;
+    say(&format!("overload: {capacity:.0} calls a second can be done, {CALLERS} at once take {all:.1} s"));
+    say("overload | load  | came/s | done/s | p50ms | p99ms | told/s | p99ms | cores |");
+    let calm = offer(&scene, CALLERS / 20, 0.5 * capacity).await?;
+    calm.row(0.5);
+    assert!(calm.told.is_empty(), "{} were turned away without need", calm.told.len());
+    let loads: &[f64] = if full_counts() { &[1.0, 2.0, 3.0, 5.0] } else { &[3.0] };
+    for &load in loads {
+        let seen = offer(&scene, CALLERS, load * capacity).await?;
+        seen.row(load);
+        assert!(!seen.taken.is_empty(), "nobody is served");
+        if load < 2.0 {
+            continue;
+        }
+        assert!(!seen.told.is_empty(), "nobody was turned away, and {} were taken", seen.taken.len());
+        let usual = quantile(seen.taken, 0.5);
+        assert!(usual.as_secs_f64() < all / 3.0, "who is taken waits for everybody else: {usual:?}");
+        let late = quantile(seen.told, 0.99);
+        assert!(late < limit(Duration::from_secs(1)), "told late: {late:?}");
+    }
+    on_record(&scene).await?;
+    everybody_is_taken_again(&client).await
+}
+
+async fn everybody_is_taken_again(client: &Client) -> Result<()> {
+    wait::until("calm", Duration::from_secs(20), async || {
+        for _ in 0..20 {
+            client.chat("d/demo").await.ok().filter(|reply| reply.status == 200)?;
+        }
+        Some(())
+    })
+    .await
+}
+
+/// A call that was turned away has a row, a reason in its trace, and counts in the metrics; the operator is told.
+async fn on_record(scene: &Scene) -> Result<()> {
+    let filter = CallFilter { failure: Some(FailureKind::Unavailable), ..CallFilter::default() };
+    let rows = control::calls(scene, &filter).await?;
+    let row = rows.first().context("a call that was turned away is on record")?;
+    assert_eq!((row.status, row.model.as_str(), row.usage.is_empty()), (503, "d/demo", true), "{row:?}");
+    let ControlReply::Call(detail) =
+        control::ask(scene, ControlRequest::Call { call: row.id.clone() }).await?
+    else {
+        anyhow::bail!("no detail of {}", row.id)
+    };
+    let trace = format!("{:?}", detail.trace.context("its trace")?);
+    assert!(trace.contains("more to do than it can"), "{trace}");
+    let metrics = scene.client().get("/metrics").await?.text();
+    let counted = metrics.lines().find_map(|l| l.strip_prefix("llm_link_calls_turned_away_total "));
+    assert!(counted.context("the counter")?.parse::<f64>()? >= 1.0);
+    let events = control::events(scene, EventFilter::default()).await?;
+    assert!(events.iter().any(|e| e.kind == "overload.began" && e.subject == "d"), "{events:?}");
+    Ok(())
+}
