@@ -120,7 +120,7 @@ pub(crate) fn without_marks(
 ) -> Result<(CallHead, Vec<u8>, Vec<Loss>), Failure> {
     let asked = RequestHead { operation: head.operation, model: &head.model, stream: head.stream };
     let request = head.dialect.decode_request(body, &asked)?;
-    let encoded = head.dialect.encode_request(&request, quirks)?;
+    let encoded = head.dialect.encode_request(request, quirks)?;
     if head.strict {
         refuse_losses(&encoded.losses)?;
     }
