@@ -141,7 +141,8 @@ async fn continued(
     provider: &Provider,
 ) -> Result<(), Broken> {
     let mut head = head.clone();
-    let (Some(continues), Some(endpoint)) = (Continues::take(&mut head), plan.endpoint()) else {
+    let endpoint = continuation::endpoint(plan.endpoint(), provider.offer().endpoints, provider.quirks());
+    let (Some(continues), Some(endpoint)) = (Continues::take(&mut head), endpoint) else {
         return Err(Failure::new(FailureKind::Unsupported, "this answer cannot be continued").into());
     };
     let body = body.whole(head.body_len).await?;
