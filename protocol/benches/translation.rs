@@ -160,7 +160,7 @@ fn turns_of(dialect: Dialect, turns: usize, lines: usize) -> Vec<u8> {
         .collect();
     let body = serde_json::json!({"messages": messages, "tools": tools, "max_tokens": 1000}).to_string();
     let chat = Dialect::OpenAiChat.decode_request(body.as_bytes(), &head());
-    let said = chat.map(|request| dialect.encode_request(&request, &Quirks::default()));
+    let said = chat.map(|request| dialect.encode_request(request, &Quirks::default()));
     match said {
         Ok(Ok(encoded)) => encoded.body,
         Ok(Err(_)) | Err(_) => Vec::new(),
@@ -178,7 +178,7 @@ fn request_times(from: Dialect, to: Dialect, lines: usize) -> [Duration; 2] {
         .map(|_| {
             let before = Instant::now();
             let request = from.decode_request(&body, &head());
-            let said = request.map(|request| to.encode_request(&request, &Quirks::default()));
+            let said = request.map(|request| to.encode_request(request, &Quirks::default()));
             let took = before.elapsed();
             assert!(matches!(said, Ok(Ok(_))), "{from} to {to}");
             took

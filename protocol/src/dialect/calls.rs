@@ -5,13 +5,19 @@ use std::collections::{HashMap, VecDeque};
 /// The calls of one request that have not been answered.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    /// The ids in order; `None` once answered.
-    open: Vec<Option<String>>,
+    /// In order, which of them have their own id, or `None` once answered.
+    open: Vec<Option<Id>>,
     /// Every call before this one is answered.
     first: usize,
-    /// Where an id or a name stands in `open`, answered ones not taken out.
+    /// Where an id or a name stands in `open`, answered ones not taken out. Ids that were made say it themselves.
     by_id: HashMap<String, VecDeque<usize>>,
     by_name: HashMap<String, VecDeque<usize>>,
+}
+
+#[derive(Debug)]
+enum Id {
+    Own(String),
+    Made,
 }
 
 /// What every made id begins with.
@@ -21,25 +27,35 @@ impl Calls {
     /// Notes a call; makes an id if it has none.
     pub(crate) fn asked(&mut self, id: Option<String>, name: &str) -> String {
         let at = self.open.len();
-        let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("{MADE}{at}"));
+        match self.by_name.get_mut(name) {
+            Some(places) => places.push_back(at),
+            None => drop(self.by_name.insert(name.to_owned(), VecDeque::from([at]))),
+        }
+        let Some(id) = id.filter(|id| !id.is_empty()) else {
+            self.open.push(Some(Id::Made));
+            return made(at);
+        };
         self.by_id.entry(id.clone()).or_default().push_back(at);
-        self.by_name.entry(name.to_owned()).or_default().push_back(at);
-        self.open.push(Some(id.clone()));
+        self.open.push(Some(Id::Own(id.clone())));
         id
     }
 
     /// The id a result answers: its own, else the first open call of that name, else the first open call.
     pub(crate) fn answered(&mut self, id: Option<String>, name: Option<&str>) -> String {
         if let Some(id) = id.filter(|id| !id.is_empty()) {
-            if let Some(at) = self.by_id.get_mut(&id).and_then(|found| next_open(found, &self.open)) {
+            let own = self.by_id.get_mut(&id).and_then(|found| next_open(found, &self.open));
+            let made = || place(&id).filter(|at| matches!(self.open.get(*at), Some(Some(Id::Made))));
+            if let Some(at) = own.or_else(made) {
                 self.open[at] = None;
             }
             return id;
         }
         let name = name.unwrap_or_default();
         let by_name = self.by_name.get_mut(name).and_then(|found| next_open(found, &self.open));
-        match by_name.or_else(|| self.first_open()).and_then(|at| self.open[at].take()) {
-            Some(id) => id,
+        let at = by_name.or_else(|| self.first_open());
+        match at.and_then(|at| Some((at, self.open.get_mut(at)?.take()?))) {
+            Some((_, Id::Own(id))) => id,
+            Some((at, Id::Made)) => made(at),
             None => self.asked(None, name),
         }
     }
@@ -52,8 +68,17 @@ impl Calls {
     }
 }
 
+fn made(at: usize) -> String {
+    format!("{MADE}{at}")
+}
+
+/// Where the call stands whose id was made.
+fn place(id: &str) -> Option<usize> {
+    id.strip_prefix(MADE)?.parse().ok()
+}
+
 /// Takes the first that is still open.
-fn next_open(found: &mut VecDeque<usize>, open: &[Option<String>]) -> Option<usize> {
+fn next_open(found: &mut VecDeque<usize>, open: &[Option<Id>]) -> Option<usize> {
     while let Some(at) = found.pop_front() {
         if open[at].is_some() {
             return Some(at);
@@ -79,6 +104,8 @@ mod tests {
         // Of no known name: the first that is open.
         assert_eq!(calls.answered(None, Some("a")), made[3]);
         assert_eq!(calls.answered(own("y"), None), "y");
-        assert_eq!(calls.answered(None, None), format!("{MADE}5"));
+        let again = calls.asked(None, "d");
+        assert_eq!(calls.answered(Some(again.clone()), Some("d")), again);
+        assert_eq!(calls.answered(None, None), format!("{MADE}6"));
     }
 }

@@ -3,6 +3,7 @@
 use super::Operation;
 use super::write::Object;
 use crate::model::{Event, Failure, FailureKind, Loss, PartHead};
+use std::borrow::Cow;
 
 /// Upstream frames to events.
 pub trait DecodeEvents: Send {
@@ -148,19 +149,19 @@ pub(crate) fn bad_answer(error: impl std::fmt::Display) -> Failure {
 }
 
 /// A tool call's id, or a tool's name: kept when every dialect takes it, else made safe; equal ones stay equal.
-pub fn safe_id(id: &str) -> String {
+pub fn safe_id(id: &str) -> Cow<'_, str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     if !id.is_empty() && id.len() <= 64 && id.bytes().all(plain) {
-        return id.to_owned();
+        return Cow::Borrowed(id);
     }
     let kept: String = id.chars().filter(|c| c.is_ascii() && plain(*c as u8)).take(40).collect();
-    format!("{kept}_{:016x}", fnv(id))
+    Cow::Owned(format!("{kept}_{:016x}", fnv(id)))
 }
 
 /// Exactly `length` letters and digits made from an id, for vendors that insist.
-pub(crate) fn short_id(id: &str, length: usize) -> String {
+pub(crate) fn short_id(id: &str, length: usize) -> Cow<'_, str> {
     if id.len() == length && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return id.to_owned();
+        return Cow::Borrowed(id);
     }
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut number = fnv(id);

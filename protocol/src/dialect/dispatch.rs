@@ -62,10 +62,10 @@ impl Dialect {
     }
 
     /// Writes a request for an upstream. Fails when leaving something out would change what is asked.
-    pub fn encode_request(self, request: &ChatRequest, quirks: &Quirks) -> Result<Encoded, Failure> {
-        refuse_untranslatable(self, request)?;
-        let joined = turns::joined(request, self);
-        let request = joined.as_ref().unwrap_or(request);
+    pub fn encode_request(self, mut request: ChatRequest, quirks: &Quirks) -> Result<Encoded, Failure> {
+        refuse_untranslatable(self, &request)?;
+        turns::join(&mut request, self);
+        let request = &request;
         Ok(match self {
             Self::OpenAiChat => openai_chat::encode_request(request, &quirks.openai_chat),
             Self::OpenAiResponses => openai_responses::encode_request(request),

@@ -5,6 +5,7 @@
 
 use super::Dialect;
 use super::codec::DecodeError;
+use super::scan::{Scan, plain};
 use super::text::Text;
 use super::write::{self, Object};
 use crate::model::{Extras, RawJson, join};
@@ -22,16 +23,34 @@ pub(crate) struct Fields<'a> {
     text: &'a Text<'a>,
     /// Where the object stands.
     at: usize,
-    members: Vec<Member<'a>>,
+    members: Vec<Member>,
     /// What is left of objects that were read in part.
     rests: Vec<(&'static str, RawJson)>,
 }
 
+/// One member: where it stands in the text.
 #[derive(Debug)]
-struct Member<'a> {
-    key: Cow<'a, str>,
+pub(super) struct Member {
+    key: Key,
     value: Range<usize>,
     taken: bool,
+}
+
+#[derive(Debug)]
+enum Key {
+    /// As it stands there.
+    Plain(Range<usize>),
+    /// It is written with escapes, or was changed.
+    Other(Box<str>),
+}
+
+impl Member {
+    fn key<'t>(&'t self, text: &Text<'t>) -> &'t str {
+        match &self.key {
+            Key::Plain(span) => text.slice(span),
+            Key::Other(key) => key,
+        }
+    }
 }
 
 /// A value and where it stands.
@@ -39,6 +58,16 @@ struct Member<'a> {
 pub(crate) struct Item<'a> {
     text: &'a Text<'a>,
     span: Range<usize>,
+}
+
+/// The values of a list, one after another.
+#[derive(Debug)]
+pub(crate) struct Items<'a> {
+    text: &'a Text<'a>,
+    /// Before the next one, if there are more.
+    next: Option<Scan<'a>>,
+    /// A value that is no list and stands for a list of one.
+    alone: Option<Item<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -49,10 +78,15 @@ impl<'a> Fields<'a> {
     }
 
     fn read(text: &'a Text<'a>, at: usize) -> Result<Self, DecodeError> {
-        let mut members: Vec<Member<'a>> = Vec::with_capacity(4);
-        let walked = text.scan(at).object(|scan, key| {
-            let value = text.step(scan)?;
-            members.push(Member { key, value, taken: false });
+        let mut members = text.spare();
+        let walked = text.scan(at).pairs(|scan| {
+            let (span, plain) = scan.quoted()?;
+            let key = match plain {
+                true => Key::Plain(span.start + 1..span.end - 1),
+                false => Key::Other(scan.text_of(&span)?.into()),
+            };
+            scan.expect(b':', "expected a colon")?;
+            members.push(Member { key, value: text.step(scan)?, taken: false });
             Ok(())
         });
         walked.map_err(|error| DecodeError::new(&text.path(at), error.to_string()))?;
@@ -65,12 +99,13 @@ impl<'a> Fields<'a> {
 
     /// A key that two members have.
     fn twice(&self) -> Option<&str> {
-        let keys = self.members.iter().map(|member| member.key.as_ref());
+        let keys = self.members.iter().map(|member| member.key(self.text));
         if self.members.len() > MANY {
             let mut seen = HashSet::with_capacity(self.members.len());
             return keys.into_iter().find(|key| !seen.insert(*key));
         }
-        let earlier = |(i, key): &(usize, &str)| self.members[..*i].iter().any(|member| member.key == *key);
+        let earlier =
+            |(i, key): &(usize, &str)| self.members[..*i].iter().any(|member| member.key(self.text) == *key);
         keys.enumerate().find(earlier).map(|(_, key)| key)
     }
 
@@ -83,13 +118,14 @@ impl<'a> Fields<'a> {
         self.text.path(self.at)
     }
 
-    fn left(&self) -> impl Iterator<Item = &Member<'a>> {
+    fn left(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| !member.taken)
     }
 
     /// The member as text; `null` counts as absent.
     pub(crate) fn raw(&mut self, key: &str) -> Option<Item<'a>> {
-        let member = self.members.iter_mut().find(|member| !member.taken && member.key == key)?;
+        let text = self.text;
+        let member = self.members.iter_mut().find(|member| !member.taken && member.key(text) == key)?;
         member.taken = true;
         let item = Item { text: self.text, span: member.value.clone() };
         (item.raw() != "null").then_some(item)
@@ -121,11 +157,12 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there and is only looked at.
     pub(crate) fn word(&mut self, key: &str) -> Result<Cow<'a, str>, DecodeError> {
-        let item = self.raw(key).ok_or_else(|| DecodeError::new(&self.at(key), "is required"))?;
-        match item.inner().filter(|inner| memchr::memchr(b'\\', inner.as_bytes()).is_none()) {
-            Some(plain) => Ok(Cow::Borrowed(plain)),
-            None => item.read().map(Cow::Owned),
-        }
+        self.maybe_word(key)?.ok_or_else(|| DecodeError::new(&self.at(key), "is required"))
+    }
+
+    /// A text that is only looked at.
+    pub(crate) fn maybe_word(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        self.raw(key).map(|item| item.word()).transpose()
     }
 
     /// The member as an object.
@@ -134,8 +171,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The member as a list; absent is empty.
-    pub(crate) fn list(&mut self, key: &str) -> Result<Vec<Item<'a>>, DecodeError> {
-        self.raw(key).map_or(Ok(Vec::new()), |item| item.list())
+    pub(crate) fn list(&mut self, key: &str) -> Result<Items<'a>, DecodeError> {
+        let none = Items { text: self.text, next: None, alone: None };
+        self.raw(key).map_or(Ok(none), |item| item.list())
     }
 
     /// Puts a value back that turned out to be of no known kind.
@@ -149,21 +187,23 @@ impl<'a> Fields<'a> {
     pub(crate) fn keep_rest(&mut self, key: &'static str, rest: &Fields<'a>) {
         if !rest.is_empty() {
             let mut out = Vec::new();
-            write::object(&mut out, |o| rest.left().for_each(|m| o.raw(&m.key, rest.text.slice(&m.value))));
-            self.rests.push((key, RawJson::checked(&String::from_utf8_lossy(&out))));
+            write::object(&mut out, |o| {
+                rest.left().for_each(|m| o.raw(m.key(rest.text), rest.text.slice(&m.value)))
+            });
+            self.rests.push((key, RawJson::checked(String::from_utf8_lossy(&out))));
         }
     }
 
     /// Puts a value back under the one of its two spellings that is looked for later.
     pub(crate) fn put_back_as(&mut self, key: &'static str, item: &Item<'a>) {
         if let Some(member) = self.members.iter_mut().find(|member| member.value == item.span) {
-            member.key = Cow::Borrowed(key);
+            member.key = Key::Other(key.into());
             member.taken = false;
         }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.left().any(|member| member.key == key && self.text.slice(&member.value) != "null")
+        self.left().any(|member| member.key(self.text) == key && self.text.slice(&member.value) != "null")
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -173,27 +213,32 @@ impl<'a> Fields<'a> {
     /// The names of the members not taken, without those that say nothing.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
         let said = self.left().filter(|member| self.text.slice(&member.value) != "null");
-        said.map(|member| member.key.clone().into_owned())
+        said.map(|member| member.key(self.text).to_owned())
     }
 
     /// Writes the members of a kept object, except those in `said`, which the writer has said already.
     pub(crate) fn copy(kept: &RawJson, said: &[&str], o: &mut Object<'_>) {
         let Ok(text) = Text::read(kept.as_str().as_bytes()) else { return };
         let Ok(fields) = Fields::body(&text) else { return };
-        for member in fields.left().filter(|member| !said.contains(&member.key.as_ref())) {
-            o.raw(&member.key, text.slice(&member.value));
+        for member in fields.left().filter(|member| !said.contains(&member.key(&text))) {
+            o.raw(member.key(&text), text.slice(&member.value));
         }
     }
 
     /// Everything not taken, as the extras of `origin`.
-    pub(crate) fn rest(self, origin: Dialect) -> Extras {
+    pub(crate) fn rest(mut self, origin: Dialect) -> Extras {
         if self.is_empty() {
             return Extras::default();
         }
-        let left = self.members.into_iter().filter(|member| !member.taken);
-        let field = |m: Member<'a>| (m.key.into_owned(), RawJson::checked(self.text.slice(&m.value)));
-        let rests = self.rests.into_iter().map(|(key, rest)| (key.to_owned(), rest));
-        Extras::new(origin, left.map(field).chain(rests).collect())
+        let rests = std::mem::take(&mut self.rests).into_iter().map(|(key, rest)| (key.to_owned(), rest));
+        let field = |m: &Member| (m.key(self.text).to_owned(), RawJson::checked(self.text.slice(&m.value)));
+        Extras::new(origin, self.left().map(field).chain(rests).collect())
+    }
+}
+
+impl Drop for Fields<'_> {
+    fn drop(&mut self) {
+        self.text.keep(std::mem::take(&mut self.members));
     }
 }
 
@@ -216,6 +261,14 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The value as a text that is only looked at.
+    pub(crate) fn word(&self) -> Result<Cow<'a, str>, DecodeError> {
+        match self.inner().filter(|inner| plain(inner.as_bytes()) == inner.len()) {
+            Some(plain) => Ok(Cow::Borrowed(plain)),
+            None => self.read().map(Cow::Owned),
+        }
+    }
+
     /// What stands between the quotes of a text.
     fn inner(&self) -> Option<&'a str> {
         self.raw().strip_prefix('"')?.strip_suffix('"')
@@ -228,16 +281,19 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(crate) fn list(&self) -> Result<Vec<Item<'a>>, DecodeError> {
-        if !self.is_list() {
-            return Err(self.error("must be a list"));
+    pub(crate) fn list(&self) -> Result<Items<'a>, DecodeError> {
+        let mut scan = self.text.scan(self.span.start);
+        scan.expect(b'[', "").map_err(|_| self.error("must be a list"))?;
+        let next = (scan.peek() != Some(b']')).then_some(scan);
+        Ok(Items { text: self.text, next, alone: None })
+    }
+
+    /// The values of a list; any other value alone.
+    pub(crate) fn each(self) -> Result<Items<'a>, DecodeError> {
+        match self.is_list() {
+            true => self.list(),
+            false => Ok(Items { text: self.text, next: None, alone: Some(self) }),
         }
-        let mut items = Vec::new();
-        let walked = self.text.scan(self.span.start).elements(|scan| {
-            items.push(Item { text: self.text, span: self.text.step(scan)? });
-            Ok(())
-        });
-        walked.map(|()| items).map_err(|error| self.error(error.to_string()))
     }
 
     pub(crate) fn is_text(&self) -> bool {
@@ -263,12 +319,28 @@ impl<'a> Item<'a> {
     }
 }
 
+impl<'a> Iterator for Items<'a> {
+    type Item = Item<'a>;
+
+    fn next(&mut self) -> Option<Item<'a>> {
+        // The text was checked: nothing fails here.
+        let Some(mut scan) = self.next.take() else { return self.alone.take() };
+        let span = self.text.step(&mut scan).ok()?;
+        self.next = scan.more(b']').is_ok_and(|end| !end).then_some(scan);
+        Some(Item { text: self.text, span })
+    }
+}
+
 /// The meaning of a text's inside, but for `\u`, which is left to others.
 fn unescaped(inner: &str) -> Option<String> {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+    loop {
+        let at = plain(rest.as_bytes());
         out.push_str(&rest[..at]);
+        if at == rest.len() {
+            return Some(out);
+        }
         out.push(match rest.as_bytes().get(at + 1)? {
             b'n' => '\n',
             b'r' => '\r',
@@ -280,8 +352,6 @@ fn unescaped(inner: &str) -> Option<String> {
         });
         rest = &rest[at + 2..];
     }
-    out.push_str(rest);
-    Some(out)
 }
 
 #[cfg(test)]
@@ -325,8 +395,8 @@ mod tests {
     fn errors_name_the_path() {
         let text = Text::read(br#"{"m":[{"x":{"y":7}}]}"#).unwrap();
         let mut fields = Fields::body(&text).unwrap();
-        let items = fields.list("m").unwrap();
-        let mut inner = items[0].object().unwrap().object("x").unwrap().unwrap();
+        let item = fields.list("m").unwrap().next().unwrap();
+        let mut inner = item.object().unwrap().object("x").unwrap().unwrap();
         let error = inner.text("y").unwrap_err();
         assert!(error.to_string().starts_with("m[0].x.y: invalid type"), "{error}");
         let many: String = (0..MANY).map(|i| format!("\"k{i}\":0,")).collect();

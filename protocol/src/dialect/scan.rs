@@ -16,6 +16,26 @@ pub struct ScanError {
     pub at: usize,
 }
 
+/// How many bytes at the beginning stand for themselves inside a string of JSON: no quote, no backslash, no control
+/// character.
+pub(crate) fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // Eight bytes at a time: the high bit of a byte is set where the difference went below zero.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
+    let (words, rest) = text.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let found = below(word, 0x20) | is(b'"') | is(b'\\');
+        if found != 0 {
+            return i * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    text.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+}
+
 /// A position in JSON text. The text must be valid UTF-8 for [`Scan::text_of`] to be exact.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan<'a> {
@@ -83,15 +103,25 @@ impl<'a> Scan<'a> {
         &mut self,
         mut each: impl FnMut(&mut Self, Range<usize>) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
+        self.pairs(|scan| {
+            let key = scan.string()?;
+            scan.expect(b':', "expected a colon")?;
+            each(scan, key)
+        })
+    }
+
+    /// Walks an object: `each` must read a key, the colon and the value.
+    pub(crate) fn pairs(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         self.expect(b'{', "expected an object")?;
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(());
         }
         loop {
-            let key = self.string()?;
-            self.expect(b':', "expected a colon")?;
-            each(self, key)?;
+            each(self)?;
             if self.more(b'}')? {
                 return Ok(());
             }
@@ -123,8 +153,19 @@ impl<'a> Scan<'a> {
 
     /// Reads a string and answers its range, quotes included.
     pub fn string(&mut self) -> Result<Range<usize>, ScanError> {
+        self.quoted().map(|(span, _)| span)
+    }
+
+    /// Reads a string and answers its range, quotes included, and whether it is known to stand for itself.
+    pub(crate) fn quoted(&mut self) -> Result<(Range<usize>, bool), ScanError> {
+        /// Most are no longer, and then a search costs more than it saves.
+        const SHORT: usize = 32;
         self.expect(b'"', "expected a string")?;
         let start = self.at - 1;
+        self.at += plain(&self.text[self.at..self.text.len().min(self.at + SHORT)]);
+        if self.skip_if(|byte| byte == b'"') {
+            return Ok((start..self.at, true));
+        }
         loop {
             let rest = &self.text[self.at..];
             let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
@@ -132,9 +173,33 @@ impl<'a> Scan<'a> {
             };
             if rest[found] == b'"' {
                 self.at += found + 1;
-                return Ok(start..self.at);
+                return Ok((start..self.at, false));
             }
             self.at += (found + 2).min(rest.len());
+        }
+    }
+
+    /// Reads a string that has no control characters and only escapes that exist, and answers its range, quotes
+    /// included.
+    pub(crate) fn proper_string(&mut self) -> Result<Range<usize>, ScanError> {
+        self.expect(b'"', "expected a string")?;
+        let start = self.at - 1;
+        let bad = |what| Err(ScanError { what, at: start });
+        loop {
+            self.at += plain(&self.text[self.at..]);
+            match &self.text[self.at..] {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(start..self.at);
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                [b'\\', b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()) => {
+                    self.at += 6
+                }
+                [b'\\', ..] => return bad("unknown escape in a string"),
+                [_, ..] => return bad("control character in a string"),
+                [] => return bad("unterminated string"),
+            }
         }
     }
 
@@ -173,7 +238,7 @@ impl<'a> Scan<'a> {
     }
 
     /// After a member or element: true if `close` ended the container, false after a comma.
-    fn more(&mut self, close: u8) -> Result<bool, ScanError> {
+    pub(crate) fn more(&mut self, close: u8) -> Result<bool, ScanError> {
         match self.peek() {
             Some(b',') => self.at += 1,
             Some(byte) if byte == close => {

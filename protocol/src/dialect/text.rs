@@ -4,13 +4,14 @@
 //! Owns: the check of the whole text, the ends, the path of a place. Never: builds a tree, reads a value.
 
 use super::codec::DecodeError;
+use super::fields::Member;
 use super::scan::{DEPTH_LIMIT, Scan, ScanError};
 use crate::model::join;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 /// Values shorter than this are walked through again: remembering their ends would cost more than it saves.
-const LONG: usize = 64;
+const LONG: usize = 24;
 
 /// So many ends are looked at before the search begins.
 const NEAR: usize = 8;
@@ -23,6 +24,8 @@ pub(crate) struct Text<'a> {
     ends: Vec<(u32, u32)>,
     /// Where in `ends` the last one was found: readers go forward, the next is near.
     last: Cell<usize>,
+    /// Emptied lists of members, for the next object that is read.
+    spare: RefCell<Vec<Vec<Member>>>,
 }
 
 impl<'a> Text<'a> {
@@ -39,7 +42,7 @@ impl<'a> Text<'a> {
         let mut check = Check { scan: Scan::new(text.as_bytes()), ends: Vec::new() };
         check.value(0)?;
         check.scan.end()?;
-        Ok(Self { text, ends: check.ends, last: Cell::new(0) })
+        Ok(Self { text, ends: check.ends, last: Cell::new(0), spare: RefCell::default() })
     }
 
     /// Where the value begins.
@@ -61,6 +64,17 @@ impl<'a> Text<'a> {
         scan
     }
 
+    /// An empty list of members.
+    pub(super) fn spare(&self) -> Vec<Member> {
+        self.spare.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(8))
+    }
+
+    /// Takes a list of members for the next object.
+    pub(super) fn keep(&self, mut members: Vec<Member>) {
+        members.clear();
+        self.spare.borrow_mut().push(members);
+    }
+
     /// Steps over the value that the reader stands before, and answers its span.
     pub(crate) fn step(&self, scan: &mut Scan<'a>) -> Result<Range<usize>, ScanError> {
         if !matches!(scan.peek(), Some(b'{' | b'[' | b'"')) {
@@ -79,14 +93,19 @@ impl<'a> Text<'a> {
     fn end(&self, start: usize) -> Option<usize> {
         let begins = |(start, _): &(u32, u32)| *start as usize;
         let last = self.last.get();
-        let near = &self.ends[last..self.ends.len().min(last + NEAR)];
-        let found = match near.iter().position(|entry| begins(entry) >= start) {
-            Some(i) if begins(&near[i]) == start => last + i,
-            Some(1..) => return None,
-            Some(_) | None => self.ends.binary_search_by_key(&start, begins).ok()?,
+        let (behind, ahead) = self.ends.split_at(last);
+        // The first that does not begin before the value.
+        let near = match ahead.iter().take(NEAR).position(|entry| begins(entry) >= start) {
+            Some(0) => {
+                behind.iter().rev().take(NEAR).position(|entry| begins(entry) < start).map(|i| last - i)
+            }
+            Some(i) => Some(last + i),
+            None => None,
         };
+        let found = near.unwrap_or_else(|| self.ends.partition_point(|entry| begins(entry) < start));
+        let (begin, end) = self.ends.get(found)?;
         self.last.set(found);
-        self.ends.get(found).map(|(_, end)| *end as usize)
+        (*begin as usize == start).then_some(*end as usize)
     }
 
     /// The path of the value at a byte, as `messages[2].content`. Only errors need it, so it is looked for, not kept.
@@ -169,8 +188,7 @@ impl Check<'_> {
                 self.list(depth)?;
             }
             Some(b'"') => {
-                let span = self.scan.string()?;
-                string(self.scan.slice(&span), span.start)?;
+                let span = self.scan.proper_string()?;
                 if span.len() >= LONG {
                     self.ends.push((start as u32, span.end as u32));
                 }
@@ -189,8 +207,9 @@ impl Check<'_> {
 
     fn object(&mut self, depth: u32) -> Result<(), ScanError> {
         let mut scan = self.scan;
-        scan.members(|scan, key| {
-            string(scan.slice(&key), key.start)?;
+        scan.pairs(|scan| {
+            scan.proper_string()?;
+            scan.expect(b':', "expected a colon")?;
             self.inner(scan, depth)
         })?;
         self.scan = scan;
@@ -210,26 +229,6 @@ impl Check<'_> {
         scan.jump(self.scan.position());
         Ok(())
     }
-}
-
-/// A string, quotes included, has no control characters and only escapes that exist.
-fn string(quoted: &[u8], at: usize) -> Result<(), ScanError> {
-    let bad = |what| Err(ScanError { what, at });
-    // No early end: the compiler makes this loop look at many bytes at once.
-    if quoted.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
-        return bad("control character in a string");
-    }
-    let mut rest = quoted;
-    while let Some(found) = memchr::memchr(b'\\', rest) {
-        let escape = &rest[found + 1..];
-        let length = match escape.first() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
-            Some(b'u') if escape.get(1..5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 5,
-            Some(_) | None => return bad("unknown escape in a string"),
-        };
-        rest = &escape[length..];
-    }
-    Ok(())
 }
 
 #[cfg(test)]

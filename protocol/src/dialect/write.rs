@@ -1,8 +1,10 @@
 //! Writes JSON text directly: no tree between a value and its bytes, raw text goes in as it is, order is the code's.
 
 use super::Dialect;
-use crate::model::{Extras, RawJson};
-use serde::Serialize;
+use super::scan::plain;
+use crate::model::{Extras, RawJson, Token};
+use serde_json::{Number, Value};
+use std::borrow::Cow;
 
 /// Writes one object as a whole document.
 pub(crate) fn document(each: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
@@ -26,12 +28,116 @@ pub(crate) fn object(out: &mut Vec<u8>, each: impl FnOnce(&mut Object<'_>)) {
     out.push(b'}');
 }
 
-/// Writes one value that serde can write. Strings, numbers and trees of them cannot fail.
-pub(crate) fn value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        out.truncate(start);
-        out.extend_from_slice(b"null");
+/// What has a form in JSON.
+pub(crate) trait Say {
+    fn say(&self, out: &mut Vec<u8>);
+}
+
+impl Say for str {
+    fn say(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        escaped(out, self);
+        out.push(b'"');
+    }
+}
+
+impl Say for String {
+    fn say(&self, out: &mut Vec<u8>) {
+        self.as_str().say(out);
+    }
+}
+
+impl Say for Cow<'_, str> {
+    fn say(&self, out: &mut Vec<u8>) {
+        self.as_ref().say(out);
+    }
+}
+
+impl Say for RawJson {
+    fn say(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_str().as_bytes());
+    }
+}
+
+impl<T: Say + ?Sized> Say for &T {
+    fn say(&self, out: &mut Vec<u8>) {
+        (*self).say(out);
+    }
+}
+
+impl<T: Say> Say for Option<T> {
+    fn say(&self, out: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.say(out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+}
+
+impl<T: Say> Say for [T] {
+    fn say(&self, out: &mut Vec<u8>) {
+        list(out, |list| self.iter().for_each(|value| value.say(list.next())));
+    }
+}
+
+impl<T: Say> Say for Vec<T> {
+    fn say(&self, out: &mut Vec<u8>) {
+        self.as_slice().say(out);
+    }
+}
+
+impl<T: Say, const N: usize> Say for [T; N] {
+    fn say(&self, out: &mut Vec<u8>) {
+        self.as_slice().say(out);
+    }
+}
+
+/// Numbers, truth values and trees of values: as the library writes them. It cannot fail there.
+macro_rules! as_the_library {
+    ($($kind:ty),*) => {$(
+        impl Say for $kind {
+            fn say(&self, out: &mut Vec<u8>) {
+                let start = out.len();
+                if serde_json::to_writer(&mut *out, self).is_err() {
+                    out.truncate(start);
+                    out.extend_from_slice(b"null");
+                }
+            }
+        }
+    )*};
+}
+
+as_the_library!(bool, u32, u64, i32, i64, f32, f64, usize, Number, Value, Token);
+
+/// A text's inside.
+fn escaped(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + text.len() / 8);
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    for word in words {
+        match plain(word) {
+            8 => out.extend_from_slice(word),
+            _ => word.iter().for_each(|byte| escape(out, *byte)),
+        }
+    }
+    rest.iter().for_each(|byte| escape(out, *byte));
+}
+
+/// The escapes are those of the library.
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        0..0x20 => b'u',
+        plain => return out.push(plain),
+    };
+    out.extend_from_slice(&[b'\\', short]);
+    if short == b'u' {
+        out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
 }
 
@@ -76,27 +182,41 @@ impl Object<'_> {
         if !std::mem::replace(&mut self.empty, false) {
             self.out.push(b',');
         }
-        match key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        match plain(key.as_bytes()) == key.len() {
             true => {
                 self.out.push(b'"');
                 self.out.extend_from_slice(key.as_bytes());
                 self.out.extend_from_slice(b"\":");
             }
             false => {
-                value(self.out, key);
+                key.say(self.out);
                 self.out.push(b':');
             }
         }
         self.out
     }
 
-    /// A member of any serialisable value.
-    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, key: &str, what: &T) {
-        value(self.key(key), what);
+    /// A member of any value.
+    pub(crate) fn put<T: Say + ?Sized>(&mut self, key: &str, what: &T) {
+        what.say(self.key(key));
+    }
+
+    /// A text that is in pieces, an empty line between them.
+    pub(crate) fn joined<'t>(&mut self, key: &str, head: &str, texts: impl Iterator<Item = &'t str>) {
+        let out = self.key(key);
+        out.push(b'"');
+        escaped(out, head);
+        for (i, text) in texts.enumerate() {
+            if i > 0 {
+                out.extend_from_slice(br"\n\n");
+            }
+            escaped(out, text);
+        }
+        out.push(b'"');
     }
 
     /// A member, if there is a value.
-    pub(crate) fn maybe<T: Serialize>(&mut self, key: &str, what: &Option<T>) {
+    pub(crate) fn maybe<T: Say>(&mut self, key: &str, what: &Option<T>) {
         if let Some(what) = what {
             self.put(key, what);
         }
@@ -133,8 +253,12 @@ impl Object<'_> {
 
     /// JSON text without its line ends, which framings would take for theirs; between tokens a blank says the same.
     fn one_line(&mut self, key: &str, json: &str) {
-        let plain = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
-        self.key(key).extend(json.bytes().map(plain));
+        let out = self.key(key);
+        let start = out.len();
+        out.extend_from_slice(json.as_bytes());
+        for byte in &mut out[start..] {
+            *byte = if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        }
     }
 
     /// The extras that belong to this dialect.

@@ -13,11 +13,11 @@ pub struct Extras(Option<Box<Kept>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kept {
     origin: Dialect,
-    fields: IndexMap<String, RawJson>,
+    fields: Vec<(String, RawJson)>,
 }
 
 impl Extras {
-    pub fn new(origin: Dialect, fields: IndexMap<String, RawJson>) -> Self {
+    pub fn new(origin: Dialect, fields: Vec<(String, RawJson)>) -> Self {
         Self((!fields.is_empty()).then(|| Box::new(Kept { origin, fields })))
     }
 
@@ -34,25 +34,28 @@ impl Extras {
 
     /// One member, if it may be said in this dialect.
     pub fn get(&self, dialect: Dialect, key: &str) -> Option<&RawJson> {
-        self.0.as_ref().filter(|kept| kept.origin == dialect)?.fields.get(key)
+        let kept = self.0.as_ref().filter(|kept| kept.origin == dialect)?;
+        kept.fields.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// The same and one member more, if there is one.
     pub fn with(self, origin: Dialect, key: &str, value: Option<RawJson>) -> Self {
         let Some(value) = value else { return self };
         let mut fields = self.0.map(|kept| kept.fields).unwrap_or_default();
-        fields.insert(key.to_owned(), value);
+        fields.retain(|(known, _)| known != key);
+        fields.push((key.to_owned(), value));
         Self::new(origin, fields)
     }
 
     /// Takes a member out, whatever the origin.
     pub fn take(&mut self, key: &str) -> Option<RawJson> {
         let kept = self.0.as_mut()?;
-        let taken = kept.fields.shift_remove(key);
+        let at = kept.fields.iter().position(|(known, _)| known == key)?;
+        let (_, taken) = kept.fields.remove(at);
         if kept.fields.is_empty() {
             self.0 = None;
         }
-        taken
+        Some(taken)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -87,8 +90,8 @@ impl Kept {
         let bookkeeping = self.origin == Dialect::OpenAiResponses && !path.is_empty();
         match (key, value) {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
-            // Names and states of items in OpenAI's own store; calls and results are paired by another id.
-            ("id" | "status", _) => bookkeeping,
+            // Kinds, names and states of items in OpenAI's own store; calls and results are paired by another id.
+            ("id" | "status", _) | ("type", "\"message\"") => bookkeeping,
             // The sources of an earlier answer: for people, no model reads them.
             ("annotations" | "citations", list) => !path.is_empty() && list.starts_with('['),
             _ => false,

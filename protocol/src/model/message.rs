@@ -143,6 +143,13 @@ pub struct ToolResult {
     pub extras: Extras,
 }
 
+impl ToolResult {
+    /// All texts of it.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(Part::as_text)
+    }
+}
+
 /// A block kept as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opaque {

@@ -6,32 +6,32 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 /// One JSON value as text. Equality is equality of the text.
-#[derive(Clone)]
-pub struct RawJson(Box<RawValue>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawJson(Box<str>);
 
 impl RawJson {
     /// Keeps a value that a parser has already delimited.
     pub fn new(raw: &RawValue) -> Self {
-        Self(raw.to_owned())
+        Self(raw.get().into())
     }
 
-    /// Keeps a value of a text that was checked before; what is no JSON after all says nothing.
-    pub fn checked(text: &str) -> Self {
-        Self::parse(text).unwrap_or_else(|| Self(RawValue::NULL.to_owned()))
+    /// Keeps a value of a text that was checked before.
+    pub(crate) fn checked(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
     }
 
     /// Keeps `text` if it is one JSON value.
     pub fn parse(text: &str) -> Option<Self> {
-        RawValue::from_string(text.to_owned()).ok().map(Self)
+        serde_json::from_str::<&RawValue>(text).ok().map(Self::new)
     }
 
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// The value read as `T`, if it is one.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(self.0.get()).ok()
+        serde_json::from_str(&self.0).ok()
     }
 
     /// True for `{...}`.
@@ -42,17 +42,9 @@ impl RawJson {
 
 impl From<&serde_json::Value> for RawJson {
     fn from(value: &serde_json::Value) -> Self {
-        Self(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        Self(value.to_string().into())
     }
 }
-
-impl PartialEq for RawJson {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for RawJson {}
 
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,12 +54,13 @@ impl fmt::Debug for RawJson {
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Self)
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
     }
 }
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }

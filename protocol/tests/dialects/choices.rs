@@ -171,7 +171,7 @@ fn the_number_is_said_where_there_is_a_word_and_refused_elsewhere() {
         let request = from.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
         assert_eq!(request.answers(), 2);
         for to in Dialect::ALL {
-            match to.encode_request(&request, &Quirks::default()) {
+            match to.encode_request(request.clone(), &Quirks::default()) {
                 Ok(encoded) => {
                     let said: Value = serde_json::from_slice(&encoded.body).unwrap();
                     let there = [&said["n"], &said["generationConfig"]["candidateCount"]];

@@ -310,7 +310,7 @@ fn old_completions_are_asked_and_answered() {
         let said = request.messages.last().unwrap();
         assert_eq!((said.role, said.text()), (Role::User, "Say hi".to_owned()));
         for upstream in Dialect::ALL {
-            let encoded = upstream.encode_request(&request, &Quirks::default()).unwrap();
+            let encoded = upstream.encode_request(request.clone(), &Quirks::default()).unwrap();
             assert!(String::from_utf8(encoded.body).unwrap().contains("Say hi"), "{client} to {upstream}");
             let (_, stream) = streams(upstream).into_iter().find(|(case, _)| case == "length").unwrap();
             let style = ReplyStyle::of(&request, Operation::Complete, UsageInStream::Shown);
@@ -334,7 +334,7 @@ fn namespaces_are_taken_apart_again() {
     let body = r#"{"input":"x","tools":[{"type":"namespace","name":"get","tools":[{"type":"function","name":"time","parameters":{}}]}]}"#;
     let head = RequestHead { operation: Operation::Chat, model: "m", stream: true };
     let request = Dialect::OpenAiResponses.decode_request(body.as_bytes(), &head).unwrap();
-    let encoded = Dialect::OpenAiChat.encode_request(&request, &Quirks::default()).unwrap();
+    let encoded = Dialect::OpenAiChat.encode_request(request.clone(), &Quirks::default()).unwrap();
     assert!(String::from_utf8(encoded.body).unwrap().contains(r#""name":"get__time""#));
     let style = ReplyStyle::of(&request, Operation::Chat, UsageInStream::Shown);
     let upstream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get__time\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
@@ -362,7 +362,8 @@ fn custom_tools_are_functions_elsewhere() {
     let head = RequestHead { operation: Operation::Chat, model: "m", stream: true };
     let request = Dialect::OpenAiResponses.decode_request(body.as_bytes(), &head).unwrap();
     let said = |target: Dialect| -> serde_json::Value {
-        serde_json::from_slice(&target.encode_request(&request, &Quirks::default()).unwrap().body).unwrap()
+        serde_json::from_slice(&target.encode_request(request.clone(), &Quirks::default()).unwrap().body)
+            .unwrap()
     };
     let home: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(
@@ -452,7 +453,7 @@ fn what_cannot_be_left_out_is_refused() {
     for (client, body, field) in cases {
         let request = client.decode_request(body.as_bytes(), &head).unwrap();
         for upstream in Dialect::ALL {
-            let encoded = upstream.encode_request(&request, &Quirks::default());
+            let encoded = upstream.encode_request(request.clone(), &Quirks::default());
             let several = field == "n" && upstream == Dialect::Gemini;
             match upstream == client || several {
                 true => assert!(encoded.is_ok(), "{client}"),

@@ -12,7 +12,7 @@ fn a_request_survives_its_own_dialect() {
     for dialect in Dialect::ALL {
         for (case, text) in fixtures(dialect, ".request.json") {
             let request = dialect.decode_request(text.as_bytes(), &head(false)).unwrap();
-            let encoded = dialect.encode_request(&request, &Quirks::default()).unwrap();
+            let encoded = dialect.encode_request(request.clone(), &Quirks::default()).unwrap();
             assert_eq!(encoded.losses, [], "{dialect} {case}");
             let (want, got): (Value, Value) =
                 (serde_json::from_str(&text).unwrap(), serde_json::from_slice(&encoded.body).unwrap());
@@ -33,7 +33,7 @@ fn order_and_numbers_survive() {
         [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::OpenAiResponses, Dialect::Ollama, Dialect::Gemini]
     {
         let request = Dialect::OpenAiChat.decode_request(body.as_bytes(), &head(false)).unwrap();
-        let encoded = target.encode_request(&request, &Quirks::default()).unwrap();
+        let encoded = target.encode_request(request.clone(), &Quirks::default()).unwrap();
         let text = String::from_utf8(encoded.body).unwrap();
         assert!(
             text.contains(r#"{"b":1.10,"a":{"z":1e400,"y":12345678901234567890123}}"#),
@@ -101,7 +101,7 @@ fn requests_in_every_dialect() {
         for (case, text) in fixtures(from, ".request.json") {
             let request = from.decode_request(text.as_bytes(), &head(true)).unwrap();
             for to in Dialect::ALL {
-                let encoded = to.encode_request(&request, &Quirks::default()).unwrap();
+                let encoded = to.encode_request(request.clone(), &Quirks::default()).unwrap();
                 let body: Value = serde_json::from_slice(&encoded.body).unwrap();
                 let losses: Vec<String> =
                     encoded.losses.iter().map(|loss| format!("{} {:?}", loss.field, loss.reason)).collect();
@@ -144,7 +144,7 @@ fn quirks_change_what_is_said() {
     });
     let quirks = Quirks::from_config(&serde_json::from_value(config).unwrap()).unwrap();
     assert_eq!(quirks.openai_chat.reasoning_field, ReasoningField::ReasoningContent);
-    let encoded = Dialect::OpenAiChat.encode_request(&request, &quirks).unwrap();
+    let encoded = Dialect::OpenAiChat.encode_request(request.clone(), &quirks).unwrap();
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert_eq!(body["max_tokens"], 400);
     assert_eq!(body["temperature"], 1.0);

@@ -169,7 +169,7 @@ proptest! {
     /// L2, requests, minus the declared losses.
     #[test]
     fn a_request_is_read_back(request in request(), dialect in dialects()) {
-        let encoded = dialect.encode_request(&request, &Quirks::default()).unwrap();
+        let encoded = dialect.encode_request(request.clone(), &Quirks::default()).unwrap();
         let back = dialect.decode_request(&encoded.body, &head(false)).unwrap();
         let mut want = gist(&request, dialect);
         if matches!(dialect, Dialect::Ollama) {
@@ -200,7 +200,7 @@ proptest! {
             let _ = peek::peek(&damaged);
             if let Ok(request) = dialect.decode_request(&damaged, &head(false)) {
                 for target in Dialect::ALL {
-                    let _ = target.encode_request(&request, &Quirks::default());
+                    let _ = target.encode_request(request.clone(), &Quirks::default());
                 }
             }
             let _ = dialect.decode_response(&damaged, &stamp(), &Quirks::default());

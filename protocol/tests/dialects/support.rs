@@ -90,7 +90,7 @@ fn asked() -> Vec<(&'static str, Dialect, Value)> {
 /// What becomes of it at an upstream of another dialect.
 fn fate(from: Dialect, body: &Value, to: Dialect) -> &'static str {
     let request = from.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
-    let Ok(encoded) = to.encode_request(&request, &Quirks::default()) else { return "refused" };
+    let Ok(encoded) = to.encode_request(request.clone(), &Quirks::default()) else { return "refused" };
     let has = |reason| encoded.losses.iter().any(|loss| loss.reason == reason);
     match encoded.losses.as_slice() {
         _ if from == to => "own",

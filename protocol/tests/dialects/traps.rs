@@ -213,7 +213,7 @@ fn arguments_keep_their_spelling() {
     {
         let request = Dialect::OpenAiChat.decode_request(call(arguments).as_bytes(), &head(false)).unwrap();
         for target in Dialect::ALL {
-            let body = target.encode_request(&request, &Quirks::default()).unwrap().body;
+            let body = target.encode_request(request.clone(), &Quirks::default()).unwrap().body;
             let text = String::from_utf8(body).unwrap();
             let said: Value = serde_json::from_str(&text).unwrap();
             if target == Dialect::OpenAiChat && !arguments.is_empty() {
@@ -247,7 +247,8 @@ fn efforts_and_budgets_meet() {
     let body = r#"{"messages":[{"role":"user","content":"x"}],"max_tokens":20000,"thinking":{"type":"enabled","budget_tokens":5000}}"#;
     let request = Dialect::Anthropic.decode_request(body.as_bytes(), &head(false)).unwrap();
     let said = |target: Dialect| -> Value {
-        serde_json::from_slice(&target.encode_request(&request, &Quirks::default()).unwrap().body).unwrap()
+        serde_json::from_slice(&target.encode_request(request.clone(), &Quirks::default()).unwrap().body)
+            .unwrap()
     };
     assert_eq!(said(Dialect::OpenAiChat)["reasoning_effort"], json!("medium"));
     let thinking = &said(Dialect::Gemini)["generationConfig"]["thinkingConfig"];
@@ -260,7 +261,7 @@ fn stored_files_never_cross() {
     let body = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"file","file":{"file_id":"file-1"}}]}]}"#;
     let request = Dialect::OpenAiChat.decode_request(body.as_bytes(), &head(false)).unwrap();
     for target in [Dialect::Anthropic, Dialect::Ollama, Dialect::Gemini] {
-        let encoded = target.encode_request(&request, &Quirks::default()).unwrap();
+        let encoded = target.encode_request(request.clone(), &Quirks::default()).unwrap();
         assert!(!String::from_utf8(encoded.body).unwrap().contains("file-1"), "{target}");
         let named = |loss: &Loss| loss.field.starts_with("messages[0].content");
         assert!(encoded.losses.iter().any(named), "{target}: {:?}", encoded.losses);
@@ -273,7 +274,7 @@ fn signatures_never_cross() {
     let signed = r#"{"max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"c2lnbmVk"},{"type":"redacted_thinking","data":"aGlkZGVu"},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#;
     let request = Dialect::Anthropic.decode_request(signed.as_bytes(), &head(false)).unwrap();
     for target in Dialect::ALL {
-        let body = target.encode_request(&request, &Quirks::default()).unwrap().body;
+        let body = target.encode_request(request.clone(), &Quirks::default()).unwrap().body;
         let text = String::from_utf8(body).unwrap();
         let home = target == Dialect::Anthropic;
         assert_eq!((text.contains("c2lnbmVk"), text.contains("aGlkZGVu")), (home, home), "{target}: {text}");
@@ -406,7 +407,7 @@ fn unknown_fields_go_home_only() {
             body["x_unknown"] = json!({"z": 1, "a": [true]});
             let request = from.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
             for to in Dialect::ALL {
-                let encoded = to.encode_request(&request, &Quirks::default()).unwrap();
+                let encoded = to.encode_request(request.clone(), &Quirks::default()).unwrap();
                 let said: Value = serde_json::from_slice(&encoded.body).unwrap();
                 let lost = encoded.losses.iter().any(|loss| loss.field == "x_unknown");
                 assert_eq!(
@@ -457,7 +458,7 @@ fn a_gemini_signature_survives_an_openai_client() {
         {"role": "tool", "tool_call_id": "a", "content": "y"}]});
     let request = Dialect::OpenAiChat.decode_request(body.to_string().as_bytes(), &head(false)).unwrap();
     for to in Dialect::ALL {
-        let encoded = to.encode_request(&request, &Quirks::default()).unwrap();
+        let encoded = to.encode_request(request.clone(), &Quirks::default()).unwrap();
         let kept = String::from_utf8(encoded.body).unwrap().contains("c2ln");
         assert_eq!(kept, matches!(to, Dialect::Gemini | Dialect::OpenAiChat), "{to}");
     }
@@ -488,7 +489,7 @@ fn what_cannot_be_left_out_is_refused() {
         let knows =
             |to: Dialect| to == from || several && matches!(to, Dialect::OpenAiChat | Dialect::Gemini);
         for to in Dialect::ALL.into_iter().filter(|to| !knows(*to)) {
-            let failure = to.encode_request(&request, &Quirks::default()).unwrap_err();
+            let failure = to.encode_request(request.clone(), &Quirks::default()).unwrap_err();
             assert_eq!(
                 (failure.kind, failure.param.as_deref()),
                 (FailureKind::Unsupported, Some(param)),

@@ -45,7 +45,7 @@ fn request(dialect: Dialect, body: &[u8]) {
         let _ = tokens::estimate(&request);
         for target in Dialect::ALL {
             for quirks in QUIRKS.iter() {
-                let Ok(encoded) = target.encode_request(&request, quirks) else { continue };
+                let Ok(encoded) = target.encode_request(request.clone(), quirks) else { continue };
                 let head = RequestHead { operation: Operation::Chat, ..head };
                 let again = target.decode_request(&encoded.body, &head);
                 assert!(again.is_ok(), "{target} cannot read what it wrote: {again:?}");

@@ -29,6 +29,7 @@ fn names(request: &mut ChatRequest) {
         if name.is_empty() || short == *name {
             return;
         }
+        let short = short.into_owned();
         let own = std::mem::replace(name, short.clone());
         if known.insert(short.clone()) {
             renamed.push((short, own));

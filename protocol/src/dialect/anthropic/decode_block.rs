@@ -1,6 +1,7 @@
 //! The content blocks of Messages requests.
 
 use super::encode_block::OWN_FORM;
+use super::marks::{OWN_SIGNATURE, without_own_sources};
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
@@ -8,12 +9,8 @@ use crate::model::{
     Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Opaque, Part, Reasoning, Shape,
     TextPart, ToolCall, ToolResult,
 };
-use indexmap::IndexMap;
 
 const HERE: Dialect = Dialect::Anthropic;
-
-/// The signature of thinking that another dialect's upstream wrote: clients need one, the API must not see it.
-pub(in crate::dialect) const OWN_SIGNATURE: &str = "bGxtLWxpbms=";
 
 /// A text, or a list of blocks.
 pub(super) fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
@@ -21,7 +18,7 @@ pub(super) fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), Deco
     if item.is_text() {
         return Ok((vec![Part::text(item.string()?)], Shape::Text));
     }
-    let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(block).collect();
+    let parts: Result<Vec<Part>, DecodeError> = item.list()?.map(|item| block(&item)).collect();
     Ok((parts?, Shape::List))
 }
 
@@ -31,7 +28,7 @@ fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
     match kind.as_ref() {
         "text" => {
             let text = fields.need_text("text")?;
-            Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
+            Ok(Part::Text(TextPart { text, extras: without_own_sources(fields.rest(HERE)) }))
         }
         "image" => media(fields, item, MediaKind::Image, &kind),
         "document" => media(fields, item, MediaKind::Document, &kind),
@@ -39,7 +36,7 @@ fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
         "tool_result" => tool_result(fields),
         "thinking" => thinking(fields),
         "redacted_thinking" => {
-            let data = fields.need("data")?;
+            let data = fields.need_text("data")?;
             let continuation = Some(Continuation { origin: HERE, kind: ContinuationKind::Encrypted, data });
             Ok(Part::Reasoning(Reasoning { text: String::new(), continuation, extras: fields.rest(HERE) }))
         }
@@ -55,7 +52,7 @@ fn search_result(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Part, Decode
     for part in fields.list("content")? {
         texts.extend(part.object()?.text("text")?);
     }
-    let extras = Extras::new(HERE, IndexMap::from([(OWN_FORM.to_owned(), item.json())]));
+    let extras = Extras::new(HERE, vec![(OWN_FORM.to_owned(), item.json())]);
     Ok(Part::Text(TextPart { text: texts.join("\n"), extras }))
 }
 
@@ -67,14 +64,16 @@ fn media(mut fields: Fields<'_>, item: &Item<'_>, kind: MediaKind, word: &str) -
     let Some(mut source) = fields.object("source")? else {
         return Err(DecodeError::new(&fields.at("source"), "is required"));
     };
-    let form: String = source.need("type")?;
-    let found = match form.as_str() {
-        "base64" => MediaSource::Inline { mime: source.need("media_type")?, base64: source.need("data")? },
-        "url" => MediaSource::Url(source.need("url")?),
-        "file" => MediaSource::File { origin: HERE, id: source.need("file_id")? },
+    let form = source.word("type")?;
+    let found = match form.as_ref() {
+        "base64" => {
+            MediaSource::Inline { mime: source.need_text("media_type")?, base64: source.need("data")? }
+        }
+        "url" => MediaSource::Url(source.need_text("url")?),
+        "file" => MediaSource::File { origin: HERE, id: source.need_text("file_id")? },
         "text" => {
             source.raw("media_type");
-            MediaSource::Text(source.need("data")?)
+            MediaSource::Text(source.need_text("data")?)
         }
         _ => return Ok(opaque(item, word.to_owned())),
     };
@@ -85,8 +84,8 @@ fn media(mut fields: Fields<'_>, item: &Item<'_>, kind: MediaKind, word: &str) -
 fn tool_use(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
     let input = fields.raw("input").map_or("{}", |item| item.raw()).to_owned();
     Ok(Part::ToolCall(ToolCall {
-        id: fields.need("id")?,
-        name: fields.need("name")?,
+        id: fields.need_text("id")?,
+        name: fields.need_text("name")?,
         arguments: input,
         continuation: None,
         extras: fields.rest(HERE),
@@ -96,7 +95,7 @@ fn tool_use(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
 fn tool_result(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
     let (parts, shape) = content(fields.raw("content"))?;
     Ok(Part::ToolResult(ToolResult {
-        call_id: fields.need("tool_use_id")?,
+        call_id: fields.need_text("tool_use_id")?,
         name: None,
         parts,
         shape,

@@ -27,7 +27,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         origin: Some(HERE),
         model: head.model.to_owned(),
         messages,
-        tools: fields.list("tools")?.iter().map(tool).collect::<Result<_, _>>()?,
+        tools: fields.list("tools")?.map(|item| tool(&item)).collect::<Result<_, _>>()?,
         tool_choice,
         parallel_tools,
         output_limit: limit.map(|tokens| OutputLimit { tokens, word: Default::default() }),
@@ -142,7 +142,7 @@ fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
         fields.put_back(kind);
     }
     Ok(Tool::Function(FunctionTool {
-        name: fields.need("name")?,
+        name: fields.need_text("name")?,
         description: fields.text("description")?,
         schema: fields.raw("input_schema").map(|schema| schema.json()),
         strict: fields.take("strict")?,
@@ -159,7 +159,7 @@ fn tool_choice(fields: &mut Fields<'_>) -> Result<(Option<ToolChoice>, Option<bo
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Required,
         "none" => ToolChoice::None,
-        "tool" => ToolChoice::Named(choice.need("name")?),
+        "tool" => ToolChoice::Named(choice.need_text("name")?),
         _ => ToolChoice::Opaque { origin: HERE, raw: item.json() },
     };
     Ok((Some(meaning), parallel))

@@ -8,6 +8,7 @@ use crate::model::{
     ChatRequest, ContinuationKind, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part,
     Reasoning, Role, Shape, ToolCall, ToolResult,
 };
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::Anthropic;
 /// Where a block that others can only read as text keeps its own form among its extras.
@@ -18,7 +19,7 @@ pub(super) struct Turn<'a> {
     pub(super) role: &'static str,
     pub(super) parts: Vec<&'a Part>,
     pub(super) shape: Shape,
-    pub(super) extras: Vec<&'a Extras>,
+    pub(super) extras: &'a Extras,
 }
 
 /// Groups messages into turns. This API's own requests keep their turns; in others, tool messages and what a user
@@ -39,16 +40,20 @@ pub(super) fn turns<'a>(
             Role::System | Role::Developer if home => "system",
             Role::User | Role::Tool | Role::System | Role::Developer => "user",
         };
-        let path = format!("messages[{i}].content");
-        let parts = message.parts.iter().filter(|part| sayable(part, &path, losses));
-        let parts: Vec<&Part> = parts.collect();
+        let path = format_args!("messages[{i}].content");
+        let parts = message.parts.iter().filter(|part| sayable(part, path, losses));
         match turns.last_mut() {
             Some(turn) if turn.role == role && !home => {
                 turn.parts.extend(parts);
                 turn.shape = Shape::List;
             }
-            _ if parts.is_empty() && !home => {}
-            _ => turns.push(Turn { role, parts, shape: message.shape, extras: vec![&message.extras] }),
+            _ => {
+                let parts: Vec<&Part> = parts.collect();
+                // A turn of nothing else but foreign thinking is no turn: the API takes no empty ones.
+                if !parts.is_empty() || home && message.parts.is_empty() {
+                    turns.push(Turn { role, parts, shape: message.shape, extras: &message.extras });
+                }
+            }
         }
     }
     for turn in turns.iter_mut().filter(|turn| turn.role == "user") {
@@ -58,7 +63,7 @@ pub(super) fn turns<'a>(
 }
 
 /// Parts that have a form here; empty texts and unsigned thinking are refused by the API.
-fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
+fn sayable(part: &Part, path: Arguments<'_>, losses: &mut Losses) -> bool {
     let reason = match part {
         Part::Text(text) => return !text.text.is_empty() || text.extras.get(HERE, OWN_FORM).is_some(),
         Part::Refusal(text) => return !text.is_empty(),
@@ -73,7 +78,7 @@ fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
             (MediaKind::Image | MediaKind::Document, _) => return true,
         },
     };
-    losses.add(path, reason);
+    losses.add(path.to_string(), reason);
     false
 }
 
@@ -176,7 +181,7 @@ fn tool_result(o: &mut Object<'_>, result: &ToolResult, losses: &mut Losses) {
         (Shape::Absent, []) => {}
         (Shape::Text, [Part::Text(text)]) => o.put("content", &text.text),
         (_, parts) => {
-            let said = parts.iter().filter(|part| sayable(part, "tool_result.content", losses));
+            let said = parts.iter().filter(|part| sayable(part, format_args!("tool_result.content"), losses));
             let said: Vec<&Part> = said.collect();
             o.list("content", |list| blocks(list, &said, "tool_result.content[0]", losses));
         }

@@ -209,9 +209,7 @@ fn write_turn(o: &mut Object<'_>, turn: &Turn<'_>, losses: &mut Losses) {
         [Part::Text(text)] if turn.shape == Shape::Text => o.put("content", &text.text),
         parts => o.list("content", |list| blocks(list, parts, "messages[0].content[0]", losses)),
     }
-    for extras in &turn.extras {
-        o.extras(extras, HERE);
-    }
+    o.extras(turn.extras, HERE);
 }
 
 fn sampling(o: &mut Object<'_>, request: &ChatRequest, plan: &Plan<'_>, losses: &mut Losses) {

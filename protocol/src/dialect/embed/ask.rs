@@ -52,7 +52,7 @@ fn texts(fields: &mut Fields<'_>) -> Result<Vec<String>, Failure> {
     if item.is_text() {
         return Ok(vec![item.read()?]);
     }
-    let items = item.list()?;
+    let items: Vec<Item<'_>> = item.list()?.collect();
     if items.iter().any(|item| !item.is_text()) {
         return Err(unsupported("input", "this provider's API takes texts, not tokens"));
     }

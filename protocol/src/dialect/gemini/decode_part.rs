@@ -19,8 +19,7 @@ pub(super) struct Turns {
 
 pub(super) fn parts(content: &mut Fields<'_>, turns: &mut Turns) -> Result<Vec<Part>, DecodeError> {
     let Some(item) = content.raw("parts") else { return Ok(Vec::new()) };
-    let items = if item.is_list() { item.list()? } else { vec![item] };
-    items.iter().map(|item| part(item, turns)).collect()
+    item.each()?.map(|item| part(&item, turns)).collect()
 }
 
 fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
@@ -34,7 +33,7 @@ fn part(item: &Item<'_>, turns: &mut Turns) -> Result<Part, DecodeError> {
     if let Some(inline) = fields.either("inlineData", "inline_data") {
         let mut inline = inline.object()?;
         let mime = mime(&mut inline)?;
-        let source = MediaSource::Inline { mime: mime.clone(), base64: standard(inline.need("data")?) };
+        let source = MediaSource::Inline { mime: mime.clone(), base64: standard(inline.need_text("data")?) };
         return Ok(media(kind_of(&mime), source, fields));
     }
     if let Some(file) = fields.either("fileData", "file_data") {
@@ -63,7 +62,7 @@ fn mime(fields: &mut Fields<'_>) -> Result<String, DecodeError> {
 
 /// Google takes both alphabets of base64, and its own clients write the one for URLs; nobody else reads that.
 fn standard(base64: String) -> String {
-    if !base64.contains(['-', '_']) {
+    if memchr::memchr2(b'-', b'_', base64.as_bytes()).is_none() {
         return base64;
     }
     base64.replace('-', "+").replace('_', "/")

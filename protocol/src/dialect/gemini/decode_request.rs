@@ -52,14 +52,13 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
         messages.push(Message { role: Role::System, parts, shape: Shape::List, extras: Extras::default() });
     }
     let Some(item) = fields.raw("contents") else { return Err(DecodeError::new("contents", "is required")) };
-    let contents = if item.is_list() { item.list()? } else { vec![item] };
-    for item in contents {
+    for item in item.each()? {
         if item.is_text() {
             messages.push(Message::new(Role::User, vec![crate::model::Part::text(item.string()?)]));
             continue;
         }
         let mut content = item.object()?;
-        let role = match content.text("role")?.as_deref() {
+        let role = match content.maybe_word("role")?.as_deref() {
             None | Some("user" | "function") => Role::User,
             Some("model") => Role::Assistant,
             Some("system") => Role::System,
@@ -76,8 +75,7 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
 fn tools(fields: &mut Fields<'_>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::new();
     let Some(item) = fields.raw("tools") else { return Ok(tools) };
-    let items = if item.is_list() { item.list()? } else { vec![item] };
-    for item in items {
+    for item in item.each()? {
         let mut tool = item.object()?;
         if let Some(functions) = tool.either("functionDeclarations", "function_declarations") {
             for function in functions.list()? {
@@ -107,7 +105,7 @@ fn declaration(mut fields: Fields<'_>) -> Result<FunctionTool, DecodeError> {
         (None, None) => None,
     };
     Ok(FunctionTool {
-        name: fields.need("name")?,
+        name: fields.need_text("name")?,
         description: fields.text("description")?,
         schema,
         strict: None,
@@ -193,8 +191,7 @@ fn format(config: &mut Fields<'_>) -> Result<Option<ResponseFormat>, DecodeError
     let schema = plain
         .map(|item| item.json())
         .or_else(|| open.as_ref().map(|item: &Item<'_>| to_json_schema(&item.json())));
-    let kept =
-        open.map(|item| Extras::new(HERE, IndexMap::from([("responseSchema".to_owned(), item.json())])));
+    let kept = open.map(|item| Extras::new(HERE, vec![("responseSchema".to_owned(), item.json())]));
     match (word.as_str(), schema) {
         ("application/json", Some(schema)) => Ok(Some(ResponseFormat::JsonSchema(SchemaFormat {
             name: None,

@@ -4,10 +4,11 @@ use crate::dialect::Dialect;
 use crate::dialect::calls::MADE;
 use crate::dialect::write::{List, Object};
 use crate::model::{
-    ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, RawJson,
-    Reasoning, Role, ToolCall, ToolResult, joined_text,
+    ChatRequest, Continuation, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part,
+    RawJson, Reasoning, Role, ToolCall, ToolResult,
 };
 use std::collections::HashMap;
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::Gemini;
 /// What the API documents for calls in a history that another model made.
@@ -24,7 +25,7 @@ struct Asked<'a> {
 pub(super) fn contents(o: &mut Object<'_>, request: &ChatRequest, messages: &[Message], losses: &mut Losses) {
     let asked = Asked { home: request.origin == Some(HERE), names: request.tool_names() };
     let home = asked.home;
-    let mut turns: Vec<(&str, Vec<&Part>, Vec<&Message>)> = Vec::new();
+    let mut turns: Vec<(&str, Vec<&Part>, &Extras)> = Vec::new();
     let before = request.messages.len() - messages.len();
     for (i, message) in messages.iter().enumerate() {
         let i = before + i;
@@ -33,26 +34,30 @@ pub(super) fn contents(o: &mut Object<'_>, request: &ChatRequest, messages: &[Me
             Role::Assistant => "model",
             Role::User | Role::Tool | Role::System | Role::Developer => "user",
         };
-        let path = format!("messages[{i}].content");
-        let parts: Vec<&Part> = message.parts.iter().filter(|part| sayable(part, &path, losses)).collect();
+        let path = format_args!("messages[{i}].content");
+        let parts = message.parts.iter().filter(|part| sayable(part, path, losses));
         match turns.last_mut() {
             Some((last, said, _)) if *last == role && !home => said.extend(parts),
-            _ if parts.is_empty() && !home => {}
-            _ => turns.push((role, parts, vec![message])),
+            _ => {
+                let parts: Vec<&Part> = parts.collect();
+                if home || !parts.is_empty() {
+                    turns.push((role, parts, &message.extras));
+                }
+            }
         }
     }
     o.list("contents", |list| {
-        for (role, parts, messages) in &turns {
+        for (role, parts, extras) in &turns {
             list.object(|o| {
                 o.put("role", role);
                 o.list("parts", |list| write_parts(list, parts, &asked, losses));
-                messages.iter().for_each(|message| o.extras(&message.extras, HERE));
+                o.extras(extras, HERE);
             });
         }
     });
 }
 
-fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
+fn sayable(part: &Part, path: Arguments<'_>, losses: &mut Losses) -> bool {
     let reason = match part {
         Part::Text(_) | Part::Refusal(_) | Part::ToolCall(_) | Part::ToolResult(_) => return true,
         Part::Reasoning(Reasoning { continuation: Some(found), .. }) if found.origin == HERE => return true,
@@ -65,7 +70,7 @@ fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
             _ => return true,
         },
     };
-    losses.add(path, reason);
+    losses.add(path.to_string(), reason);
     false
 }
 
@@ -176,14 +181,18 @@ fn function_response(o: &mut Object<'_>, result: &ToolResult, asked: &Asked<'_>)
     let home = asked.home;
     let called = || asked.names.get(result.call_id.as_str()).copied();
     let name = result.name.as_deref().or_else(called).unwrap_or("tool");
-    let text = joined_text(&result.parts);
+    let failed = result.is_error == Some(true);
+    let object = match result.parts.as_slice() {
+        [Part::Text(only)] if !failed => RawJson::parse(&only.text).filter(RawJson::is_object),
+        _ => None,
+    };
     o.object("functionResponse", |o| {
         own_id(o, &result.call_id, !home);
         o.put("name", name);
-        match RawJson::parse(&text).filter(|raw| raw.is_object() && result.is_error != Some(true)) {
+        match object {
             Some(raw) => o.put("response", &raw),
             None => o.object("response", |o| {
-                o.put(if result.is_error == Some(true) { "error" } else { "output" }, &text);
+                o.joined(if failed { "error" } else { "output" }, "", result.texts());
             }),
         }
         let own: Vec<&Media> = result.parts.iter().filter_map(as_media).collect();

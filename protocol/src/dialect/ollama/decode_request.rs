@@ -28,7 +28,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
         origin: Some(HERE),
         model: head.model.to_owned(),
         messages,
-        tools: fields.list("tools")?.iter().map(tool).collect::<Result<_, _>>()?,
+        tools: fields.list("tools")?.map(|item| tool(&item)).collect::<Result<_, _>>()?,
         output_limit: limit.map(|tokens| OutputLimit { tokens, word: LimitWord::MaxTokens }),
         sampling,
         reasoning: think(&mut fields)?,
@@ -42,7 +42,7 @@ pub(crate) fn decode_request(body: &[u8], head: &RequestHead<'_>) -> Result<Chat
 
 fn chat(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     let mut calls = Calls::default();
-    fields.list("messages")?.iter().map(|item| message(item, &mut calls)).collect()
+    fields.list("messages")?.map(|item| message(&item, &mut calls)).collect()
 }
 
 /// `prompt` with an optional `system` before it.
@@ -68,10 +68,10 @@ fn text_message(role: Role, parts: Vec<Part>) -> Message {
 
 fn message(item: &Item<'_>, calls: &mut Calls) -> Result<Message, DecodeError> {
     let mut fields = item.object()?;
-    let role: String = fields.need("role")?;
+    let role = fields.word("role")?;
     let content = fields.text("content")?;
     let mut parts = Vec::new();
-    match role.as_str() {
+    match role.as_ref() {
         "tool" => return tool_result(fields, content, calls),
         "assistant" => {
             if let Some(text) = fields.text("thinking")?.filter(|text| !text.is_empty()) {
@@ -80,7 +80,7 @@ fn message(item: &Item<'_>, calls: &mut Calls) -> Result<Message, DecodeError> {
         }
         _ => {}
     }
-    let role = match role.as_str() {
+    let role = match role.as_ref() {
         "system" => Role::System,
         "user" => Role::User,
         "assistant" => Role::Assistant,

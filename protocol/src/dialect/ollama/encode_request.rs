@@ -7,9 +7,10 @@ use crate::dialect::openai_chat::function_members;
 use crate::dialect::write::{self, List, Object};
 use crate::model::{
     ChatRequest, Effort, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, ReasoningAsk,
-    ReasoningMode, ResponseFormat, Role, Tool, ToolCall, ToolChoice, ToolResult, joined_text,
+    ReasoningMode, ResponseFormat, Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use std::collections::HashMap;
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::Ollama;
 
@@ -21,7 +22,7 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
         let names = request.tool_names();
         o.list("messages", |list| {
             for (i, message) in request.messages.iter().enumerate() {
-                one(list, message, &names, &format!("messages[{i}]"), &mut losses);
+                one(list, message, &names, format_args!("messages[{i}]"), &mut losses);
             }
         });
         tools(o, request, &mut losses);
@@ -48,7 +49,13 @@ pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     Encoded { body, losses: losses.into_vec() }
 }
 
-fn one(list: &mut List<'_>, message: &Message, names: &HashMap<&str, &str>, path: &str, losses: &mut Losses) {
+fn one(
+    list: &mut List<'_>,
+    message: &Message,
+    names: &HashMap<&str, &str>,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     message.extras.lose(HERE, path, losses);
     let mut rest: Vec<&Part> = Vec::new();
     for part in &message.parts {
@@ -75,7 +82,7 @@ fn one(list: &mut List<'_>, message: &Message, names: &HashMap<&str, &str>, path
     });
 }
 
-fn members(o: &mut Object<'_>, parts: &[&Part], path: &str, losses: &mut Losses) {
+fn members(o: &mut Object<'_>, parts: &[&Part], path: Arguments<'_>, losses: &mut Losses) {
     let mut texts: Vec<&str> = Vec::new();
     let mut images: Vec<&str> = Vec::new();
     let mut calls: Vec<&ToolCall> = Vec::new();
@@ -103,7 +110,7 @@ fn members(o: &mut Object<'_>, parts: &[&Part], path: &str, losses: &mut Losses)
             Part::ToolResult(_) => {}
         }
     }
-    o.put("content", &texts.join("\n\n"));
+    o.joined("content", "", texts.into_iter());
     if !thinking.is_empty() {
         o.put("thinking", &thinking);
     }
@@ -142,7 +149,7 @@ fn media_form(media: &Media) -> Form<'_> {
 fn tool_result(o: &mut Object<'_>, result: &ToolResult, names: &HashMap<&str, &str>) {
     let error = if result.is_error == Some(true) { "Error: " } else { "" };
     o.put("role", "tool");
-    o.put("content", &format!("{error}{}", joined_text(&result.parts)));
+    o.joined("content", error, result.texts());
     let name = result.name.as_deref().or_else(|| names.get(result.call_id.as_str()).copied());
     o.maybe("tool_name", &name);
 }

@@ -26,10 +26,9 @@ pub(super) fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeEr
     if !fields.has("messages") {
         return Err(DecodeError::new("messages", "is required"));
     }
-    let items = fields.list("messages")?;
-    let mut messages: Vec<Message> = Vec::with_capacity(items.len());
-    for item in &items {
-        let message = one(item, &messages)?;
+    let mut messages: Vec<Message> = Vec::new();
+    for item in fields.list("messages")? {
+        let message = one(&item, &messages)?;
         messages.push(message);
     }
     Ok(messages)
@@ -92,9 +91,9 @@ fn legacy_id(name: &str) -> String {
 
 fn tool_call(item: &Item<'_>) -> Result<Part, DecodeError> {
     let mut fields = item.object()?;
-    let kind = fields.text("type")?;
+    let kind = fields.maybe_word("type")?;
     let Some(mut function) = fields.object("function")? else {
-        let kind = kind.unwrap_or_else(|| "tool_call".to_owned());
+        let kind = kind.map_or_else(|| "tool_call".to_owned(), |kind| kind.into_owned());
         return Ok(Part::Opaque(Opaque { origin: HERE, kind, raw: item.json() }));
     };
     let id = fields.text("id")?.unwrap_or_default();
@@ -160,7 +159,7 @@ fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
     if !item.is_list() {
         return Err(item.error("must be a text or a list of parts"));
     }
-    let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(part).collect();
+    let parts: Result<Vec<Part>, DecodeError> = item.list()?.map(|item| part(&item)).collect();
     Ok((parts?, Shape::List))
 }
 
@@ -175,7 +174,7 @@ fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
             let text = fields.need_text("text")?;
             Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
         }
-        "refusal" => Ok(Part::Refusal(fields.need("refusal")?)),
+        "refusal" => Ok(Part::Refusal(fields.need_text("refusal")?)),
         "image_url" => image(fields),
         "input_audio" => audio(fields),
         "file" => file(fields),
@@ -192,7 +191,7 @@ fn image(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
         true => (item.string()?, fields.rest(HERE)),
         false => {
             let mut inner = item.object()?;
-            let url = inner.need::<String>("url")?;
+            let url = inner.need_text("url")?;
             (url, inner.rest(HERE).with(HERE, shared::MARKER, fields.raw(shared::MARKER).map(|m| m.json())))
         }
     };
@@ -205,7 +204,7 @@ fn audio(mut fields: Fields<'_>) -> Result<Part, DecodeError> {
     };
     let format: String = inner.text("format")?.unwrap_or_else(|| "wav".to_owned());
     let mime = format!("audio/{}", if format == "mp3" { "mpeg" } else { &format });
-    let source = MediaSource::Inline { mime, base64: inner.need("data")? };
+    let source = MediaSource::Inline { mime, base64: inner.need_text("data")? };
     Ok(Part::Media(Media { kind: MediaKind::Audio, source, name: None, extras: fields.rest(HERE) }))
 }
 

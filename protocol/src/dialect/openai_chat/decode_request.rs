@@ -57,10 +57,13 @@ fn prompt(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
     let item = fields.raw("prompt").ok_or_else(|| DecodeError::new("prompt", "is required"))?;
     let text = match item.is_list() {
         false => item.string()?,
-        true => match item.list()?.as_slice() {
-            [one] => one.string()?,
-            _ => return Err(item.error("must be one text")),
-        },
+        true => {
+            let mut prompts = item.list()?;
+            match (prompts.next(), prompts.next()) {
+                (Some(one), None) => one.string()?,
+                _ => return Err(item.error("must be one text")),
+            }
+        }
     };
     Ok(vec![message(Role::User, vec![Part::text(text)], Shape::Text)])
 }
@@ -184,7 +187,7 @@ pub(crate) fn tool(item: &Item<'_>) -> Result<Tool, DecodeError> {
 /// `{name, description, parameters, strict}`: nested here, flat in the Responses API.
 pub(crate) fn function(mut fields: Fields<'_>, origin: Dialect) -> Result<FunctionTool, DecodeError> {
     Ok(FunctionTool {
-        name: fields.need("name")?,
+        name: fields.need_text("name")?,
         description: fields.text("description")?,
         schema: fields.raw("parameters").map(|item| item.json()),
         strict: fields.take("strict")?,
@@ -203,7 +206,7 @@ fn choice(item: &Item<'_>) -> Result<ToolChoice, DecodeError> {
         return Ok(choice_word(&item.string()?).unwrap_or_else(opaque));
     }
     let mut fields = item.object()?;
-    if let Some(name) = fields.object("function")?.map(|mut f| f.need::<String>("name")).transpose()? {
+    if let Some(name) = fields.object("function")?.map(|mut f| f.need_text("name")).transpose()? {
         return Ok(ToolChoice::Named(name));
     }
     match (fields.text("type")?, fields.text("name")?) {

@@ -1,15 +1,17 @@
 //! Canonical messages as chat completions messages.
 
 use super::decode_message::EXTRA_CONTENT;
-use super::quirks::{Quirks, ReasoningField, Roles, ToolIds};
+use super::quirks::{Prefill, Quirks, ReasoningField, Roles, ToolIds};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{safe_id, short_id};
 use crate::dialect::shared;
 use crate::dialect::write::{List, Object};
 use crate::model::{
     ChatRequest, Continuation, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Role, Shape,
-    ToolCall, ToolResult, joined_text,
+    ToolCall, ToolResult,
 };
+use std::borrow::Cow;
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::OpenAiChat;
 
@@ -21,14 +23,20 @@ pub(super) struct Context<'a> {
 pub(super) fn messages(o: &mut Object<'_>, context: &Context<'_>, losses: &mut Losses) {
     o.list("messages", |list| {
         for (i, message) in context.request.messages.iter().enumerate() {
-            let path = format!("messages[{i}]");
-            message.extras.lose(HERE, &path, losses);
-            one(list, message, context, &path, losses);
+            let path = format_args!("messages[{i}]");
+            message.extras.lose(HERE, path, losses);
+            one(list, message, context, path, losses);
         }
     });
 }
 
-fn one(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str, losses: &mut Losses) {
+fn one(
+    list: &mut List<'_>,
+    message: &Message,
+    context: &Context<'_>,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     match message.role {
         Role::Assistant => assistant(list, message, context, path, losses),
         Role::System => plain(list, message, "system", context, path, losses),
@@ -64,7 +72,7 @@ fn plain(
     message: &Message,
     role: &str,
     context: &Context<'_>,
-    path: &str,
+    path: Arguments<'_>,
     losses: &mut Losses,
 ) {
     list.object(|o| {
@@ -96,10 +104,10 @@ fn tool_result<'a>(
                 content(o, &texts, Shape::List, context, losses);
             }
             _ => {
-                let text = joined_text(&result.parts);
-                let text =
-                    if text.is_empty() && !others.is_empty() { "(see the next message)" } else { &text };
-                o.put("content", &format!("{error}{text}"));
+                let unsaid = result.texts().all(str::is_empty) && !others.is_empty();
+                let pointer = unsaid.then_some("(see the next message)");
+                let said = result.texts().filter(|_| !unsaid);
+                o.joined("content", error, pointer.into_iter().chain(said));
             }
         }
         if message.role == Role::Tool {
@@ -109,7 +117,13 @@ fn tool_result<'a>(
     others
 }
 
-fn assistant(list: &mut List<'_>, message: &Message, context: &Context<'_>, path: &str, losses: &mut Losses) {
+fn assistant(
+    list: &mut List<'_>,
+    message: &Message,
+    context: &Context<'_>,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     let mut calls: Vec<&Part> = Vec::new();
     let mut said: Vec<&Part> = Vec::new();
     let mut reasoning: Option<String> = None;
@@ -139,8 +153,28 @@ fn assistant(list: &mut List<'_>, message: &Message, context: &Context<'_>, path
         if !calls.is_empty() {
             o.list("tool_calls", |list| calls.iter().for_each(|part| call(list, part, context, losses)));
         }
+        if let Some(flag) =
+            prefill_flag(message, context).filter(|flag| message.extras.get(HERE, flag).is_none())
+        {
+            o.put(flag, &true);
+        }
         o.extras(&message.extras, HERE);
     });
+}
+
+/// What the vendor wants in the last turn if the model is to go on with it.
+fn prefill_flag(message: &Message, context: &Context<'_>) -> Option<&'static str> {
+    let last = context.request.messages.last().is_some_and(|last| std::ptr::eq(last, message));
+    match context.quirks.prefill {
+        Prefill::Prefix if last && is_text(message) => Some("prefix"),
+        Prefill::Partial if last && is_text(message) => Some("partial"),
+        Prefill::Plain | Prefill::Continue | Prefill::Prefix | Prefill::Partial => None,
+    }
+}
+
+/// An assistant's turn of words only.
+pub(super) fn is_text(message: &Message) -> bool {
+    message.role == Role::Assistant && message.parts.iter().all(|part| matches!(part, Part::Text(_)))
 }
 
 fn is_call(kind: &str) -> bool {
@@ -206,16 +240,16 @@ pub(super) fn extra_content(o: &mut Object<'_>, found: &Continuation) {
     }
 }
 
-fn tool_id(id: &str, quirks: &Quirks) -> String {
+fn tool_id<'a>(id: &'a str, quirks: &Quirks) -> Cow<'a, str> {
     match quirks.tool_ids {
-        ToolIds::Any if id.len() <= 64 && !id.is_empty() => id.to_owned(),
+        ToolIds::Any if id.len() <= 64 && !id.is_empty() => Cow::Borrowed(id),
         ToolIds::Any => safe_id(id),
         ToolIds::Alnum9 => short_id(id, 9),
     }
 }
 
 /// Parts that have a form here.
-fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
+fn sayable(part: &Part, path: Arguments<'_>, losses: &mut Losses) -> bool {
     let reason = match part {
         Part::Text(_) | Part::Refusal(_) => return true,
         Part::Media(media) => match (&media.source, media.kind) {
@@ -240,9 +274,8 @@ fn content(o: &mut Object<'_>, parts: &[&Part], shape: Shape, context: &Context<
         Shape::List => context.quirks.text_content || context.request.origin != Some(HERE),
     };
     if flat && only_text {
-        let texts: Vec<&str> = parts.iter().filter_map(|part| part.as_text()).collect();
         lose_text_extras(parts, losses);
-        return o.put("content", &texts.join("\n\n"));
+        return o.joined("content", "", parts.iter().filter_map(|part| part.as_text()));
     }
     o.list("content", |list| parts.iter().for_each(|part| content_part(list, part, losses)));
 }

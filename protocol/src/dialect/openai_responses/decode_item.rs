@@ -14,7 +14,7 @@ const HERE: Dialect = Dialect::OpenAiResponses;
 pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     let mut fields = item.object()?;
     let kind = fields.raw("type");
-    let word = kind.as_ref().map(|kind| kind.string()).transpose()?;
+    let word = kind.as_ref().map(|kind| kind.word()).transpose()?;
     match word.as_deref() {
         Some("message") | None => {
             if let Some(kind) = &kind {
@@ -53,7 +53,7 @@ fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
     if item.is_text() {
         return Ok((vec![Part::text(item.string()?)], Shape::Text));
     }
-    let parts: Result<Vec<Part>, DecodeError> = item.list()?.iter().map(part).collect();
+    let parts: Result<Vec<Part>, DecodeError> = item.list()?.map(|item| part(&item)).collect();
     Ok((parts?, Shape::List))
 }
 
@@ -65,7 +65,7 @@ fn part(item: &Item<'_>) -> Result<Part, DecodeError> {
             let text = fields.need_text("text")?;
             Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
         }
-        "refusal" => Ok(Part::Refusal(fields.need("refusal")?)),
+        "refusal" => Ok(Part::Refusal(fields.need_text("refusal")?)),
         "input_image" => {
             let source = match (fields.text("image_url")?, fields.text("file_id")?) {
                 (Some(url), _) => MediaSource::from_url(&url),
@@ -94,7 +94,7 @@ fn function_call(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
     let name = fields.need_text("name")?;
     let namespace: Option<String> = fields.text(NAMESPACE)?;
     let call = ToolCall {
-        id: fields.need("call_id")?,
+        id: fields.need_text("call_id")?,
         name: namespace.map_or(name.clone(), |group| format!("{group}{JOINT}{name}")),
         arguments: fields.text("arguments")?.unwrap_or_default(),
         continuation: None,
@@ -104,7 +104,7 @@ fn function_call(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
 }
 
 fn function_call_output(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
-    let call_id = fields.need("call_id")?;
+    let call_id = fields.need_text("call_id")?;
     let (parts, shape) = content(fields.raw("output"))?;
     let extras = fields.rest(HERE);
     let result = ToolResult { call_id, name: None, parts, shape, is_error: None, extras };
@@ -114,8 +114,8 @@ fn function_call_output(mut fields: Fields<'_>) -> Result<Message, DecodeError> 
 fn custom_call(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Message, DecodeError> {
     let input: String = fields.text(INPUT)?.unwrap_or_default();
     let call = ToolCall {
-        id: fields.need("call_id")?,
-        name: fields.need("name")?,
+        id: fields.need_text("call_id")?,
+        name: fields.need_text("name")?,
         arguments: serde_json::json!({ INPUT: input }).to_string(),
         continuation: None,
         extras: own_form(item),
@@ -124,7 +124,7 @@ fn custom_call(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Message, Decod
 }
 
 fn custom_call_output(mut fields: Fields<'_>, item: &Item<'_>) -> Result<Message, DecodeError> {
-    let call_id = fields.need("call_id")?;
+    let call_id = fields.need_text("call_id")?;
     let (parts, shape) = content(fields.raw("output"))?;
     let extras = own_form(item);
     let result = ToolResult { call_id, name: None, parts, shape, is_error: None, extras };

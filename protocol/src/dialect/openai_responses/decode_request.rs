@@ -10,7 +10,6 @@ use crate::model::{
     ChatRequest, Effort, Extras, FunctionTool, LikelihoodAsk, LimitWord, Message, OutputLimit, Part, RawJson,
     ReasoningAsk, ReasoningMode, ResponseFormat, Role, Sampling, Shape, Tool, ToolChoice,
 };
-use indexmap::IndexMap;
 
 const HERE: Dialect = Dialect::OpenAiResponses;
 /// Between a namespace and its tool's name in the flat name that other dialects see.
@@ -150,7 +149,7 @@ fn custom(mut tool: Fields<'_>, item: &Item<'_>) -> Result<FunctionTool, DecodeE
         about.push_str(&format!("\n\nThe input is one text of this {syntax} grammar:\n{text}"));
     }
     Ok(FunctionTool {
-        name: tool.need("name")?,
+        name: tool.need_text("name")?,
         description,
         schema: RawJson::parse(
             r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#,
@@ -162,7 +161,7 @@ fn custom(mut tool: Fields<'_>, item: &Item<'_>) -> Result<FunctionTool, DecodeE
 
 /// Extras that hold nothing but the whole of it.
 pub(super) fn own_form(item: &Item<'_>) -> Extras {
-    Extras::new(HERE, IndexMap::from([(CUSTOM.to_owned(), item.json())]))
+    Extras::new(HERE, vec![(CUSTOM.to_owned(), item.json())])
 }
 
 /// A group of tools becomes flat: `group__name`. Its other members have no place elsewhere.
@@ -177,8 +176,7 @@ fn namespace(mut group: Fields<'_>, tools: &mut Vec<Tool>) -> Result<(), DecodeE
         }
         let mut found = function(tool, HERE)?;
         found.name = format!("{name}{JOINT}{}", found.name);
-        found.extras =
-            Extras::new(HERE, IndexMap::from([(NAMESPACE.to_owned(), RawJson::from(&name.as_str().into()))]));
+        found.extras = Extras::new(HERE, vec![(NAMESPACE.to_owned(), RawJson::from(&name.as_str().into()))]);
         tools.push(Tool::Function(found));
     }
     Ok(())

@@ -9,21 +9,29 @@ use crate::model::{
     ChatRequest, Extras, LossReason, Losses, Media, MediaKind, MediaSource, Message, Part, Reasoning, Role,
     Shape, Tool, ToolCall, ToolResult,
 };
+use std::borrow::Cow;
+use std::fmt::Arguments;
 
 const HERE: Dialect = Dialect::OpenAiResponses;
 
 pub(super) fn items(o: &mut Object<'_>, messages: &[Message], request: &ChatRequest, losses: &mut Losses) {
     o.list("input", |list| {
         for (i, message) in messages.iter().enumerate() {
-            let path = format!("messages[{i}]");
-            message.extras.lose(HERE, &path, losses);
-            one(list, message, request, &path, losses);
+            let path = format_args!("messages[{i}]");
+            message.extras.lose(HERE, path, losses);
+            one(list, message, request, path, losses);
         }
     });
 }
 
 /// Runs of sayable parts become messages; calls, results and reasoning are items of their own, in order.
-fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str, losses: &mut Losses) {
+fn one(
+    list: &mut List<'_>,
+    message: &Message,
+    request: &ChatRequest,
+    path: Arguments<'_>,
+    losses: &mut Losses,
+) {
     let home = request.origin == Some(HERE);
     let mut run: Vec<&Part> = Vec::new();
     for part in &message.parts {
@@ -69,7 +77,7 @@ fn one(list: &mut List<'_>, message: &Message, request: &ChatRequest, path: &str
     flush(list, message, &mut run, home, losses);
 }
 
-fn sayable(part: &Part, path: &str, losses: &mut Losses) -> bool {
+fn sayable(part: &Part, path: Arguments<'_>, losses: &mut Losses) -> bool {
     let reason = match part {
         Part::Media(media) => match (media.kind, &media.source) {
             (_, MediaSource::File { origin, .. }) if *origin != HERE => LossReason::Foreign,
@@ -177,8 +185,8 @@ fn function_call(o: &mut Object<'_>, call: &ToolCall, request: &ChatRequest) {
 }
 
 /// Ids of this API go back as they are.
-fn call_id(id: &str, request: &ChatRequest) -> String {
-    if request.origin == Some(HERE) { id.to_owned() } else { safe_id(id) }
+fn call_id<'a>(id: &'a str, request: &ChatRequest) -> Cow<'a, str> {
+    if request.origin == Some(HERE) { Cow::Borrowed(id) } else { safe_id(id) }
 }
 
 fn function_call_output(o: &mut Object<'_>, result: &ToolResult, request: &ChatRequest, losses: &mut Losses) {
@@ -189,10 +197,11 @@ fn function_call_output(o: &mut Object<'_>, result: &ToolResult, request: &ChatR
     match (result.shape, result.parts.as_slice()) {
         (_, []) => o.put("output", error),
         (_, [Part::Text(text)]) if result.shape != Shape::List || !error.is_empty() => {
-            o.put("output", &format!("{error}{}", text.text));
+            o.joined("output", error, std::iter::once(text.text.as_str()));
         }
         (_, parts) => o.list("output", |list| {
-            let said: Vec<&Part> = parts.iter().filter(|part| sayable(part, "tool_result", losses)).collect();
+            let said: Vec<&Part> =
+                parts.iter().filter(|part| sayable(part, format_args!("tool_result"), losses)).collect();
             content(list, &said, "input_text", losses);
         }),
     }
