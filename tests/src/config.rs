@@ -120,7 +120,12 @@ pub struct Provider {
 impl Provider {
     /// The offline provider.
     pub fn demo(name: &str) -> Self {
-        Self { name: name.to_owned(), lines: Table::new(), timeouts: Table::new() }.set("preset", "demo")
+        Self::bare(name, "demo")
+    }
+
+    /// A provider of that preset.
+    pub fn bare(name: &str, preset: &str) -> Self {
+        Self { name: name.to_owned(), lines: Table::new(), timeouts: Table::new() }.set("preset", preset)
     }
 
     /// An OpenAI-dialect provider at that base URL; `key` is the file of its key.

@@ -11,13 +11,14 @@ use protocol::dialect::Dialect;
 use std::path::{Path, PathBuf};
 
 /// The models that have fixtures.
-pub const FIXTURES: [&str; 11] = [
+pub const FIXTURES: [&str; 12] = [
     "text",
     "call",
     "calls",
     "object",
     "thought",
     "thought_call",
+    "several",
     "refused",
     "limited",
     "broken",

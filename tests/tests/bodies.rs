@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::Method;
+use protocol::dialect::Dialect;
 use serde_json::json;
 use std::time::Duration;
 use tests::client::{Client, Connection, ask};
@@ -149,6 +150,33 @@ async fn any_split_of_the_providers_bytes_gives_the_same_stream() -> Result<()> 
     Ok(())
 }
 
+/// Servers and proxies exist that call a stream something else.
+#[tokio::test]
+async fn a_stream_under_another_name_is_a_stream() -> Result<()> {
+    let scene = Scene::one().await?;
+    let event = |text: &str| script::event(&script::delta(json!({"content": text}), None));
+    let body = [event("a"), event("b"), script::done()].concat();
+    for name in
+        ["Text/Event-Stream", "text/plain; charset=utf-8", "application/octet-stream", "application/json"]
+    {
+        let head = Step::Head {
+            status: 200,
+            headers: vec![
+                ("content-type".to_owned(), name.to_owned()),
+                ("content-length".to_owned(), body.len().to_string()),
+            ],
+        };
+        let slices = Step::Slice { bytes: body.clone().into(), size: 9, pause: Duration::from_millis(1) };
+        scene.upstream("a")?.on("m1", Script::just([head, slices]));
+        let story = scene.client().stream("a/m1").await?.finish().await?;
+        assert_eq!((story.end.clone(), story.text().as_str()), (End::Done, "ab"), "{name}");
+        let asked = json!({"model": "a/m1", "max_tokens": 9, "stream": true, "messages": [{"role": "user", "content": "x"}]});
+        let reply = scene.client().post("/v1/messages", asked.to_string()).await?;
+        assert!(reply.text().contains("message_stop"), "{name}: {}", reply.text());
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_answer_without_a_body_is_no_success() -> Result<()> {
     let scene = Scene::one().await?;
@@ -159,5 +187,51 @@ async fn an_answer_without_a_body_is_no_success() -> Result<()> {
     scene.upstream("a")?.on("m1", Script::answer("fine"));
     let request = scene.client().request(Method::POST, "/v1/chat/completions", ask("a/m1").to_string())?;
     assert_eq!(connection.exchange(request).await?.content(), "fine");
+    Ok(())
+}
+
+/// What only we can have written into a conversation (the signature of another vendor's thinking, sources without
+/// the maker's index) does not go to the maker it pretends to be of. All else passes: the request without any byte
+/// for byte, and the answers of both.
+#[tokio::test]
+async fn what_we_signed_ourselves_does_not_reach_its_maker() -> Result<()> {
+    let scene = Cast::new()?.player(Dialect::Anthropic, &["text"]).await?.start().await?;
+    let source = |url: &str, index: &str| json!({"type": "web_search_result_location", "url": url, "title": "t", "encrypted_index": index, "cited_text": "c"});
+    let history = |signature: &str, index: &str| {
+        json!({"model": "anthropic/text", "max_tokens": 64, "messages": [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "so", "signature": signature},
+                {"type": "text", "text": "y", "citations": [source("https://a.example", index), source("https://b.example", "RW8=")]}]},
+            {"role": "user", "content": "z"}]})
+    };
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/anthropic/text.json"))?;
+    let ask = async |body: &serde_json::Value| {
+        let reply = scene.client().post("/v1/messages", body.to_string()).await?;
+        assert_eq!((reply.status, digest(&reply.body)), (200, digest(&whole)), "{}", reply.text());
+        let seen = scene.upstream("anthropic")?.requests().pop().context("a request")?;
+        let dropped = reply.header("x-llm-link-dropped").map(str::to_owned);
+        anyhow::Ok((seen, dropped))
+    };
+    let theirs = history("RXJVQg==", "RW8=");
+    let (seen, dropped) = ask(&theirs).await?;
+    let expected = theirs.to_string().replacen("anthropic/text", "text", 1);
+    assert_eq!((digest(&seen.body), dropped), (digest(expected.as_bytes()), None));
+
+    let (seen, dropped) = ask(&history("bGxtLWxpbms=", "")).await?;
+    let said = seen.json();
+    assert_eq!(
+        said["messages"][1]["content"],
+        json!([{"type": "text", "text": "y", "citations": [source("https://b.example", "RW8=")]}])
+    );
+    assert_eq!((&said["model"], &said["max_tokens"]), (&json!("text"), &json!(64)));
+    assert_eq!(dropped.as_deref(), Some("messages[1].content;reason=foreign"));
+
+    // A turn of nothing else is none.
+    let mut bare = history("bGxtLWxpbms=", "");
+    bare["messages"][1]["content"].as_array_mut().context("a list")?.truncate(1);
+    let (seen, _) = ask(&bare).await?;
+    let turns = json!([{"role": "user", "content": "x"}, {"role": "user", "content": "z"}]);
+    assert_eq!(seen.json()["messages"], turns);
     Ok(())
 }

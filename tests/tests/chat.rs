@@ -265,6 +265,28 @@ async fn the_first_answer_of_a_new_user_needs_no_provider() -> Result<()> {
     Ok(())
 }
 
+/// What a client's dialect has no word for is left out of a whole answer, and said so.
+#[tokio::test]
+async fn what_is_left_out_of_an_answer_is_told() -> Result<()> {
+    let scene = Scene::one().await?;
+    let url = "data:image/png;base64,AA==";
+    let drawn = json!({"id": "c", "object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": "here", "images": [{"type": "image_url", "image_url": {"url": url}}]}}]});
+    scene.upstream("a")?.on("m1", Script::status(200, "application/json", drawn.to_string()));
+    let body = json!({"model": "a/m1", "max_tokens": 9, "messages": [{"role": "user", "content": "draw"}]});
+    let reply = scene.client().post("/v1/messages", body.to_string()).await?;
+    assert_eq!(
+        (reply.status, &reply.json()["content"][0]["text"]),
+        (200, &json!("here")),
+        "{}",
+        reply.text()
+    );
+    assert_eq!(reply.header("x-llm-link-dropped"), Some("answer.image;reason=unsupported"));
+    let reply = scene.client().post("/v1/chat/completions", body.to_string()).await?;
+    assert_eq!(reply.header("x-llm-link-dropped"), None);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_newcomer_is_shown_a_call_that_works() -> Result<()> {
     let stack = Stack::launch(Place::new()?, Config::new(), &[]).await?;

@@ -15,6 +15,7 @@ use tests::control;
 use tests::scene::{Cast, Scene};
 use tests::script::{self, Script, Step};
 use tests::stack::send;
+use tests::upstream::Upstream;
 use tests::wait;
 
 /// What the first provider says before it breaks off.
@@ -211,6 +212,64 @@ async fn a_killed_worker_is_no_worse_than_a_cut() -> Result<()> {
     let reply = reply?;
     let answer = read(Dialect::Anthropic, &reply)?;
     assert_eq!(answer.parts, [Part::text(format!("{FIRST}c3 and c4."))]);
+    Ok(())
+}
+
+/// What reaches a vendor's upstream that goes on with the answer of `a`.
+async fn gone_on_with(preset: &str, model: &str, ask: Dialect) -> Result<Value> {
+    let cast = Cast::new()?.provider_with("a", |p| p.fallback(&["b"]).timeout("idle", "400ms")).await?;
+    let upstream = Upstream::start().await?;
+    let models: toml::Table = toml::from_str(&format!("models = [{model}]"))?;
+    let b = Provider::bare("b", preset)
+        .set("base_url", upstream.url())
+        .set("dialect", "openai-chat")
+        .set("proxy", "direct")
+        .set("models", models["models"].clone())
+        .priority(10);
+    let mut key = toml::Table::new();
+    key.insert("file".to_owned(), cast.place().key("b", "sk-b")?.to_string_lossy().into_owned().into());
+    let cast =
+        cast.configure(|config, _| config.provider(b.set("key", key)).default_app("continuation = true"))?;
+    let scene = cast.start().await?;
+    scene.upstream("a")?.on("m1", Script::broken_stream(3, [Step::Close]));
+    upstream.on("m1", Script::answer("c3 and c4."));
+    let (path, body) = request(ask);
+    let reply = scene.client().post(path, body.to_string()).await?;
+    let answer = read(ask, &reply)?;
+    assert_eq!(answer.parts, [Part::text(format!("{FIRST}c3 and c4."))], "{preset}: {}", reply.text());
+    Ok(upstream.requests().pop().context("a request")?.json())
+}
+
+#[tokio::test]
+async fn each_vendor_is_asked_to_go_on_in_its_own_way() -> Result<()> {
+    const PLAIN: &str = "{ id = \"m1\", prefill = true }";
+    const THINKING: &str = "{ id = \"m1\", prefill = true, reasoning = true }";
+    let said = json!({"role": "assistant", "content": FIRST.trim_end()});
+    for (preset, flag) in
+        [("mistral", "prefix"), ("deepseek", "prefix"), ("aliyun", "partial"), ("moonshot", "partial")]
+    {
+        for ask in [Dialect::OpenAiChat, Dialect::Anthropic] {
+            let body = gone_on_with(preset, PLAIN, ask).await?;
+            let mut turn = said.clone();
+            turn[flag] = true.into();
+            let last = body["messages"].as_array().and_then(|turns| turns.last()).context("a turn")?;
+            assert_eq!(*last, turn, "{preset}: {body}");
+        }
+    }
+    let body = gone_on_with("vllm", PLAIN, Dialect::OpenAiChat).await?;
+    assert_eq!(body["messages"][1], said, "{body}");
+    assert_eq!(
+        (&body["continue_final_message"], &body["add_generation_prompt"]),
+        (&true.into(), &false.into())
+    );
+    let body = gone_on_with("openai-compatible", PLAIN, Dialect::OpenAiChat).await?;
+    assert_eq!(body["messages"][1], said, "{body}");
+    assert_eq!(body.get("continue_final_message"), None);
+    // A model that would think first is told not to.
+    let body = gone_on_with("aliyun", THINKING, Dialect::OpenAiChat).await?;
+    assert_eq!(body["enable_thinking"], false, "{body}");
+    let body = gone_on_with("moonshot", THINKING, Dialect::OpenAiChat).await?;
+    assert_eq!(body["thinking"]["type"], "disabled", "{body}");
     Ok(())
 }
 

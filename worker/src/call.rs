@@ -12,6 +12,7 @@ use crate::translate::{self, Asked, Pair};
 use crate::upstream::{AnswerBody, headers, url};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use protocol::dialect::anthropic::carries_own_marks;
 use protocol::dialect::gemini::names;
 use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
@@ -65,6 +66,16 @@ async fn follow(
             let names = renamed(head, &body);
             ask(head, Source::Whole(Some(body)), relay, provider, endpoint, names).await
         }
+        Plan::PassThrough(endpoint)
+            if head.dialect == Dialect::Anthropic && head.operation == Operation::Chat =>
+        {
+            let body = body.whole(head.body_len).await?;
+            if carries_own_marks(&body) {
+                return without_marks(head, &body, relay, provider, endpoint).await;
+            }
+            let patches = patches(head, provider);
+            ask(head, Source::Whole(Some(body)), relay, provider, endpoint, patches).await
+        }
         Plan::PassThrough(endpoint) => {
             ask(head, body, relay, provider, endpoint, patches(head, provider)).await
         }
@@ -93,6 +104,19 @@ async fn follow(
     }
 }
 
+/// The request without what only we can have written into it; its answer passes as it comes.
+async fn without_marks(
+    head: &CallHead,
+    body: &[u8],
+    relay: &mut Relay,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Result<(), Broken> {
+    let (head, body, losses) = translate::without_marks(head, body, provider.quirks())?;
+    relay.lost(losses);
+    ask(&head, Source::Whole(Some(body.into())), relay, provider, endpoint, Vec::new()).await
+}
+
 /// The conversation in the endpoint's dialect, its answer in the client's.
 async fn translated(
     head: &CallHead,
@@ -117,7 +141,8 @@ async fn continued(
     provider: &Provider,
 ) -> Result<(), Broken> {
     let mut head = head.clone();
-    let (Some(continues), Some(endpoint)) = (Continues::take(&mut head), plan.endpoint()) else {
+    let endpoint = continuation::endpoint(plan.endpoint(), provider.offer().endpoints, provider.quirks());
+    let (Some(continues), Some(endpoint)) = (Continues::take(&mut head), endpoint) else {
         return Err(Failure::new(FailureKind::Unsupported, "this answer cannot be continued").into());
     };
     let body = body.whole(head.body_len).await?;
@@ -146,7 +171,9 @@ async fn counted(
     provider: &Provider,
     endpoint: Option<&Endpoint>,
 ) -> Result<(), Broken> {
-    if let Some(endpoint) = endpoint {
+    // What the provider would refuse for our own marks in it is estimated.
+    let knows = endpoint.filter(|_| head.dialect != Dialect::Anthropic || !carries_own_marks(&body));
+    if let Some(endpoint) = knows {
         let source = Source::Whole(Some(body.clone()));
         let patches = match head.dialect {
             Dialect::Gemini => renamed(head, &body),
@@ -197,7 +224,7 @@ async fn send(
     account.credential.apply(endpoint.dialect, &mut fields);
     *request.headers_mut() = fields;
     let response = relay.within(account.client.send(request)).await??;
-    let (parts, body) = response.into_parts();
+    let (parts, mut body) = response.into_parts();
     relay.connected(parts.extensions.get());
     let headers = headers::to_client(&parts.headers);
     if !parts.status.is_success() {
@@ -209,7 +236,12 @@ async fn send(
         return Err(broken);
     }
     account.heard(None);
-    let framing = framing(&parts.headers);
+    let framing = match framing(&parts.headers) {
+        Framing::Document if head.stream && head.operation != Operation::Raw => {
+            sniffed(endpoint.dialect, relay.within(body.peek()).await??)
+        }
+        framing => framing,
+    };
     let reply = ReplyHead {
         status: parts.status.as_u16(),
         headers,
@@ -246,10 +278,29 @@ fn renamed(head: &CallHead, body: &[u8]) -> Vec<Patch> {
 
 fn framing(headers: &http::HeaderMap) -> Framing {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match kind.split(';').next().unwrap_or_default().trim() {
+    match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "text/event-stream" => Framing::Sse,
         "application/x-ndjson" | "application/jsonl" => Framing::Ndjson,
         _ => Framing::Document,
+    }
+}
+
+/// Where a stream was asked for and the answer does not call itself one: servers and proxies exist that call a stream
+/// something else, and others that answer with a document all the same. Its first bytes tell.
+fn sniffed(dialect: Dialect, first: &[u8]) -> Framing {
+    let text = first.strip_prefix("\u{feff}".as_bytes()).unwrap_or(first).trim_ascii_start();
+    match dialect {
+        Dialect::Ollama => match text {
+            [b'{', b'\r' | b'\n', ..] | [] => Framing::Document,
+            [b'{', ..] => Framing::Ndjson,
+            _ => Framing::Document,
+        },
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini => {
+            let fields = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"];
+            // A first piece may be shorter than the name of a field, but no document begins like one.
+            let begins = |field: &&[u8]| text.starts_with(field) || field.starts_with(text);
+            if !text.is_empty() && fields.iter().any(begins) { Framing::Sse } else { Framing::Document }
+        }
     }
 }
 
@@ -264,4 +315,29 @@ async fn refusal(dialect: Dialect, status: u16, headers: Vec<(String, String)>, 
 
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_known_by_its_type_or_its_first_bytes() {
+        let typed = |kind: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            framing(&headers)
+        };
+        assert_eq!(typed("Text/Event-Stream; charset=utf-8"), Framing::Sse);
+        assert_eq!(typed("application/x-ndjson"), Framing::Ndjson);
+        assert_eq!(typed("application/json"), Framing::Document);
+        for first in ["data: {}", "\u{feff}event: x", "\n\ndata", ": hi", ":", "d", "id: 7", "retry: 3"] {
+            assert_eq!(sniffed(Dialect::OpenAiChat, first.as_bytes()), Framing::Sse, "{first:?}");
+        }
+        for first in ["", "  ", "{\"a\":1}", "[{", "<html>", "null", "\"data:\""] {
+            assert_eq!(sniffed(Dialect::Gemini, first.as_bytes()), Framing::Document, "{first:?}");
+        }
+        assert_eq!(sniffed(Dialect::Ollama, b"{\"model\":"), Framing::Ndjson);
+        assert_eq!(sniffed(Dialect::Ollama, b"{\n  \"model\""), Framing::Document);
+    }
 }

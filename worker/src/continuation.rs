@@ -4,12 +4,15 @@
 //! Owns: which requests may be gone on with. Never: decides that one is; the router does.
 
 use crate::translate::{self, Asked, Pair};
+use protocol::dialect::openai_chat::quirks::Prefill;
 use protocol::dialect::tokens::{estimate, estimate_text};
-use protocol::dialect::{Operation, ReplyStyle, RequestHead, Resumed, UsageInStream};
+use protocol::dialect::{Dialect, Operation, Quirks, ReplyStyle, RequestHead, Resumed, UsageInStream};
 use protocol::ipc::call::CallHead;
+use protocol::ipc::configure::{Endpoint, ModelFacts};
 use protocol::ipc::continues::Continues;
 use protocol::model::{
-    ChatRequest, Failure, FailureKind, LossReason, Losses, Message, Part, Retry, Role, Shape, Usage,
+    ChatRequest, Extras, Failure, FailureKind, LossReason, Losses, Message, Part, ReasoningAsk,
+    ReasoningMode, Retry, Role, Shape, Usage,
 };
 
 /// What a translator needs to go on with an answer.
@@ -44,8 +47,20 @@ pub(crate) fn request(
     let resumed = head.dialect.resume(sent, &translate::stamp(head, pair), &style).map_err(never)?;
     let before = consumed(continues.before, &request, &resumed.text);
     let mut losses = Losses::default();
-    go_on(&mut request, &resumed.text, &mut losses);
+    go_on(&mut request, &resumed.text, pair.facts, &mut losses);
     translate::talk(head, request, losses, pair, Some(Half { resumed, by: continues.by, before }))
+}
+
+/// Where an answer is gone on with: the endpoint whose way of it is known, else where any conversation goes.
+pub(crate) fn endpoint<'a>(
+    usual: Option<&'a Endpoint>,
+    endpoints: &'a [Endpoint],
+    quirks: &Quirks,
+) -> Option<&'a Endpoint> {
+    let known = endpoints
+        .iter()
+        .find(|e| e.dialect == Dialect::OpenAiChat && quirks.openai_chat.prefill != Prefill::Plain);
+    known.or(usual)
 }
 
 /// What was asked for is one answer in plain words.
@@ -59,10 +74,20 @@ fn is_prose(request: &ChatRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The turn to go on with. Nobody takes one that ends in a blank, or thinks before it goes on.
-fn go_on(request: &mut ChatRequest, text: &str, losses: &mut Losses) {
+/// The turn to go on with. Nobody takes one that ends in a blank, or thinks before it goes on: a model that may think
+/// unasked is told not to.
+fn go_on(request: &mut ChatRequest, text: &str, facts: &ModelFacts, losses: &mut Losses) {
     if request.reasoning.take().is_some() {
         losses.add("reasoning", LossReason::Adjusted);
+    }
+    if facts.reasoning == Some(true) {
+        request.reasoning = Some(ReasoningAsk {
+            mode: ReasoningMode::Off,
+            effort: None,
+            budget: None,
+            show: None,
+            extras: Extras::default(),
+        });
     }
     if let Some(limit) = &mut request.output_limit {
         limit.tokens = limit.tokens.saturating_sub(estimate_text(text)).max(1);

@@ -14,7 +14,7 @@ use protocol::dialect::tap::{Observed, Tap};
 use protocol::framing::{FrameError, NdjsonDecoder, SseDecoder};
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::configure::Timeouts;
-use protocol::model::{Failure, FailureKind, Retry, UsageSource};
+use protocol::model::{Failure, FailureKind, Loss, Retry, UsageSource};
 use protocol::transport::link::{Commit, Gone, Reply};
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -76,6 +76,11 @@ pub(crate) struct Relay {
     operation: Operation,
     tap: Tap,
     translator: Option<Box<Translator>>,
+    call_id: String,
+    /// The head of a document that is being translated.
+    held: Option<ReplyHead>,
+    /// What the request lost although it stayed in its dialect.
+    losses: Vec<Loss>,
     /// The client sees usage chunks.
     shows_usage: bool,
     /// The terminator of a stream that passes through has been read.
@@ -96,6 +101,9 @@ impl Relay {
             operation: head.operation,
             tap: Tap::new(head.dialect),
             translator: None,
+            call_id: head.call_id.clone(),
+            held: None,
+            losses: Vec::new(),
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             terminated: false,
             started,
@@ -108,6 +116,11 @@ impl Relay {
     /// From here on the answer is one to be translated.
     pub(crate) fn translate(&mut self, back: Translator) {
         self.translator = Some(Box::new(back));
+    }
+
+    /// The answer passes, but its head tells of these.
+    pub(crate) fn lost(&mut self, losses: Vec<Loss>) {
+        self.losses = losses;
     }
 
     /// Waits for `what`, but no longer than the deadlines allow.
@@ -138,8 +151,19 @@ impl Relay {
     pub(crate) fn head(&mut self, head: &ReplyHead) {
         self.timings.first_byte_us = Some(self.elapsed_us());
         match &mut self.translator {
-            Some(translator) => self.reply.head(&translator.head(head)),
-            None => self.reply.head(head),
+            Some(translator) => {
+                let head = translator.head(head);
+                if translator.is_whole() {
+                    self.held = Some(head);
+                } else {
+                    self.reply.head(&head);
+                }
+            }
+            None if self.losses.is_empty() => self.reply.head(head),
+            None => {
+                let losses = std::mem::take(&mut self.losses);
+                self.reply.head(&ReplyHead { losses, ..head.clone() });
+            }
         }
     }
 
@@ -203,6 +227,18 @@ impl Relay {
         let Some(translator) = &mut self.translator else { return Ok(()) };
         let mut out = Vec::new();
         let finished = translator.finish(&mut out);
+        let unsaid = translator.unsaid();
+        match self.held.take() {
+            Some(mut head) if finished.is_ok() => {
+                head.losses.extend(unsaid);
+                self.reply.head(&head);
+            }
+            _ if unsaid.is_empty() => {}
+            _ => {
+                let fields: Vec<&str> = unsaid.iter().map(|loss| loss.field.as_str()).collect();
+                tracing::info!(call = %self.call_id, "left out of a stream, whose client has no word for it: {}", fields.join(", "));
+            }
+        }
         self.write(out).await?;
         Ok(finished?)
     }

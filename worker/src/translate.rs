@@ -8,7 +8,7 @@ use crate::continuation::Half;
 use crate::plan::Transport;
 use protocol::dialect::{
     ChoicesTranslation, Dialect, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp,
-    StreamTranslation, UsageInStream, choices, embed,
+    StreamTranslation, Unsaid, UsageInStream, choices, embed,
 };
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::ModelFacts;
@@ -106,6 +106,27 @@ pub(crate) fn talk(
         body: encoded.body,
         back,
     })
+}
+
+/// The same request in its own dialect, without what only we can have written into it; the head that fits it, and
+/// what was left out.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) fn without_marks(
+    head: &CallHead,
+    body: &[u8],
+    quirks: &Quirks,
+) -> Result<(CallHead, Vec<u8>, Vec<Loss>), Failure> {
+    let asked = RequestHead { operation: head.operation, model: &head.model, stream: head.stream };
+    let request = head.dialect.decode_request(body, &asked)?;
+    let encoded = head.dialect.encode_request(request, quirks)?;
+    if head.strict {
+        refuse_losses(&encoded.losses)?;
+    }
+    let mut head = head.clone();
+    (head.model_span, head.usage_edit, head.body_len) = (None, None, encoded.body.len() as u64);
+    Ok((head, encoded.body, encoded.losses))
 }
 
 /// How the client spells what the passes and the codecs speak of.
@@ -342,7 +363,12 @@ impl Translator {
     /// Whole answers as the client wants them.
     fn written(&mut self, mut answers: Vec<Vec<Event>>) -> Result<Vec<u8>, Failure> {
         let Job::Talk { way, style, reply } = &self.job else { return Ok(Vec::new()) };
-        answers.iter_mut().flatten().for_each(|event| style.restore(event));
+        let mut unsaid = Unsaid::new(way.to, style.operation);
+        for event in answers.iter_mut().flatten() {
+            style.restore(event);
+            unsaid.event(event);
+        }
+        self.losses = unsaid.take();
         for event in answers.iter().rev().flatten() {
             match event {
                 Event::Fail(failure) => return Err(failure.clone()),
@@ -361,6 +387,20 @@ impl Translator {
         match reply {
             Transport::Document => choices::write_whole(way.to, answers, &way.stamp, style),
             Transport::Stream => Ok(choices::write_stream(way.to, &answers, &way.stamp, style)),
+        }
+    }
+
+    /// The client gets a document: its head waits until it is known what is in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.state, State::Stream(_) | State::Choices(_))
+    }
+
+    /// What of the answer the client's dialect has no word for.
+    pub(crate) fn unsaid(&mut self) -> Vec<Loss> {
+        match &mut self.state {
+            State::Stream(stream) => stream.unsaid(),
+            State::Choices(stream) => stream.unsaid(),
+            State::Fold(_) | State::Document(_) => std::mem::take(&mut self.losses),
         }
     }
 

@@ -5,8 +5,8 @@
 
 use super::codec::{EncodeEvents, ReplyStyle, Stamp, unsupported};
 use super::stream::EventReader;
-use super::{Dialect, Quirks, gemini, openai_chat};
-use crate::model::{ChatResponse, Event, Failure, Sequencer, Usage, fold};
+use super::{Dialect, Quirks, Unsaid, gemini, openai_chat};
+use crate::model::{ChatResponse, Event, Failure, Loss, Sequencer, Usage, fold};
 
 /// The most answers to one question; OpenAI's own limit.
 const MOST: u64 = 128;
@@ -123,6 +123,7 @@ pub fn write_stream(to: Dialect, all: &[Vec<Event>], stamp: &Stamp, style: &Repl
 pub struct ChoicesTranslation {
     lanes: Vec<Lane>,
     style: ReplyStyle,
+    unsaid: Unsaid,
     content: bool,
     complete: bool,
 }
@@ -145,7 +146,8 @@ impl ChoicesTranslation {
             events: Vec::new(),
         };
         let lanes = (0..style.choices.min(MOST)).map(lane).collect();
-        Self { lanes, style: style.clone(), content: false, complete: false }
+        let unsaid = Unsaid::new(to, style.operation);
+        Self { lanes, style: style.clone(), unsaid, content: false, complete: false }
     }
 
     /// Takes upstream bytes and appends client bytes. An error is the end: what was appended before it stands.
@@ -187,6 +189,11 @@ impl ChoicesTranslation {
         self.lanes.first()?.reader.stop_reason()
     }
 
+    /// What the client was not told, for want of words.
+    pub fn unsaid(&mut self) -> Vec<Loss> {
+        self.unsaid.take()
+    }
+
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
         let usage = self.usage();
         let ends = |lane: &Lane| lane.events.iter().any(|event| matches!(event, Event::Finish { .. }));
@@ -198,6 +205,7 @@ impl ChoicesTranslation {
         for lane in &mut self.lanes {
             for mut event in std::mem::take(&mut lane.events) {
                 self.style.restore(&mut event);
+                self.unsaid.event(&event);
                 match &mut event {
                     Event::Fail(failure) => {
                         failed.push((lane.began, failure.clone()));

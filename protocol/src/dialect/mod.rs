@@ -33,6 +33,7 @@ mod text;
 pub mod time;
 pub mod tokens;
 mod turns;
+mod unsaid;
 mod write;
 
 pub use choices::ChoicesTranslation;
@@ -42,6 +43,7 @@ pub use failure::{ErrorAnswer, ErrorReply};
 pub use resume::Resumed;
 pub use stream::{EventReader, StreamTranslation};
 pub use tap::{Observed, Tap};
+pub use unsaid::Unsaid;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -12,6 +12,7 @@ use crate::model::{Delta, Event, Failure, FailureKind, PartHead, Start};
 
 /// An answer up to where it broke off.
 pub struct Resumed {
+    pub dialect: Dialect,
     /// Of the client's dialect; the text is open.
     pub encoder: Box<dyn EncodeEvents>,
     /// What the client has.
@@ -51,7 +52,7 @@ impl Dialect {
                 encoder
             }
         };
-        Ok(Resumed { encoder, text })
+        Ok(Resumed { dialect: self, encoder, text })
     }
 }
 

@@ -5,9 +5,9 @@
 use super::codec::{DecodeEvents, EncodeEvents, Frame, ReplyStyle, Stamp};
 use super::resume::Resumed;
 use super::seam::Seam;
-use super::{Dialect, Quirks, gemini, openai_chat};
+use super::{Dialect, Quirks, Unsaid, gemini, openai_chat};
 use crate::framing::{FrameError, NdjsonDecoder, SseDecoder};
-use crate::model::{Event, Failure, FailureKind, Sequencer, Usage};
+use crate::model::{Event, Failure, FailureKind, Loss, Sequencer, Usage};
 
 /// Upstream bytes to sequenced events. What it yields follows the grammar of [`Event`]; a stream that breaks off
 /// ends with [`Event::Fail`].
@@ -150,6 +150,7 @@ pub struct StreamTranslation {
     reader: EventReader,
     encoder: Box<dyn EncodeEvents>,
     style: ReplyStyle,
+    unsaid: Unsaid,
     seam: Option<Seam>,
     /// Who goes on with somebody else's answer, until that is said.
     mark: Option<String>,
@@ -165,6 +166,7 @@ impl StreamTranslation {
             reader: EventReader::new(from, stamp, quirks),
             encoder: to.event_encoder(stamp, style),
             style: style.clone(),
+            unsaid: Unsaid::new(to, style.operation),
             seam: None,
             mark: None,
             content: false,
@@ -187,6 +189,7 @@ impl StreamTranslation {
             reader: EventReader::new(from, stamp, quirks),
             encoder: resumed.encoder,
             style: style.clone(),
+            unsaid: Unsaid::new(resumed.dialect, style.operation),
             seam: Some(Seam::new(&resumed.text, before)),
             mark: Some(by.to_owned()),
             content: false,
@@ -233,6 +236,11 @@ impl StreamTranslation {
         self.reader.stop_reason()
     }
 
+    /// What the client was not told, for want of words.
+    pub fn unsaid(&mut self) -> Vec<Loss> {
+        self.unsaid.take()
+    }
+
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
         let mut events = std::mem::take(&mut self.events);
         if let Some(seam) = &mut self.seam {
@@ -241,6 +249,7 @@ impl StreamTranslation {
         }
         for mut event in events.drain(..) {
             self.style.restore(&mut event);
+            self.unsaid.event(&event);
             if let (Some(by), false) = (&self.mark, matches!(event, Event::Fail(_))) {
                 self.encoder.mark(by, out);
                 self.mark = None;

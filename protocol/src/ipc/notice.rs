@@ -29,6 +29,8 @@ pub struct Notice {
 pub struct Memory {
     /// When it was written; milliseconds since 1970.
     pub at_ms: u64,
+    /// The router that wrote it, as in [`Counted::origin`]: a larger number is a younger one.
+    pub writer: u64,
     pub breakers: Vec<SavedBreaker>,
     pub rates: Vec<SavedRate>,
     pub spent: Vec<Spent>,

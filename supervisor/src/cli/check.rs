@@ -12,11 +12,14 @@ pub(super) fn check(
     secrets: &dyn Secrets,
     account: Account,
 ) -> io::Result<ExitCode> {
-    let Loaded { outcome, .. } = load(&source.origin, &source.overrides, secrets, account);
+    let Loaded { outcome, missing, .. } = load(&source.origin, &source.overrides, secrets, account);
     let code = match outcome {
         Ok((_, settings)) => {
             writeln!(to, "{}: no mistakes\n", source.origin.name())?;
             summarise(&settings, to)?;
+            if let Some(missing) = missing {
+                writeln!(to, "\nnot in this file, so it is right only if it is stored:\n{missing}")?;
+            }
             ExitCode::SUCCESS
         }
         Err(mistakes) => {

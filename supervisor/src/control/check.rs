@@ -42,8 +42,19 @@ impl Check {
             let (proxy_login, secret_headers) = provider_secrets::given(&provider.spec, |_| some_text());
             Given { key, proxy_login, secret_headers }
         });
-        // The file's own mistakes are not this change's; they show when it is put in force.
-        let Ok(merged) = self.base.beside(&stored, &Host, self.account) else { return Ok(()) };
+        let merged = match self.base.beside(&stored, &Host, self.account) {
+            Ok(merged) => merged,
+            Err(mistakes) => {
+                // The file was in force with what was stored before: what it needs is taken away by this change.
+                let Some(needs) = mistakes.needs() else {
+                    // Its own mistakes are not this change's; they show when it is put in force.
+                    return Ok(());
+                };
+                let problem = format!(": the configuration file needs it: {needs}");
+                let mistakes = vec![Mistake { field: "name".to_owned(), problem }];
+                return Err(StoreError::Invalid { object: Object::Provider, mistakes });
+            }
+        };
         let new: Vec<_> = merged.left_out.iter().filter(|mistake| !self.known.contains(mistake)).collect();
         let Some(first) = new.first() else { return Ok(()) };
         let object = object(first.spot.kind);

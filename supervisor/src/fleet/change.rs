@@ -170,6 +170,7 @@ impl Owner {
     /// Swaps in what became ready, drops what failed or is gone. True if anything changed.
     pub(super) fn review(&mut self) -> bool {
         let mut out = Vec::new();
+        let router = self.tree.router.active.id;
         for slot in self.tree.slots_mut() {
             match judge(slot) {
                 Some(Verdict::TakeOver) => out.extend(take_over(slot, self.drain)),
@@ -179,6 +180,10 @@ impl Owner {
             // Its restarts still count for the slot.
             let gone = slot.retiring.extract_if(.., |m| m.machine.is_stopped() && m.live.is_none());
             slot.former_restarts += gone.map(|m| m.machine.restarts()).sum::<u64>();
+        }
+        if self.tree.router.active.id != router {
+            // What the former one did while this one started.
+            self.shell.remind(&self.tree.router.active, false);
         }
         self.tree.providers.retain(|_, slot| slot.hold != Hold::Removed || !slot.is_stopped());
         let changed = !out.is_empty();

@@ -61,9 +61,11 @@ impl Owner {
         }
     }
 
-    /// A router says what the next one must know; the newest word counts.
+    /// A router says what the next one must know. Only the one in service does: what one that leaves knows is older
+    /// than what its successor has seen since, and what one that is not ready knows is its predecessor's.
     pub(super) fn remember(&mut self, child: ChildId, body: Zeroizing<Vec<u8>>) {
-        if self.is_router(child) {
+        let serves = self.tree.router.active.live.as_ref().is_some_and(|live| live.child.id == child);
+        if serves {
             self.shell.grounds.memory = body.to_vec();
             self.told(child, Upward::Memory { body });
         }

@@ -77,7 +77,7 @@ impl Shell {
         }
     }
 
-    /// Another router ended: the one in service hears what it did, as far as it did not know.
+    /// Another router left the service or ended: the one in service hears what it did, as far as it does not know.
     pub(crate) fn remind(&mut self, router: &Member, alone: bool) {
         if let Some(live) = &router.live {
             self.recall(live, alone);

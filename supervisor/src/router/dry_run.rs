@@ -1,5 +1,6 @@
 //! A call that is not made: where it would go now, and why.
 
+use super::front::supposed;
 use super::notices::now_ms;
 use super::routing::{self, Candidate, Moment, Standing, Traits, Turnstile, Wanted};
 use super::shared::Shared;
@@ -11,6 +12,9 @@ use std::time::Instant;
 pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
     let snapshot = shared.snapshot();
     let app = snapshot.callers.policy(&call.app);
+    // A header that the app does not look at keeps nothing together.
+    let looks = app.as_ref().is_some_and(|app| app.route.sticky.is_some());
+    let session = call.sticky.as_ref().filter(|_| looks);
     let wanted = Wanted {
         model: &call.model,
         dialect: call.dialect.unwrap_or(Dialect::OpenAiChat),
@@ -19,13 +23,17 @@ pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
             vision: call.needs_vision,
             input_tokens: call.input_tokens.unwrap_or_default(),
         },
-        session: call.sticky.as_ref().map(|text| text.as_bytes()),
+        session: session.map(|text| text.as_bytes()),
     };
     let now = Instant::now();
     let standing = |candidate: &Candidate| -> Standing {
         let standing = snapshot.table.standing(&candidate.provider);
+        let crowded = || snapshot.gate(&candidate.provider).is_some_and(|gate| gate.is_full());
         match standing.is_fit() {
-            true => candidate.vitals.standing(now).unwrap_or(standing),
+            true => candidate.vitals.standing(now).unwrap_or_else(|| match crowded() {
+                true => Standing::Soon("it has as many calls as it takes, and its queue is full".to_owned()),
+                false => standing,
+            }),
             false => standing,
         }
     };
@@ -36,5 +44,11 @@ pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
         Some(app) => routing::plan(&snapshot.table, &app, &wanted, &moment),
         None => return DryRunReport::refused(format!("there is no app `{}`", call.app)),
     };
+    if let (Ok(plan), Some(meter)) = (&planned, snapshot.meters.app(&call.app)) {
+        let estimate = supposed(wanted.traits.input_tokens, plan.route.first(), moment.now_ms);
+        if let Some(over) = meter.over(&estimate, moment.now_ms) {
+            return DryRunReport::refused(over.message);
+        }
+    }
     routing::dry_run(&snapshot.table, &wanted, planned, standing)
 }

@@ -18,7 +18,9 @@ pub(super) fn save(shared: &Shared) -> Memory {
     let (now, now_ms) = (Instant::now(), now_ms());
     let snapshot = shared.snapshot();
     let breakers = snapshot.table.register().save(now, now_ms);
-    let mut memory = Memory { at_ms: now_ms, breakers, ..Memory::default() };
+    let writer = snapshot.meters.origin();
+    let mut memory = Memory { at_ms: now_ms, writer, breakers, ..Memory::default() };
+    snapshot.table.register().save_rates(now, &mut memory);
     snapshot.meters.save(&mut memory);
     memory.poison = shared.poison.save();
     memory
@@ -29,9 +31,15 @@ pub(super) fn recall(shared: &Shared, body: &[u8]) {
     match serde_json::from_slice::<Memory>(body) {
         Ok(memory) => {
             let snapshot = shared.snapshot();
-            snapshot.table.register().recall(&memory.breakers, Instant::now(), now_ms());
+            // Of providers this router knows more than its own memory, and than what it was told before.
+            if memory.writer != snapshot.meters.origin() && shared.hears_first((memory.writer, memory.at_ms))
+            {
+                snapshot.table.register().recall(&memory, Instant::now(), now_ms());
+                shared.poison.recall(&memory.poison, now_ms());
+            }
+            // Of calls each one counts once, whoever tells of it.
             snapshot.meters.recall(&memory, now_ms());
-            shared.poison.recall(&memory.poison, now_ms());
+            shared.notices.changed();
         }
         Err(error) => tracing::warn!(%error, "what the last router knew cannot be read"),
     }

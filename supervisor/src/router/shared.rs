@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) pressure: Pressure,
     /// Second candidates asked because the first one was late.
     hedges: AtomicU64,
+    /// The youngest memory of another router that was heard: by whom and when it was written.
+    heard: Mutex<Option<(u64, u64)>>,
     /// Whose turn it is among candidates.
     pub(crate) turns: Turnstile,
     /// Who was warned of which deprecated model, and when.
@@ -96,6 +98,7 @@ impl Shared {
             poison: Poison::default(),
             pressure: Pressure::default(),
             hedges: AtomicU64::new(0),
+            heard: Mutex::default(),
             turns: Turnstile::default(),
             warned: Mutex::default(),
             in_flight: AtomicU32::new(0),
@@ -172,6 +175,14 @@ impl Shared {
         let message = format!("the app `{app}` uses the deprecated model `{}`{alternatives}", entry.id);
         let detail = json!({ "model": entry.id, "sunset_ms": entry.sunset_ms });
         self.notices.tell(Severity::Warning, "model.deprecated", app, message, detail);
+    }
+
+    /// A memory that was written by that router at that time is younger than all that were heard.
+    pub(crate) fn hears_first(&self, written: (u64, u64)) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = heard.is_none_or(|before| written > before);
+        *heard = if first { Some(written) } else { *heard };
+        first
     }
 
     /// Takes one hedge, if there were few for the calls there were.

@@ -233,6 +233,7 @@ impl Record {
     /// The call was admitted: it holds its share of the limits until it is over.
     pub(crate) fn admitted(&mut self, admission: Admission) {
         self.admission = Some(Box::new(admission));
+        self.shared.notices.changed();
     }
 
     /// A part of the answer goes to the client.

@@ -36,6 +36,8 @@ pub(crate) struct Overrides {
 /// so that mending any of them is noticed.
 pub(crate) struct Loaded {
     pub(crate) outcome: Result<(Base, Settings), Mistakes>,
+    /// Providers that the file names and does not have: right only if they are stored.
+    pub(crate) missing: Option<Mistakes>,
     pub(crate) watch: Vec<PathBuf>,
 }
 
@@ -94,19 +96,20 @@ pub(crate) fn load(
     let watch = || origin.path().map(Path::to_path_buf).into_iter().collect();
     let (text, raw) = match read(origin, &mut findings, secrets) {
         Ok(read) => read,
-        Err(mistakes) => return Loaded { outcome: Err(mistakes), watch: watch() },
+        Err(mistakes) => return Loaded { outcome: Err(mistakes), missing: None, watch: watch() },
     };
     let raw = overridden(raw, overrides, secrets, &mut findings);
     let base = Base::of(origin.clone(), text, raw);
-    let context = Context { secrets, account, base: base.folder() };
+    let context = Context { secrets, account, base: base.folder(), unusable: &[] };
     let resolution = resolve::resolve(base.merged(&Stored::default(), secrets), context, &mut findings);
     let watch = base.watch(resolution.key_files);
     let mut settings = resolution.settings;
+    let missing = findings.take_missing(&origin.name(), &base.text);
     let outcome = findings.into_warnings(&origin.name(), &base.text).map(|warnings| {
         settings.warnings = warnings;
         (base, settings)
     });
-    Loaded { outcome, watch }
+    Loaded { outcome, missing, watch }
 }
 
 impl Base {
@@ -148,7 +151,7 @@ pub(crate) fn find_directories(
         None => read(origin, &mut findings, secrets)?,
     };
     let raw = overridden(raw, overrides, secrets, &mut Findings::default());
-    let context = Context { secrets, account, base: base(origin) };
+    let context = Context { secrets, account, base: base(origin), unusable: &[] };
     let found = resolve::directories(&raw.server, context, &mut findings);
     findings.into_warnings(&origin.name(), &text).map(|_| found)
 }

@@ -25,6 +25,8 @@ pub(crate) struct StoredMistake {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     mistakes: Vec<Mistake>,
+    /// Names in the file that only a stored thing can have.
+    missing: Vec<Mistake>,
     warnings: Vec<String>,
 }
 
@@ -37,6 +39,31 @@ impl Findings {
             return;
         }
         self.mistakes.push(mistake);
+    }
+
+    /// Records a name of nothing. In the file it is a mistake only if nothing stored has it either.
+    pub(crate) fn missing(&mut self, place: &Place, what: String, example: &str) {
+        match place {
+            Place::Byte(_) => {
+                self.missing.push(Mistake { place: place.clone(), what, example: example.to_owned() });
+            }
+            Place::Named(_) | Place::Whole | Place::Stored(_) => self.mistake(place, what, example),
+        }
+    }
+
+    /// Takes out the names that only stored things can have, if nothing else is wrong.
+    pub(crate) fn take_missing(&mut self, source: &str, text: &str) -> Option<Mistakes> {
+        if !self.mistakes.is_empty() || self.missing.is_empty() {
+            return None;
+        }
+        Some(Mistakes::located(source, text, &std::mem::take(&mut self.missing)))
+    }
+
+    /// Nothing stored has these names: they are mistakes.
+    pub(crate) fn judge_missing(&mut self) {
+        for mistake in &mut self.missing {
+            mistake.what.push_str("; it is neither in this file nor stored");
+        }
     }
 
     /// Records something that works, but that its author should know.
@@ -57,10 +84,12 @@ impl Findings {
 
     /// The warnings, if nothing is wrong.
     pub(crate) fn into_warnings(self, source: &str, text: &str) -> Result<Vec<String>, Mistakes> {
-        if self.mistakes.is_empty() {
-            return Ok(self.warnings);
+        let needs = self.missing.first().map(|mistake| mistake.what.clone());
+        let all = [self.mistakes, self.missing].concat();
+        match all.is_empty() {
+            true => Ok(self.warnings),
+            false => Err(Mistakes { needs, ..Mistakes::located(source, text, &all) }),
         }
-        Err(Mistakes::located(source, text, &self.mistakes))
     }
 }
 
@@ -68,6 +97,8 @@ impl Findings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) struct Mistakes {
     lines: Vec<Line>,
+    /// What the file names that nobody has.
+    needs: Option<String>,
 }
 
 /// One rendered mistake.
@@ -81,7 +112,13 @@ struct Line {
 impl Mistakes {
     /// A mistake that concerns the whole of `source`.
     pub(crate) fn whole(source: &str, what: impl Into<String>, example: impl Into<String>) -> Mistakes {
-        Mistakes { lines: vec![Line { at: source.to_owned(), what: what.into(), example: example.into() }] }
+        let line = Line { at: source.to_owned(), what: what.into(), example: example.into() };
+        Mistakes { lines: vec![line], needs: None }
+    }
+
+    /// The first thing that the file names and nobody has, if there is one.
+    pub(crate) fn needs(&self) -> Option<&str> {
+        self.needs.as_deref()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -103,7 +140,7 @@ impl Mistakes {
             what: mistake.what.clone(),
             example: mistake.example.clone(),
         };
-        Mistakes { lines: placed.into_iter().map(line).collect() }
+        Mistakes { lines: placed.into_iter().map(line).collect(), needs: None }
     }
 }
 

@@ -15,7 +15,10 @@ const DEMO: &str = "\n[[providers]]\nname = \"demo\"\npreset = \"demo\"\n";
 
 fn load_file(text: &str, pretend: &Pretend) -> Loaded {
     let pretend = pretend.clone().with_file("a.toml", text);
-    load(&Origin::File(PathBuf::from("a.toml")), &Overrides::default(), &pretend, Account::Root)
+    let loaded = load(&Origin::File(PathBuf::from("a.toml")), &Overrides::default(), &pretend, Account::Root);
+    // Nothing is stored here.
+    let outcome = loaded.outcome.and_then(|loaded_| loaded.missing.map_or(Ok(loaded_), Err));
+    Loaded { outcome, missing: None, ..loaded }
 }
 
 fn settings_with(text: &str, pretend: &Pretend) -> Settings {

@@ -60,6 +60,22 @@ async function talk(row, model, seen) {
   return later.text;
 }
 
+async function several(row, model, seen) {
+  const asked = { model, contents: contentsOf(row), config: { ...config(row), candidateCount: 2 } };
+  const texts = [];
+  const chunks = row.stream
+    ? await client.models.generateContentStream(asked)
+    : [await client.models.generateContent(asked)];
+  for await (const chunk of chunks) {
+    for (const { index = 0, content } of chunk.candidates ?? []) {
+      const said = (content?.parts ?? []).map((part) => part.text ?? "").join("");
+      texts[index] = (texts[index] ?? "") + said;
+    }
+    if (chunk.candidates?.length) note(chunk, seen, []);
+  }
+  return texts;
+}
+
 async function embed(row, model) {
   return (await client.models.embedContent({ model, contents: "x" })).embeddings[0].values;
 }
@@ -79,4 +95,4 @@ function failure(error) {
   if (error instanceof ApiError) return error.status;
   return error.constructor === Error ? 0 : null;
 }
-await run({ talk, embed, count, models }, failure);
+await run({ talk, several, embed, count, models }, failure);

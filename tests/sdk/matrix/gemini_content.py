@@ -85,6 +85,21 @@ def talk(case, model, seen):
     return later.text
 
 
+def several(case, model, seen):
+    asked = {"model": model, "contents": contents_of(case), "config": config(case)}
+    asked["config"].candidate_count = 2
+    texts = {}
+    chunks = [client.models.generate_content(**asked)] if not case.get("stream") else client.models.generate_content_stream(**asked)
+    for chunk in chunks:
+        for candidate in chunk.candidates or []:
+            parts = (candidate.content and candidate.content.parts) or []
+            said = "".join(part.text or "" for part in parts)
+            texts[candidate.index or 0] = texts.get(candidate.index or 0, "") + said
+        if chunk.candidates:
+            note(chunk, seen, [])
+    return [texts[index] for index in sorted(texts)]
+
+
 def embed(case, model, seen):
     return list(client.models.embed_content(model=model, contents="x").embeddings[0].values)
 
@@ -104,4 +119,4 @@ def failure(error):
     return 0 if isinstance(error, httpx.HTTPError) else None
 
 
-cases.run({"talk": talk, "embed": embed, "count": count, "models": models}, failure)
+cases.run({"talk": talk, "several": several, "embed": embed, "count": count, "models": models}, failure)

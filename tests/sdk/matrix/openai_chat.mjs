@@ -60,6 +60,16 @@ async function talk(row, model, seen) {
   return later.text;
 }
 
+async function several(row, model, seen) {
+  const asked = { model, messages: turnsOf(row), n: 2 };
+  const streamed = () => client.chat.completions.stream({ ...asked, stream_options: { include_usage: true } });
+  const completion = row.stream
+    ? await streamed().finalChatCompletion()
+    : await client.chat.completions.create(asked);
+  note(completion, seen);
+  return completion.choices.map((choice) => choice.message.content);
+}
+
 async function embed(row, model) {
   return [...(await client.embeddings.create({ model, input: ["x"] })).data[0].embedding];
 }
@@ -71,4 +81,4 @@ async function models(row, model) {
 }
 
 const failure = (error) => (error instanceof OpenAI.APIError ? (error.status ?? 0) : null);
-await run({ talk, embed, models }, failure);
+await run({ talk, several, embed, models }, failure);

@@ -77,6 +77,17 @@ def talk(case, model, seen):
     return later.text
 
 
+def several(case, model, seen):
+    asked = {"model": model, "messages": messages(case), "n": 2}
+    if not case.get("stream"):
+        completion = client.chat.completions.create(**asked)
+    else:
+        with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
+            completion = events.get_final_completion()
+    note(completion, seen)
+    return [choice.message.content for choice in completion.choices]
+
+
 def embed(case, model, seen):
     return client.embeddings.create(model=model, input=["x"]).data[0].embedding
 
@@ -91,4 +102,4 @@ def failure(error):
     return 0 if isinstance(error, openai.APIError) else None
 
 
-cases.run({"talk": talk, "embed": embed, "models": models}, failure)
+cases.run({"talk": talk, "several": several, "embed": embed, "models": models}, failure)

@@ -1,5 +1,6 @@
 //! The command line as people and scripts use it: the real executable, its output and its exit codes.
 
+mod beside;
 mod import;
 mod install;
 mod old_flags;

@@ -2,18 +2,26 @@
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
+use protocol::control::ControlRequest;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 use tests::client::{Client, ask};
 use tests::config::Provider;
+use tests::control;
 use tests::proc;
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
 use tests::stack::{count, send};
 use tests::wait;
 use tokio::task::JoinSet;
+
+/// How long A may take to be as it was.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Said of a log that is too much.
+const DROPPED: &str = "bytes of output dropped";
 
 /// What happens to A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +38,9 @@ pub(crate) enum Mischief {
 }
 
 /// What was seen of it.
-pub(crate) struct Note {
-    pub(crate) was_real: bool,
-    pub(crate) text: String,
+struct Note {
+    was_real: bool,
+    text: String,
 }
 
 impl Mischief {
@@ -97,10 +105,10 @@ impl Mischief {
     }
 }
 
-/// Trouble at A; it ends when this is dropped.
+/// Trouble at A, until it is ended.
 pub(crate) struct Trouble {
     mischief: Mischief,
-    _callers: JoinSet<()>,
+    callers: JoinSet<()>,
     /// Workers of A that were seen.
     workers: Mutex<BTreeSet<i32>>,
     cpu: Duration,
@@ -120,18 +128,23 @@ impl Trouble {
             Mischief::Nothing | Mischief::CrashLoop | Mischief::Leak | Mischief::Spin | Mischief::Noise => {}
         }
         let cpu = proc::stat(first).map(|s| s.cpu).unwrap_or_default();
-        let (callers, model) = mischief.callers();
-        let mut calling = JoinSet::new();
-        for n in 0..callers {
-            calling.spawn(call_for_ever(scene.client(), model, n));
+        let lines = scene.log().len();
+        let (count, model) = mischief.callers();
+        let mut callers = JoinSet::new();
+        for n in 0..count {
+            callers.spawn(call_for_ever(scene.client(), model, n));
         }
         if mischief == Mischief::NeverAnswers {
             let upstream = scene.upstream("a")?;
-            let all = || upstream.busy() == callers as i64;
-            wait::holds("all calls to be taken", Duration::from_secs(60), all).await?;
+            let all = || upstream.busy() == count as i64;
+            wait::holds("all calls to be taken", PATIENCE, all).await?;
+        }
+        if mischief == Mischief::Noise {
+            let told = || scene.log()[lines..].iter().any(|l| l.contains(DROPPED));
+            wait::holds("the flood", PATIENCE, told).await?;
         }
         let workers = Mutex::new(BTreeSet::from([first]));
-        Ok(Self { mischief, _callers: calling, workers, cpu, lines: scene.log().len() })
+        Ok(Self { mischief, callers, workers, cpu, lines })
     }
 
     /// Sees to it that it goes on; never ends.
@@ -148,8 +161,53 @@ impl Trouble {
         }
     }
 
-    /// Whether it was what it is called.
-    pub(crate) fn end(self, scene: &Scene) -> Result<Note> {
+    /// Waits until it is what it is called.
+    pub(crate) async fn is_real(&self, scene: &Scene) -> Result<()> {
+        let mut last = String::new();
+        let real = wait::until("the trouble", PATIENCE, async || {
+            let note = self.note(scene).ok()?;
+            last = note.text;
+            note.was_real.then_some(())
+        });
+        real.await.with_context(|| format!("{}: nothing happened: {last}", self.mischief.name()))
+    }
+
+    /// Ends it: A is as it was.
+    pub(crate) async fn end(mut self, scene: &Scene) -> Result<()> {
+        self.callers.shutdown().await;
+        if self.mischief == Mischief::Hang {
+            for worker in scene.workers("a") {
+                // It may have been replaced by now.
+                let _gone = send(worker.pid, Signal::SIGCONT);
+            }
+        }
+        if let Ok(upstream) = scene.upstream("a") {
+            upstream.on("m1", Script::answer("fine"));
+            wait::holds("the end of the calls of A", PATIENCE, || upstream.busy() == 0).await?;
+        }
+        if matches!(self.mischief, Mischief::CrashLoop | Mischief::Leak) {
+            // Whatever was counted against it is forgotten.
+            let asked = ControlRequest::Restart { provider: "a".to_owned() };
+            control::ask(scene, asked).await?;
+        }
+        scene.provider_is("a", "ready", PATIENCE).await?;
+        self.at_rest(scene).await
+    }
+
+    /// What the workers of A spend is next to nothing again.
+    async fn at_rest(&self, scene: &Scene) -> Result<()> {
+        let spent = || -> Duration {
+            scene.workers("a").iter().filter_map(|worker| Some(proc::stat(worker.pid)?.cpu)).sum()
+        };
+        wait::until("A to be at rest", PATIENCE, async || {
+            let before = spent();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            (spent().saturating_sub(before) <= Duration::from_millis(10)).then_some(())
+        })
+        .await
+    }
+
+    fn note(&self, scene: &Scene) -> Result<Note> {
         let workers = self.workers.lock().map_err(|_| anyhow::anyhow!("a lock"))?.clone();
         let spent: Duration = workers.iter().filter_map(|pid| Some(proc::stat(*pid)?.cpu)).sum();
         let spent = spent.saturating_sub(self.cpu);
@@ -165,20 +223,12 @@ impl Trouble {
             Mischief::CrashLoop => workers.len() > 1,
             Mischief::Leak => exit.contains("memory"),
             // Beside much other work on the machine it may get no more than a little of a core.
-            Mischief::Spin => spent > Duration::from_millis(100),
+            Mischief::Spin => spent > Duration::from_millis(50),
             Mischief::Hang => workers.iter().any(|pid| proc::stat(*pid).is_none_or(|s| s.state == 'T')),
             Mischief::NeverAnswers => scene.upstream("a")?.busy() > 0,
             Mischief::Errors | Mischief::LargeAnswers => scene.upstream("a")?.request_count() > 0,
-            Mischief::Noise => {
-                scene.log()[self.lines..].iter().any(|l| l.contains("bytes of output dropped"))
-            }
+            Mischief::Noise => scene.log()[self.lines..].iter().any(|l| l.contains(DROPPED)),
         };
-        if self.mischief == Mischief::Hang {
-            for worker in scene.workers("a") {
-                // It may have been replaced by now.
-                let _gone = send(worker.pid, Signal::SIGCONT);
-            }
-        }
         Ok(Note { was_real, text })
     }
 }

@@ -1,59 +1,71 @@
-//! What the users of providers B and C see: calls at a modest steady pace, each on a connection that stays open, and
-//! beside them calls that go to the upstream directly, so that what is added can be told from what the machine does.
+//! What the users of providers B and C see: calls that begin at a fixed rate whatever becomes of those before, each on a
+//! connection that stays open, and beside them calls that go to the upstream directly, so that what is added can be
+//! told from what the machine does.
 
 use anyhow::Result;
 use http::Method;
-use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tests::client::{Client, Connection, ask};
 use tests::crowd::quantile;
 use tests::scene::Scene;
 use tokio::task::JoinSet;
 
-/// Between the beginnings of two calls of one client.
-const PACE: Duration = Duration::from_millis(10);
+/// Between the beginnings of two calls of one client: little enough work for any machine.
+const PACE: Duration = Duration::from_millis(8);
 
-/// What they saw.
-#[derive(Debug)]
+/// What they saw in one window, or in several.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) calls: usize,
     pub(crate) errors: usize,
     through: Vec<Duration>,
     direct: Vec<Duration>,
 }
 
 impl Seen {
-    fn added(&self, share: f64) -> Duration {
+    pub(crate) fn calls(&self) -> usize {
+        self.through.len()
+    }
+
+    /// What all of them saw.
+    pub(crate) fn pooled<'a>(windows: impl Iterator<Item = &'a Seen>) -> Self {
+        windows.fold(Self::default(), |mut all, one| {
+            all.errors += one.errors;
+            all.through.extend(&one.through);
+            all.direct.extend(&one.direct);
+            all
+        })
+    }
+
+    /// The time of a call through LLM Link less that of one to its upstream.
+    pub(crate) fn added(&self, share: f64) -> Duration {
         let (through, direct) = (quantile(self.through.clone(), share), quantile(self.direct.clone(), share));
         // Nothing is faster than a straight line; on a noisy machine it may seem so.
         through.saturating_sub(direct).max(Duration::from_micros(1))
-    }
-
-    pub(crate) fn added_p50(&self) -> Duration {
-        self.added(0.5)
-    }
-
-    pub(crate) fn added_p99(&self) -> Duration {
-        self.added(0.99)
     }
 }
 
 /// Clients of B and C, and of the upstream of B itself, for so long.
 pub(crate) async fn watch(scene: &Scene, during: Duration) -> Result<Seen> {
     let mut clients = JoinSet::new();
-    for (address, model, through) in [
+    let places = [
         (scene.address(), "b/m1", true),
-        (scene.address(), "c/m1", true),
         (scene.upstream("b")?.address(), "m1", false),
-    ] {
-        clients.spawn(async move { (through, call_for(address, model, during).await) });
+        (scene.address(), "c/m1", true),
+    ];
+    for (n, (address, model, through)) in places.into_iter().enumerate() {
+        // One after the other, not all at the same moment.
+        let offset = PACE / 3 * n as u32;
+        clients.spawn(async move {
+            tokio::time::sleep(offset).await;
+            (through, calls(Client::new(address), model, during).await)
+        });
     }
-    let mut seen = Seen { calls: 0, errors: 0, through: Vec::new(), direct: Vec::new() };
+    let mut seen = Seen::default();
     while let Some(client) = clients.join_next().await {
         let (through, calls) = client?;
         let times = calls.iter().map(|(_, took)| *took);
         if through {
-            seen.calls += calls.len();
             seen.errors += calls.iter().filter(|(good, _)| !good).count();
             seen.through.extend(times);
         } else {
@@ -63,29 +75,34 @@ pub(crate) async fn watch(scene: &Scene, during: Duration) -> Result<Seen> {
     Ok(seen)
 }
 
-async fn call_for(address: SocketAddr, model: &str, during: Duration) -> Vec<(bool, Duration)> {
-    let client = Client::new(address);
+/// Connections that nobody uses now.
+type Kept = Arc<Mutex<Vec<Connection>>>;
+
+async fn calls(client: Client, model: &str, during: Duration) -> Vec<(bool, Duration)> {
     let body = ask(model).to_string();
-    let (mut seen, mut kept) = (Vec::new(), None);
+    let (kept, mut open) = (Kept::default(), JoinSet::new());
     let end = Instant::now() + during;
     let mut tick = tokio::time::interval(PACE);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while Instant::now() < end {
         tick.tick().await;
-        let begin = Instant::now();
-        let good = call(&client, &body, &mut kept).await.unwrap_or(false);
-        seen.push((good, begin.elapsed()));
+        let (client, body, kept) = (client.clone(), body.clone(), Arc::clone(&kept));
+        open.spawn(async move {
+            let begin = Instant::now();
+            let good = call(&client, body, &kept).await.unwrap_or(false);
+            (good, begin.elapsed())
+        });
     }
-    seen
+    open.join_all().await
 }
 
-async fn call(client: &Client, body: &str, kept: &mut Option<Connection>) -> Result<bool> {
-    let mut connection = match kept.take() {
+async fn call(client: &Client, body: String, kept: &Kept) -> Result<bool> {
+    let free = kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut connection = match free {
         Some(connection) => connection,
         None => Connection::open(client.address()).await?,
     };
     let path = "/v1/chat/completions";
-    let reply = connection.exchange(client.request(Method::POST, path, body.to_owned())?).await?;
-    *kept = Some(connection);
+    let reply = connection.exchange(client.request(Method::POST, path, body)?).await?;
+    kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     Ok(reply.status == 200)
 }

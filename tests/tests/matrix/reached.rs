@@ -1,6 +1,7 @@
 //! What must have reached the provider in each case, said as its dialect says it.
 
 use crate::Said;
+use crate::understood::knows_several;
 use protocol::dialect::Dialect;
 use serde_json::{Map, Value, json};
 use tests::player;
@@ -22,6 +23,7 @@ pub(crate) fn judge(said: &Said, requests: &[Request]) -> Verdict {
     let again = matches!(case, "tools" | "parallel" | "reasoning-tools");
     match (case, requests.len()) {
         ("embed" | "count" | "models" | "unknown", _) => return Ok(()),
+        ("several" | "several-stream", 0) if !knows_several(provider) => return Ok(()),
         (_, 1) if !again => {}
         (_, 2) if again => {}
         (_, n) => return Err(format!("{n} requests reached the provider")),
@@ -31,6 +33,7 @@ pub(crate) fn judge(said: &Said, requests: &[Request]) -> Verdict {
     demand(player::streams(provider, &requests[0]) == streamed, "whether to stream")?;
     demand(system(provider, &first), "the system prompt")?;
     demand(!again || tool(provider, &first), "the tool")?;
+    demand(!case.starts_with("several") || several(provider, &first), "the number of answers")?;
     demand(case != "image" || image(provider, &first), "the image")?;
     demand(!case.starts_with("structured") || schema(provider, &first), "the schema")?;
     demand(!case.starts_with("reasoning") || reasoning(provider, &first), "the wish to reason")?;
@@ -138,6 +141,12 @@ fn result(provider: Dialect, body: &Value, city: &str) -> bool {
         }),
         Dialect::Ollama => some(&body["messages"], &|o| o["role"] == "tool" && says(&o["content"], &told)),
     }
+}
+
+fn several(provider: Dialect, body: &Value) -> bool {
+    let number =
+        if provider == Dialect::Gemini { &body["generationConfig"]["candidateCount"] } else { &body["n"] };
+    *number == 2
 }
 
 fn image(provider: Dialect, body: &Value) -> bool {

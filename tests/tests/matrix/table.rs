@@ -1,5 +1,6 @@
 //! What was measured as a page for people: docs/dialects.md.
 
+use crate::understood::knows_several;
 use crate::{CLIENTS, Said};
 use anyhow::{Result, ensure};
 use protocol::dialect::Dialect;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tests::stack::bless;
 
 /// The columns and the cases that make them.
-const COLUMNS: [(&str, &[&str]); 11] = [
+const COLUMNS: [(&str, &[&str]); 12] = [
     ("text", &["text"]),
     ("stream", &["stream"]),
     ("tools", &["tools"]),
@@ -17,6 +18,7 @@ const COLUMNS: [(&str, &[&str]); 11] = [
     ("image", &["image"]),
     ("structured output", &["structured", "structured-stream"]),
     ("reasoning", &["reasoning", "reasoning-stream", "reasoning-tools"]),
+    ("several answers", &["several", "several-stream"]),
     ("errors", &["refused", "limited", "broken", "unknown"]),
     ("usage", &["usage"]),
     ("embeddings", &["embed"]),
@@ -58,7 +60,8 @@ impl Measured {
         if said.case == "count" && said.client != said.provider {
             notes.insert("estimated".to_owned());
         }
-        if said.case == "embed" && said.provider == Dialect::Anthropic {
+        let no_vectors = said.case == "embed" && said.provider == Dialect::Anthropic;
+        if no_vectors || said.case.starts_with("several") && !knows_several(said.provider) {
             notes.insert(NONE.to_owned());
         }
         self.cases.entry(key(&said.case)).or_default().extend(notes);

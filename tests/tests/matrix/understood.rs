@@ -33,6 +33,12 @@ pub(crate) fn judge(said: &Said) -> Verdict {
             answered(said, "", REASONING, &["Paris"])?;
             equal("the next answer", &line["after"], TEXT)
         }
+        "several" | "several-stream" if !knows_several(said.provider) => {
+            error(said, 400, "one answer a call")
+        }
+        "several" | "several-stream" => {
+            equal("the answers", &line["after"], json!(["One.", "Two."])).and_then(|()| usage(said, false))
+        }
         "refused" => error(said, 400, "The prompt is too odd for fixture"),
         "limited" => error(said, 429, "Rate limit reached for fixture"),
         "unknown" => error(said, 404, "none-such/text"),
@@ -43,6 +49,11 @@ pub(crate) fn judge(said: &Said) -> Verdict {
         "models" => equal("the model", &line["after"], format!("{}/text", said.provider.name())),
         other => Err(format!("an unknown case {other}")),
     }
+}
+
+/// A provider of that dialect gives several answers to one question.
+pub(crate) fn knows_several(provider: Dialect) -> bool {
+    matches!(provider, Dialect::OpenAiChat | Dialect::Gemini)
 }
 
 fn equal(what: &str, got: &Value, want: impl Into<Value>) -> Verdict {

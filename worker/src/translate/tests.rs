@@ -261,3 +261,29 @@ fn a_tool_loop_of_ollama_becomes_one_of_anthropic() {
     );
     assert_eq!((&result["type"], &result["tool_use_id"]), (&json!("tool_result"), &call["id"]));
 }
+
+#[test]
+fn what_the_client_has_no_word_for_is_a_loss_of_the_answer() {
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}});
+    let whole = json!({"id": "c", "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"content": "here", "images": [picture], "audio": {"data": "UklGRg==", "transcript": ""}}}]});
+    let chunk = json!({"id": "c", "choices": [{"index": 0, "delta": {"content": "here", "images": [picture]}, "finish_reason": "stop"}]});
+    let stream = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+    for (client, lost) in [
+        (Dialect::Anthropic, vec!["answer.image", "answer.audio"]),
+        (Dialect::Ollama, vec!["answer.audio"]),
+        (Dialect::OpenAiResponses, vec!["answer.audio"]),
+        (Dialect::Gemini, vec![]),
+    ] {
+        for wants_stream in [false, true] {
+            let (_, out, mut back) = answered(client, wants_stream, &whole.to_string(), false);
+            let found: Vec<String> = back.unsaid().into_iter().map(|loss| loss.field).collect();
+            assert_eq!(found, lost, "{client}: {out}");
+        }
+        let (_, out, mut back) = answered(client, true, &stream, true);
+        let found = back.unsaid();
+        let pictures = usize::from(client == Dialect::Anthropic);
+        assert_eq!(found.len(), pictures, "{client}: {found:?}: {out}");
+        assert!(back.unsaid().is_empty(), "told once");
+    }
+}

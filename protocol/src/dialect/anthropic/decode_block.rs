@@ -1,6 +1,7 @@
 //! The content blocks of Messages requests.
 
 use super::encode_block::OWN_FORM;
+use super::marks::{OWN_SIGNATURE, without_own_sources};
 use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
@@ -10,9 +11,6 @@ use crate::model::{
 };
 
 const HERE: Dialect = Dialect::Anthropic;
-
-/// The signature of thinking that another dialect's upstream wrote: clients need one, the API must not see it.
-pub(in crate::dialect) const OWN_SIGNATURE: &str = "bGxtLWxpbms=";
 
 /// A text, or a list of blocks.
 pub(super) fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
@@ -30,7 +28,7 @@ fn block(item: &Item<'_>) -> Result<Part, DecodeError> {
     match kind.as_ref() {
         "text" => {
             let text = fields.need_text("text")?;
-            Ok(Part::Text(TextPart { text, extras: fields.rest(HERE) }))
+            Ok(Part::Text(TextPart { text, extras: without_own_sources(fields.rest(HERE)) }))
         }
         "image" => media(fields, item, MediaKind::Image, &kind),
         "document" => media(fields, item, MediaKind::Document, &kind),

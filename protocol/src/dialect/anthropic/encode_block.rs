@@ -49,7 +49,8 @@ pub(super) fn turns<'a>(
             }
             _ => {
                 let parts: Vec<&Part> = parts.collect();
-                if home || !parts.is_empty() {
+                // A turn of nothing else but foreign thinking is no turn: the API takes no empty ones.
+                if !parts.is_empty() || home && message.parts.is_empty() {
                     turns.push(Turn { role, parts, shape: message.shape, extras: &message.extras });
                 }
             }

@@ -1,6 +1,6 @@
 //! Events as Messages events, and a whole answer as a document.
 
-use super::decode_block::OWN_SIGNATURE;
+use super::marks::{INDEX, OWN_SIGNATURE};
 use super::usage;
 use crate::dialect::Dialect;
 use crate::dialect::codec::{EncodeEvents, Stamp, put_mark, safe_id};
@@ -285,7 +285,7 @@ fn citation(o: &mut Object<'_>, found: &Citation) {
     o.put("type", "web_search_result_location");
     o.put("url", &found.url);
     o.put("title", &found.title);
-    o.put("encrypted_index", "");
+    o.put(INDEX, "");
     o.put("cited_text", found.quote.as_deref().unwrap_or_default());
 }
 

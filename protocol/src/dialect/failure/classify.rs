@@ -26,6 +26,10 @@ fn refine(kind: K, evidence: &Evidence<'_>) -> K {
             401..=599 => by_status(evidence.status, evidence.message),
             _ => by_message(evidence.message).unwrap_or(kind),
         },
+        // "api_error" is said of everything: a status that says more counts.
+        K::Upstream if matches!(evidence.status, 401..=499 | 503 | 504 | 524 | 529) => {
+            by_status(evidence.status, evidence.message)
+        }
         K::RateLimited if speaks_of(evidence.message, QUOTA) => K::QuotaExhausted,
         K::NotFound => K::ModelNotFound,
         other => other,

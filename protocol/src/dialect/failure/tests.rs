@@ -81,6 +81,11 @@ fn upstream_answers_are_understood() {
     use FailureKind as K;
     let cases = [
         (400, r#"{"error":{"message":"too much","code":"context_length_exceeded"}}"#, K::ContextLength),
+        // What says nothing leaves it to the status.
+        (429, r#"{"error":{"message":"slow down","type":"server_error"}}"#, K::RateLimited),
+        (401, r#"{"error":{"message":"no","type":"api_error"}}"#, K::UpstreamAuth),
+        (503, r#"{"error":{"message":"no","type":"api_error"}}"#, K::Overloaded),
+        (500, r#"{"error":{"message":"no","type":"api_error"}}"#, K::Upstream),
         (
             400,
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}}"#,

@@ -26,6 +26,7 @@ pub(crate) struct Decoder {
     /// Counts so far; `None` = the answer has not spoken of any.
     usage: Option<Usage>,
     spoke: bool,
+    ended: bool,
     said: Said,
     /// The sources that were told last: told on at the end, when the text is known.
     grounding: Option<Grounding>,
@@ -42,6 +43,7 @@ impl Decoder {
             partial: None,
             usage: None,
             spoke: false,
+            ended: false,
             said: Said::default(),
             grounding: None,
         }
@@ -76,7 +78,7 @@ impl Decoder {
             }
         }
         if !out.iter().any(|event| matches!(event, Event::Finish { .. })) {
-            out.push(Event::Finish { stop: StopReason::default(), usage: Usage::default() });
+            out.push(Event::Finish { stop: StopReason::default(), usage: self.counted() });
         }
         out.push(Event::End);
         Ok(out)
@@ -91,7 +93,8 @@ impl Decoder {
         if let Some(found) = answer.usage_metadata.0 {
             let usage = self.usage.get_or_insert_default();
             usage.merge(found.canonical());
-            out.push(Event::Usage(*usage));
+            // After the end the counts are complete, here as there.
+            out.push(Event::Usage(if self.ended { usage::complete(*usage) } else { *usage }));
         }
         let own = |candidate: &Candidate<'_>| candidate.index.0.unwrap_or(0) == self.choice;
         let found = answer.candidates.unwrap_or_default().into_iter().find(own);
@@ -103,6 +106,7 @@ impl Decoder {
             let grounding = candidate.grounding_metadata.0.filter(|found| !found.is_empty());
             self.grounding = grounding.or(self.grounding.take());
             if let Some(reason) = candidate.finish_reason.0.filter(|reason| !reason.is_empty()) {
+                self.ended = true;
                 self.end_partial(out);
                 self.cite(out);
                 out.push(self.finish(&reason));

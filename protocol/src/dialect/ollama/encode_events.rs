@@ -168,6 +168,11 @@ fn image_of(media: &Media) -> Option<&str> {
     }
 }
 
+/// There is a word for it.
+pub(crate) fn says(media: &Media) -> bool {
+    image_of(media).is_some()
+}
+
 fn images(o: &mut Object<'_>, made: &[&Media]) {
     let found: Vec<&str> = made.iter().filter_map(|media| image_of(media)).collect();
     if !found.is_empty() {

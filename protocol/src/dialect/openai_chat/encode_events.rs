@@ -416,6 +416,15 @@ fn media(o: &mut Object<'_>, made: &[&Media]) {
     }
 }
 
+/// There is a word for it.
+pub(crate) fn says(media: &Media) -> bool {
+    match media.kind {
+        MediaKind::Image => matches!(media.source, MediaSource::Url(_) | MediaSource::Inline { .. }),
+        MediaKind::Audio => matches!(media.source, MediaSource::Inline { .. }),
+        MediaKind::Video | MediaKind::Document => false,
+    }
+}
+
 /// The sound, its pieces joined: base64 goes on where it was not filled up.
 fn sound(made: &[&Media]) -> String {
     let mut out = String::new();

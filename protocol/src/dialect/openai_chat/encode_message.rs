@@ -1,7 +1,7 @@
 //! Canonical messages as chat completions messages.
 
 use super::decode_message::EXTRA_CONTENT;
-use super::quirks::{Quirks, ReasoningField, Roles, ToolIds};
+use super::quirks::{Prefill, Quirks, ReasoningField, Roles, ToolIds};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{safe_id, short_id};
 use crate::dialect::shared;
@@ -153,8 +153,28 @@ fn assistant(
         if !calls.is_empty() {
             o.list("tool_calls", |list| calls.iter().for_each(|part| call(list, part, context, losses)));
         }
+        if let Some(flag) =
+            prefill_flag(message, context).filter(|flag| message.extras.get(HERE, flag).is_none())
+        {
+            o.put(flag, &true);
+        }
         o.extras(&message.extras, HERE);
     });
+}
+
+/// What the vendor wants in the last turn if the model is to go on with it.
+fn prefill_flag(message: &Message, context: &Context<'_>) -> Option<&'static str> {
+    let last = context.request.messages.last().is_some_and(|last| std::ptr::eq(last, message));
+    match context.quirks.prefill {
+        Prefill::Prefix if last && is_text(message) => Some("prefix"),
+        Prefill::Partial if last && is_text(message) => Some("partial"),
+        Prefill::Plain | Prefill::Continue | Prefill::Prefix | Prefill::Partial => None,
+    }
+}
+
+/// An assistant's turn of words only.
+pub(super) fn is_text(message: &Message) -> bool {
+    message.role == Role::Assistant && message.parts.iter().all(|part| matches!(part, Part::Text(_)))
 }
 
 fn is_call(kind: &str) -> bool {

@@ -1,7 +1,7 @@
 //! A canonical request as a chat completions request.
 
-use super::encode_message::{Context, messages};
-use super::quirks::{LimitField, Quirks, Thinking, ToolChoices};
+use super::encode_message::{Context, is_text, messages};
+use super::quirks::{LimitField, Prefill, Quirks, Thinking, ToolChoices};
 use crate::dialect::Dialect;
 use crate::dialect::codec::Encoded;
 use crate::dialect::shared;
@@ -25,6 +25,11 @@ pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded 
             if quirks.stream_options != Some(false) {
                 o.object("stream_options", |o| o.put("include_usage", &true));
             }
+        }
+        let said = request.extras.get(HERE, "continue_final_message").is_some();
+        if quirks.prefill == Prefill::Continue && !said && request.messages.last().is_some_and(is_text) {
+            o.put("continue_final_message", &true);
+            o.put("add_generation_prompt", &false);
         }
         limit(&mut o, request, quirks);
         sampling(&mut o, request, quirks);

@@ -19,6 +19,6 @@ mod wire;
 pub(crate) use decode_events::Decoder;
 pub(crate) use decode_message::arguments;
 pub(crate) use decode_request::{choice_word, decode_request, function, likelihood, schema_format, tool};
-pub(crate) use encode_events::{Encoder, encode_response};
+pub(crate) use encode_events::{Encoder, encode_response, says};
 pub(crate) use encode_request::{encode_request, function_members, schema_format as write_schema_format};
 pub use quirks::Quirks;

@@ -29,6 +29,7 @@ pub struct Quirks {
     pub temperature_max: Option<f64>,
     /// Some models answer only as a stream.
     pub stream_only: bool,
+    pub prefill: Prefill,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -85,6 +86,21 @@ pub enum Roles {
     All,
     /// The developer role must become system.
     NoDeveloper,
+}
+
+/// What a request needs that ends in an assistant's turn for the model to go on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefill {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// `prefix: true` in that turn.
+    Prefix,
+    /// `partial: true` in that turn.
+    Partial,
+    /// `continue_final_message: true` and `add_generation_prompt: false` in the request.
+    Continue,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

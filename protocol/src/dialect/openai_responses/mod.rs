@@ -16,3 +16,4 @@ pub(crate) use decode_events::Decoder;
 pub(crate) use decode_request::decode_request;
 pub(crate) use encode_events::{Encoder, LastDelta, encode_response};
 pub(crate) use encode_request::{encode_request, is_custom, split_namespace};
+pub(crate) use output_item::says;

@@ -197,6 +197,11 @@ pub(super) fn image_of(media: &Media) -> Option<(String, &str)> {
     }
 }
 
+/// There is a word for it.
+pub(crate) fn says(media: &Media) -> bool {
+    image_of(media).is_some()
+}
+
 pub(super) fn annotation(o: &mut Object<'_>, citation: &Citation, chars: u64) {
     let (start, end) = citation.within(chars);
     o.put("type", "url_citation");

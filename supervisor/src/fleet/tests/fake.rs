@@ -92,7 +92,8 @@ impl Fake {
                 ToChild::Ask { seq } => self.asked(seq, &received.body).await,
                 // What a router's own question came to is its answer to the question it was asked.
                 ToChild::Answer { seq } => self.answer(seq, &String::from_utf8_lossy(&received.body)).await,
-                ToChild::Resume | ToChild::Recall => {}
+                ToChild::Recall => self.remember(&String::from_utf8_lossy(&received.body)).await,
+                ToChild::Resume => {}
                 ToChild::Shutdown if self.does("stubborn") => {}
                 ToChild::Shutdown => return,
             }
@@ -128,6 +129,7 @@ impl Fake {
             return false;
         }
         self.tell(FromChild::Ready { epoch }).await;
+        self.remember("ready").await;
         if self.does("flood") {
             std::thread::Builder::new().spawn(flood).unwrap();
         }
@@ -158,7 +160,16 @@ impl Fake {
         self.sender.send(&FromChild::Answer { seq }, &reply).await.unwrap();
     }
 
+    /// A router's memory: whose it is, and what that router was told.
+    async fn remember(&mut self, told: &str) {
+        if self.does("remembers") {
+            let memory = format!("{}({told})", self.generation);
+            self.sender.send(&FromChild::Memory, memory.as_bytes()).await.unwrap();
+        }
+    }
+
     async fn drain(&mut self, within_ms: u64) {
+        self.remember("leaves").await;
         if self.does("slow") {
             tokio::time::sleep(Duration::from_millis(within_ms)).await;
         }

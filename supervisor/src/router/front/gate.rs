@@ -1,4 +1,5 @@
-//! How many calls a provider has at once: places, and a bounded queue that is fair between apps.
+//! How many calls a provider has at once: places, and a bounded queue that is fair between apps: they take turns, and
+//! when it is full, the app that has most in it gives way to one that has less.
 //!
 //! [`Places`] is the pure part: who is in, who waits, who is next. [`Gate`] gives out RAII permits and wakes
 //! the next in line. It decides nothing about candidates and knows no HTTP.
@@ -55,6 +56,12 @@ impl Gate {
     pub(crate) fn load(&self) -> (u32, u32) {
         let places = self.lock();
         (places.taken, places.waiting())
+    }
+
+    /// A call that comes now is turned away, unless another app gives way to it.
+    pub(crate) fn is_full(&self) -> bool {
+        let places = self.lock();
+        places.taken >= places.max && places.waiting() >= places.max_queue
     }
 
     fn permit(self: &Arc<Self>) -> Permit {
@@ -148,7 +155,7 @@ impl<W> Places<W> {
     }
 
     fn queue(&mut self, app: &Arc<str>, wake: W) -> Option<u64> {
-        if self.waiting() >= self.max_queue {
+        if self.waiting() >= self.max_queue && !self.make_room(app) {
             return None;
         }
         self.queued += 1;
@@ -158,6 +165,17 @@ impl<W> Places<W> {
             None => self.lines.push_back((Arc::clone(app), VecDeque::from([(self.tickets, wake)]))),
         }
         Some(self.tickets)
+    }
+
+    /// Sends the last call of the app with the longest line away, if that line stays no shorter than this app's
+    /// becomes. The call that is sent away is told so by losing what wakes it.
+    fn make_room(&mut self, app: &Arc<str>) -> bool {
+        let own = self.lines.iter().find(|(name, _)| name == app).map_or(0, |(_, line)| line.len());
+        let longest = self.lines.iter_mut().max_by_key(|(_, line)| line.len());
+        let Some((_, line)) = longest.filter(|(_, line)| line.len() > own + 1) else { return false };
+        line.pop_back();
+        self.queued -= 1;
+        true
     }
 
     /// Gives the free places to those who wait, one app after the other.

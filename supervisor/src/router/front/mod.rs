@@ -47,7 +47,7 @@ pub(crate) use identify::{Caller, Callers, CallersError, Door};
 pub(crate) use models::model_list;
 pub(crate) use places::{Place, Places};
 pub(crate) use poison::Poison;
-pub(crate) use quota::used;
+pub(crate) use quota::{supposed, used};
 pub(crate) use reply::{Cut, Reply, ReplyBody};
 pub(crate) use serve::serve;
 pub(crate) use traits::estimated_input;

@@ -24,6 +24,12 @@ pub(crate) fn estimate(body: &[u8], candidate: Option<&Candidate>, now_ms: u64) 
     used(&usage, candidate, now_ms)
 }
 
+/// The same of a call with so many input tokens that does not say how much it wants.
+pub(crate) fn supposed(input_tokens: u64, candidate: Option<&Candidate>, now_ms: u64) -> Use {
+    let usage = Usage { input_fresh: Some(input_tokens), output: Some(USUAL_OUTPUT), ..Usage::default() };
+    used(&usage, candidate, now_ms)
+}
+
 /// Tokens and cost of a usage at a candidate.
 pub(crate) fn used(usage: &Usage, candidate: Option<&Candidate>, now_ms: u64) -> Use {
     let tokens = usage.input_total().unwrap_or(0).saturating_add(usage.output.unwrap_or(0));

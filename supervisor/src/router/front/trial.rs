@@ -32,7 +32,7 @@ impl Trial {
     ) -> Option<Self> {
         let began = Instant::now();
         let entry = candidate.vitals.enter(began, force, notices)?;
-        candidate.vitals.account.took(tokens);
+        candidate.vitals.account.took(tokens, notices);
         let (vitals, notices) = (Arc::clone(&candidate.vitals), notices.clone());
         Some(Self { vitals, notices, began, tokens, entry: Some(entry), _place: place })
     }

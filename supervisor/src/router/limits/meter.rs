@@ -8,7 +8,7 @@ use super::{calendar, gate, millis, nanos};
 use crate::router::front::{Gate, Permit};
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::{App, Budgets, Limits};
-use protocol::ipc::notice::{Memory, Period, SavedRate, SavedTickets, Spent};
+use protocol::ipc::notice::{Memory, Period, SavedRate};
 use protocol::ipc::spool::Counted;
 use protocol::model::{Failure, FailureKind};
 use std::collections::HashMap;
@@ -107,11 +107,13 @@ impl Scope {
         };
         match entered {
             Ok(Ok(place)) => Ok(Some(place)),
-            Ok(Err(_)) | Err(_) => {
-                let message = format!("{} has {} calls at once already", self.who(), self.concurrent());
-                Err(Over { message, wait: COME_BACK })
-            }
+            Ok(Err(_)) | Err(_) => Err(self.crowded()),
         }
+    }
+
+    fn crowded(&self) -> Over {
+        let message = format!("{} has {} calls at once already", self.who(), self.concurrent());
+        Over { message, wait: COME_BACK }
     }
 
     fn full(&self, full: Full) -> Over {
@@ -237,6 +239,22 @@ impl AppMeter {
         Ok((tickets.take(hold), reserved))
     }
 
+    /// The limit of the app that says no to such a call now, if one does. Takes nothing.
+    pub(crate) fn over(&self, estimate: &Use, now_ms: u64) -> Option<Over> {
+        let now = nanos(self.start.elapsed());
+        if let Some(full) = lock(&self.own.rates).full(estimate.tokens, now) {
+            return Some(self.own.full(full));
+        }
+        if self.has_budget() {
+            let today = calendar::today(now_ms, self.offset_min);
+            let mut book = lock(&self.book).clone();
+            if let Err(spend) = book.reserve(&self.budgets, today, estimate.clone()) {
+                return Some(self.spent_up(spend, now_ms));
+            }
+        }
+        self.own.gate.as_ref().filter(|gate| gate.is_full()).map(|_| self.own.crowded())
+    }
+
     fn spent_up(&self, spend: Spend, now_ms: u64) -> Over {
         let (period, wait) = match spend.period {
             Period::Day => ("day", calendar::rest_of_day(now_ms, self.offset_min)),
@@ -300,42 +318,45 @@ impl AppMeter {
         memory.tickets.extend(tickets.save(app));
     }
 
-    /// Goes on where another router was. `settled`: calls that it may have counted or not. `alone`: it is gone, and
-    /// what was under way there is no more.
-    pub(super) fn recall<'m>(
-        &self,
-        spent: impl Iterator<Item = &'m Spent>,
-        known: impl Iterator<Item = &'m SavedTickets>,
-        settled: impl Iterator<Item = &'m Counted>,
-        alone: bool,
-    ) {
+    /// Goes on where another router was; see [`Memory`].
+    pub(super) fn recall(&self, app: &str, memory: &Memory, now_ms: u64) {
         let mut tickets = lock(&self.tickets);
-        if tickets.is_new() {
-            spent.for_each(|spent| lock(&self.book).restore(spent));
+        // Counts are taken as they stand once; what came to them since is counted call by call.
+        let first = tickets.is_new() && memory.writer != tickets.origin();
+        if first {
+            memory.rates.iter().for_each(|rate| self.recall_rate(rate, now_ms));
+            memory.spent.iter().filter(|s| s.app == app).for_each(|spent| lock(&self.book).restore(spent));
         }
-        for hold in known.flat_map(|known| tickets.restore(known)) {
+        let saved = memory.tickets.iter().filter(|t| t.app == app);
+        for hold in saved.flat_map(|saved| tickets.restore(saved, first)) {
             lock(&self.book).hold(hold.today, &hold.used);
+            if !first {
+                self.take(hold.key.as_deref(), hold.used.tokens);
+            }
         }
-        for call in settled {
+        for call in memory.settled.iter().filter(|c| c.app == app) {
             let (today, actual) = of(call);
             match tickets.found(call.origin, call.ticket) {
                 Found::Counted => {}
-                Found::New => self.count(call.key.as_deref(), today, &actual),
+                Found::New => {
+                    self.take(call.key.as_deref(), actual.tokens);
+                    lock(&self.book).add(today, &actual);
+                }
                 Found::Held(hold) => self.settle(hold, &actual),
             }
         }
-        if alone {
+        if memory.alone {
+            // What was under way elsewhere is no more.
             tickets.release().into_iter().for_each(|hold| self.settle(hold, &Use::default()));
         }
     }
 
-    /// A call of another router that nothing was reserved for here.
-    fn count(&self, key: Option<&str>, today: Today, actual: &Use) {
+    /// A call of another router that is not in the rates here.
+    fn take(&self, key: Option<&str>, tokens: u64) {
         let now = nanos(self.start.elapsed());
         for scope in self.scopes(key) {
-            lock(&scope.rates).take(actual.tokens, now);
+            lock(&scope.rates).take(tokens, now);
         }
-        lock(&self.book).add(today, actual);
     }
 
     /// A call of another router is over, or will never be.
@@ -363,11 +384,11 @@ impl AppMeter {
         scopes.flat_map(of).filter(|(_, _, resets_in)| !resets_in.is_zero()).collect()
     }
 
-    pub(super) fn recall_rate(&self, of: &str, limit: &str, resets_in: Duration) {
-        let now = nanos(self.start.elapsed());
+    fn recall_rate(&self, saved: &SavedRate, now_ms: u64) {
+        let resets_in = Duration::from_millis(saved.empty_ms.saturating_sub(now_ms));
         let mut scopes = std::iter::once(&self.own).chain(self.keys.values());
-        if let Some(scope) = scopes.find(|scope| scope.name == of) {
-            lock(&scope.rates).restore(limit, resets_in, now);
+        if let Some(scope) = scopes.find(|scope| scope.name == saved.of) {
+            lock(&scope.rates).restore(&saved.limit, resets_in, nanos(self.start.elapsed()));
         }
     }
 }

@@ -49,6 +49,11 @@ impl Meters {
         Self { start, origin, apps: config.apps.iter().map(meter).collect() }
     }
 
+    /// See [`Memory::writer`].
+    pub(crate) fn origin(&self) -> u64 {
+        self.origin
+    }
+
     /// Of an app; `None` = nothing is limited.
     pub(crate) fn app(&self, name: &str) -> Option<&Arc<AppMeter>> {
         self.apps.get(name).filter(|meter| meter.counts())
@@ -66,16 +71,7 @@ impl Meters {
 
     /// Goes on where another router was, and counts the calls that it had counted since.
     pub(crate) fn recall(&self, memory: &Memory, now_ms: u64) {
-        for rate in &memory.rates {
-            let resets_in = Duration::from_millis(rate.empty_ms.saturating_sub(now_ms));
-            self.apps.values().for_each(|meter| meter.recall_rate(&rate.of, &rate.limit, resets_in));
-        }
-        for (app, meter) in &self.apps {
-            let spent = memory.spent.iter().filter(|s| s.app == *app);
-            let tickets = memory.tickets.iter().filter(|t| t.app == *app);
-            let settled = memory.settled.iter().filter(|c| c.app == *app);
-            meter.recall(spent, tickets, settled, memory.alone);
-        }
+        self.apps.iter().for_each(|(app, meter)| meter.recall(app, memory, now_ms));
     }
 }
 

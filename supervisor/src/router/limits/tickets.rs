@@ -98,15 +98,22 @@ impl Tickets {
         own.chain(&self.others).map(|(origin, roll)| roll.save(app, *origin)).collect()
     }
 
-    /// Goes on where another router was, unless that is known: what is reserved for its calls.
-    pub(super) fn restore(&mut self, saved: &SavedTickets) -> Vec<Hold> {
-        if saved.origin == self.origin || self.others.contains_key(&saved.origin) {
+    /// Goes on where another router was: what is reserved for its calls, as far as they were not known. `counted`: what
+    /// that router counted is in the counts here. Else the calls that were not known are found later.
+    pub(super) fn restore(&mut self, saved: &SavedTickets, counted: bool) -> Vec<Hold> {
+        if saved.origin == self.origin {
             return Vec::new();
         }
-        let open = saved.open.iter().map(|one| (one.number, one.held.as_ref().map(Hold::from_saved)));
-        let roll = Roll { next: saved.next, open: open.collect() };
-        let holds = roll.open.values().flatten().cloned().collect();
-        self.others.insert(saved.origin, roll);
+        let roll = self.others.entry(saved.origin).or_default();
+        let open = saved.open.iter().filter(|one| one.number >= roll.next);
+        let open: Vec<(u64, Option<Hold>)> =
+            open.map(|one| (one.number, one.held.as_ref().map(Hold::from_saved))).collect();
+        if !counted && saved.next.saturating_sub(roll.next) <= GAP {
+            roll.open.extend((roll.next..saved.next).map(|passed| (passed, None)));
+        }
+        roll.next = roll.next.max(saved.next);
+        let holds = open.iter().filter_map(|(_, hold)| hold.clone()).collect();
+        roll.open.extend(open);
         self.shorten();
         holds
     }
@@ -174,8 +181,8 @@ mod tests {
         let numbers: Vec<u64> = (0..3).map(|n| old.take(hold(n))).collect();
         old.close(numbers[0]);
         let mut next = Tickets::new(2);
-        assert_eq!(next.restore(&old.save("x")[0]), [hold(1), hold(2)]);
-        assert_eq!(next.restore(&old.save("x")[0]), [], "it is known");
+        assert_eq!(next.restore(&old.save("x")[0], true), [hold(1), hold(2)]);
+        assert_eq!(next.restore(&old.save("x")[0], false), [], "it is known");
         assert_eq!(next.found(1, 0), Found::Counted);
         assert_eq!(next.found(1, 1), Found::Held(hold(1)));
         assert_eq!(next.found(1, 1), Found::Counted);
@@ -188,13 +195,16 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever the memory was written and whatever was settled after it, the next router has each settled call once.
+        /// Whenever the memory was written and whatever was settled after it, the next router has each settled call once;
+        /// also if it hears another one later.
         #[test]
         fn nothing_is_lost_and_nothing_counts_twice(
             calls in prop::collection::vec((any::<bool>(), any::<bool>()), 0..60),
             cut in 0usize..60,
+            again in 0usize..60,
         ) {
             let (mut old, mut memory, mut counted, mut spool) = (Tickets::new(1), None, 0, vec![]);
+            let mut later = None;
             let mut open = vec![];
             for (at, (settles, first)) in calls.iter().enumerate() {
                 open.push(old.take(hold(1)));
@@ -207,9 +217,17 @@ mod tests {
                 if at == cut {
                     memory = old.save("x").pop();
                 }
+                if at == again && at > cut {
+                    later = old.save("x").pop();
+                }
             }
             let mut next = Tickets::new(2);
-            let base = memory.map_or(0, |memory| { next.restore(&memory); counted });
+            let base = memory.map_or(0, |memory| { next.restore(&memory, true); counted });
+            if let Some(later) = later {
+                next.restore(&later, false);
+                let under_way = |t: &Tickets| t.others[&1].open.values().flatten().count();
+                prop_assert!(under_way(&next) >= later.open.len(), "each is reserved for");
+            }
             let found = spool.iter().chain(&spool).filter(|n| next.found(1, **n) != Found::Counted).count();
             prop_assert_eq!(base + found, spool.len());
         }

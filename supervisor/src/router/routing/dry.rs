@@ -27,8 +27,11 @@ pub(crate) fn report(
     });
     let mut excluded: Vec<ExcludedStep> = excluded.collect();
     let mut steps: Vec<PlannedStep> = Vec::new();
-    for candidate in plan.route.iter() {
-        let standing = standing(candidate);
+    let mut kept_away: Vec<(&Candidate, Standing)> = Vec::new();
+    // The call looks for one that is ready before it takes a last resort.
+    let mut all: Vec<(&Candidate, Standing)> = plan.route.iter().map(|c| (c, standing(c))).collect();
+    all.sort_by_key(|(_, standing)| *standing != Standing::Ready);
+    for (candidate, standing) in all {
         let (provider, model) = (candidate.provider.to_string(), candidate.model.to_string());
         if standing.is_fit() {
             let reason = reason(&plan, steps.len(), &standing);
@@ -37,23 +40,43 @@ pub(crate) fn report(
         } else {
             let reason = standing.reason().unwrap_or_default().to_owned();
             excluded.push(ExcludedStep { provider, model, reason });
+            kept_away.push((candidate, standing));
         }
     }
-    let verdict = match (steps.first(), plan.route.first()) {
-        (Some(first), _) => {
-            let moved: String = plan.moved.iter().map(|m| format!("; {m}")).collect();
-            format!(
-                "this call would go to {}/{} because {}{moved}",
-                first.provider, first.model, first.reason
-            )
-        }
-        (None, Some(last)) => format!(
-            "nobody is fit to take this call now; {} would be tried all the same if it is the nearest to recovery",
-            last.address()
-        ),
-        (None, None) => return DryRunReport::refused("there is no candidate".to_owned()),
-    };
+    let Some(first) = steps.first() else { return DryRunReport { excluded, ..nobody(&kept_away) } };
+    let moved: String = plan.moved.iter().map(|m| format!("; {m}")).collect();
+    let verdict =
+        format!("this call would go to {}/{} because {}{moved}", first.provider, first.model, first.reason);
     DryRunReport { verdict, plan: steps, excluded, refusal: None }
+}
+
+/// Of a call that nobody is fit to take.
+fn nobody(kept_away: &[(&Candidate, Standing)]) -> DryRunReport {
+    let soon = kept_away.iter().find(|(_, s)| matches!(s, Standing::Soon(_)));
+    let open = kept_away.iter().filter_map(|(c, s)| match s {
+        Standing::Open { until, .. } => Some((*until, *c)),
+        _ => None,
+    });
+    let nearest = open.min_by_key(|(until, _)| *until).map(|(_, c)| c);
+    let say = |verdict: String| DryRunReport { verdict, plan: vec![], excluded: vec![], refusal: None };
+    match (soon, nearest) {
+        (Some((candidate, _)), _) => say(format!(
+            "nobody is fit to take this call now; it would wait a moment for {}",
+            candidate.address()
+        )),
+        (None, Some(candidate)) => say(format!(
+            "nobody is fit to take this call now; {} would be tried all the same, as it is the nearest to recovery",
+            candidate.address()
+        )),
+        (None, None) if kept_away.is_empty() => DryRunReport::refused("there is no candidate".to_owned()),
+        (None, None) if kept_away.iter().all(|(_, s)| matches!(s, Standing::Held { .. })) => {
+            DryRunReport::refused("every provider of this model is rate limited now".to_owned())
+        }
+        (None, None) => DryRunReport {
+            refusal: Some("no provider can take the call now".to_owned()),
+            ..say("nobody is fit to take this call now".to_owned())
+        },
+    }
 }
 
 fn reason(plan: &Plan, at: usize, standing: &Standing) -> String {

@@ -5,7 +5,7 @@
 use super::breaker::Saved;
 use super::vitals::{Account, Vitals};
 use protocol::ipc::configure::{ModelEntry, Provider, RouterConfig};
-use protocol::ipc::notice::SavedBreaker;
+use protocol::ipc::notice::{Memory, SavedBreaker, SavedRate};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ const UNLISTED: &str = "*";
 const MOST_UNLISTED: usize = 128;
 /// A longer name has none.
 const LONGEST: usize = 256;
+/// Before the name of a provider whose rate is saved.
+const OF_PROVIDER: &str = "provider:";
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -68,10 +70,28 @@ impl Register {
         all
     }
 
+    /// Adds how much of its rates each provider has used.
+    pub(crate) fn save_rates(&self, now: Instant, memory: &mut Memory) {
+        for (name, pairs) in &self.providers {
+            let rates = pairs.account.used_rates(now).into_iter();
+            memory.rates.extend(rates.map(|(limit, resets_in)| SavedRate {
+                of: format!("{OF_PROVIDER}{name}"),
+                limit: limit.to_owned(),
+                empty_ms: memory.at_ms + u64::try_from(resets_in.as_millis()).unwrap_or(u64::MAX),
+            }));
+        }
+    }
+
     /// Goes on where another router was; what is not configured any more is forgotten.
-    pub(crate) fn recall(&self, saved: &[SavedBreaker], now: Instant, now_ms: u64) {
+    pub(crate) fn recall(&self, memory: &Memory, now: Instant, now_ms: u64) {
         let left = |until: u64| Duration::from_millis(until.saturating_sub(now_ms));
-        for one in saved {
+        for rate in &memory.rates {
+            let name = rate.of.strip_prefix(OF_PROVIDER);
+            if let Some(pairs) = name.and_then(|name| self.providers.get(name)) {
+                pairs.account.restore_rate(&rate.limit, left(rate.empty_ms), now);
+            }
+        }
+        for one in &memory.breakers {
             let Some(pairs) = self.providers.get(&one.provider) else { continue };
             let breaker = Saved {
                 left: left(one.until_ms),

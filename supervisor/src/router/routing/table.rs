@@ -43,7 +43,7 @@ pub(crate) struct Table {
     listed: Vec<PublicModel>,
 }
 
-/// The steps of an app, with the candidates of those that name a model.
+/// The steps of an app, with the candidates of those that name a model, where the provider is there.
 #[derive(Debug, Default)]
 pub(crate) struct AppWay {
     pub(super) candidates: Vec<(RouteStep, Option<Candidate>)>,
@@ -81,13 +81,13 @@ impl Table {
 
     fn app_way(&self, app: &App) -> AppWay {
         let step = |step: &RouteStep| {
-            let provider = self.provider(&step.provider)?;
-            let candidate = step.model.as_ref().map(|model| self.candidate(provider, model));
-            Some((step.clone(), candidate))
+            let provider = self.provider(&step.provider);
+            let pair = provider.zip(step.model.as_ref());
+            (step.clone(), pair.map(|(provider, model)| self.candidate(provider, model)))
         };
         AppWay {
-            candidates: app.route.candidates.iter().filter_map(step).collect(),
-            fallback: app.route.fallback.iter().filter_map(step).collect(),
+            candidates: app.route.candidates.iter().map(step).collect(),
+            fallback: app.route.fallback.iter().map(step).collect(),
         }
     }
 

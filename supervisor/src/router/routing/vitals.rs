@@ -70,8 +70,12 @@ impl Account {
     }
 
     /// A call of so many tokens goes there.
-    pub(crate) fn took(&self, tokens: u64) {
-        lock(&self.rates).take(tokens, self.nanos(Instant::now()));
+    pub(crate) fn took(&self, tokens: u64, notices: &Notices) {
+        let mut rates = lock(&self.rates);
+        if !rates.is_empty() {
+            rates.take(tokens, self.nanos(Instant::now()));
+            notices.changed();
+        }
     }
 
     /// It took other tokens than were counted.
@@ -99,6 +103,16 @@ impl Account {
 
     pub(crate) fn save(&self, now: Instant) -> Option<Saved> {
         lock(&self.key).save(now)
+    }
+
+    /// Rates that are not empty: which, and until when that lasts.
+    pub(crate) fn used_rates(&self, now: Instant) -> Vec<(&'static str, Duration)> {
+        let levels = lock(&self.rates).levels(self.nanos(now)).into_iter();
+        levels.map(|(limit, level)| (limit, level.resets_in)).filter(|(_, left)| !left.is_zero()).collect()
+    }
+
+    pub(crate) fn restore_rate(&self, limit: &str, resets_in: Duration, now: Instant) {
+        lock(&self.rates).restore(limit, resets_in, self.nanos(now));
     }
 
     pub(crate) fn restore(&self, saved: Saved, now: Instant) {
@@ -226,7 +240,11 @@ impl Vitals {
             state.pace.penalty(now);
         }
         let change = match verdict {
-            Verdict::Broken => state.breaker.failure(entry.model, now, random),
+            Verdict::Broken => {
+                // Failures in a row are worth knowing before they are too many.
+                notices.changed();
+                state.breaker.failure(entry.model, now, random)
+            }
             Verdict::TooFast(lasts) => {
                 let until = now + lasts;
                 // The later of two ends counts.

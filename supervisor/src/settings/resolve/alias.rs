@@ -1,5 +1,6 @@
 //! `[[aliases]]`: the names that clients use, and what is behind them.
 
+use super::Names;
 use super::model::is_id;
 use super::route::{self, RULES};
 use super::value::word;
@@ -12,7 +13,7 @@ use protocol::ipc::configure::{Alias, Candidate, Conditions, Rule};
 /// An alias whose candidates all exist. `earlier` are the aliases before it.
 pub(super) fn alias(
     raw: RawAlias,
-    providers: &[String],
+    providers: &Names<'_>,
     earlier: &[Alias],
     findings: &mut Findings,
 ) -> Option<Alias> {
@@ -33,7 +34,7 @@ pub(super) fn alias(
         return None;
     }
     if let Some((provider, _)) = name.value.split_once('/')
-        && providers.iter().any(|known| known == provider)
+        && providers.usable.iter().any(|known| known == provider)
     {
         let what = format!("alias `{}` reads as a model of provider `{provider}`", name.value);
         findings.mistake(&name.place, what, alias_keys::NAME.example);
@@ -58,7 +59,7 @@ pub(super) fn alias(
 
 fn candidate(
     raw: RawStep,
-    providers: &[String],
+    providers: &Names<'_>,
     earlier: &[Candidate],
     findings: &mut Findings,
 ) -> Option<Candidate> {

@@ -1,5 +1,6 @@
 //! `[[apps]]`: named clients, the keys they come with and the way of their calls. Only hashes of keys leave here.
 
+use super::Names;
 use super::key::Keys;
 use super::limits::{budgets, limits};
 use super::route::{RULES, patterns, steps};
@@ -19,7 +20,7 @@ const LONGEST_LABEL: usize = 63;
 /// What apps are resolved against.
 pub(super) struct Resolving<'c> {
     /// The usable names of all providers.
-    pub(super) providers: &'c [String],
+    pub(super) providers: &'c Names<'c>,
     pub(super) listeners: &'c [Listener],
     /// What `[server]` says of tries.
     pub(super) retry: Retry,

@@ -22,10 +22,11 @@ pub(crate) use log::check_filter;
 
 use super::host::Account;
 use super::mistake::Findings;
-use super::place::Typed;
+use super::place::{Place, Typed};
 use super::raw::{Raw, RawAlias, RawProvider, RawServer, keys};
 use super::resolved::{Directories, Settings};
 use super::secret::Secrets;
+use super::suggest::did_you_mean;
 use protocol::ipc::configure::Alias;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,27 @@ pub(crate) struct Context<'c> {
     pub(crate) account: Account,
     /// Relative paths start here: the directory of the configuration file.
     pub(crate) base: Option<&'c Path>,
+    /// Stored providers that cannot be used now. The file may name them all the same.
+    pub(crate) unusable: &'c [String],
+}
+
+/// The names of all providers.
+struct Names<'c> {
+    usable: Vec<String>,
+    unusable: &'c [String],
+}
+
+impl Names<'_> {
+    /// A reference that is typed there may name it.
+    fn has(&self, typed: &Typed<String>) -> bool {
+        let stored = matches!(typed.place, Place::Stored(_));
+        self.usable.contains(&typed.value) || (!stored && self.unusable.contains(&typed.value))
+    }
+
+    /// What may be said of a name that is none.
+    fn hint(&self, typed: &str) -> String {
+        did_you_mean(typed, self.usable.iter().map(String::as_str))
+    }
 }
 
 /// A configuration and the files its keys came from.
@@ -61,7 +83,8 @@ pub(crate) fn resolve(mut raw: Raw, context: Context<'_>, findings: &mut Finding
         findings.mistake(&name.place, what, "[server]");
     }
     let server = server::server(raw.server, guard, context, findings);
-    let names = provider_names(&raw.providers, findings);
+    let usable = provider_names(&raw.providers, findings);
+    let names = Names { usable, unusable: context.unusable };
     let of_apps = app::Resolving { providers: &names, listeners: &server.listeners, retry: server.retry };
     let apps = app::apps(raw.apps, &of_apps, &mut keys, findings);
     app::missing(&apps, &server.listeners, findings);
@@ -90,7 +113,7 @@ pub(crate) fn directories(raw: &RawServer, context: Context<'_>, findings: &mut 
     server::directories(raw, context, findings)
 }
 
-fn aliases(raw: Vec<RawAlias>, providers: &[String], findings: &mut Findings) -> Vec<Alias> {
+fn aliases(raw: Vec<RawAlias>, providers: &Names<'_>, findings: &mut Findings) -> Vec<Alias> {
     let mut aliases = Vec::with_capacity(raw.len());
     for raw in raw {
         aliases.extend(alias::alias(raw, providers, &aliases, findings));

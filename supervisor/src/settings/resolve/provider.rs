@@ -1,5 +1,6 @@
 //! `[[providers]]`: one upstream account each.
 
+use super::Names;
 use super::key::Keys;
 use super::upstream::{self, Reach};
 use super::value::{bytes, count, milliseconds, word};
@@ -21,7 +22,7 @@ const MIB: u64 = 1 << 20;
 /// What a provider is resolved against.
 pub(super) struct Resolving<'c> {
     /// The usable names of all providers.
-    pub(super) names: &'c [String],
+    pub(super) names: &'c Names<'c>,
     pub(super) listeners: &'c [Listener],
     pub(super) context: Context<'c>,
 }
@@ -198,15 +199,22 @@ fn key_of_preset(
     None
 }
 
-fn fallback(typed: Vec<Typed<String>>, name: &str, names: &[String], findings: &mut Findings) -> Vec<String> {
+fn fallback(
+    typed: Vec<Typed<String>>,
+    name: &str,
+    names: &Names<'_>,
+    findings: &mut Findings,
+) -> Vec<String> {
     let mut fallback: Vec<String> = Vec::with_capacity(typed.len());
     for typed in typed {
         let shown = typed.value.escape_debug().to_string();
         let what = if typed.value == name {
             format!("provider `{name}` cannot be its own fallback")
-        } else if !names.contains(&typed.value) {
-            let hint = did_you_mean(&shown, names.iter().map(String::as_str));
-            format!("fallback `{shown}` of provider `{name}` is not configured{hint}")
+        } else if !names.has(&typed) {
+            let hint = names.hint(&shown);
+            let what = format!("fallback `{shown}` of provider `{name}` is not configured{hint}");
+            findings.missing(&typed.place, what, keys::FALLBACK.example);
+            continue;
         } else if fallback.contains(&typed.value) {
             format!("fallback `{shown}` of provider `{name}` is listed twice")
         } else {

@@ -1,5 +1,6 @@
 //! Candidates and fallbacks of apps and aliases: where calls may go, and which.
 
+use super::Names;
 use super::model::is_id;
 use super::upstream::dialect;
 use super::value::{count, some_count};
@@ -8,7 +9,6 @@ use crate::settings::mistake::Findings;
 use crate::settings::place::{Place, Typed};
 use crate::settings::raw::keys::{step as step_keys, when as when_keys};
 use crate::settings::raw::{RawConditions, RawStep, RawTarget};
-use crate::settings::suggest::did_you_mean;
 use protocol::dialect::Dialect;
 use protocol::ipc::configure::{Conditions, RouteStep, Rule};
 
@@ -29,7 +29,7 @@ pub(super) const RULES: [(&str, Rule); 5] = [
 pub(super) fn steps(
     raw: Vec<RawStep>,
     key: Key,
-    providers: &[String],
+    providers: &Names<'_>,
     findings: &mut Findings,
 ) -> Vec<RouteStep> {
     let mut steps: Vec<RouteStep> = Vec::with_capacity(raw.len());
@@ -55,7 +55,7 @@ pub(super) fn steps(
 pub(super) fn step(
     raw: RawStep,
     key: Key,
-    providers: &[String],
+    providers: &Names<'_>,
     findings: &mut Findings,
 ) -> Option<RouteStep> {
     let place = raw.place;
@@ -64,11 +64,11 @@ pub(super) fn step(
     let (provider, model) = target(raw.target, &place, key, findings)?;
     let shown = shown(&provider.value, model.as_ref().map(|model| model.value.as_str()));
     let shown = shown.escape_debug();
-    if !providers.contains(&provider.value) {
+    if !providers.has(&provider) {
         let named = provider.value.escape_debug().to_string();
-        let hint = did_you_mean(&named, providers.iter().map(String::as_str));
+        let hint = providers.hint(&named);
         let what = format!("candidate `{shown}` names the unknown provider `{named}`{hint}");
-        findings.mistake(&provider.place, what, key.example);
+        findings.missing(&provider.place, what, key.example);
         return None;
     }
     if let Some(model) = model.as_ref().filter(|model| !is_id(&model.value)) {

@@ -79,10 +79,16 @@ impl Base {
         loop {
             let mut findings = Findings::default();
             let raw = self.merged(&stored, secrets);
-            let context = Context { secrets, account, base: self.folder() };
+            let unusable: Vec<String> = left_out
+                .iter()
+                .filter(|mistake| mistake.spot.kind == SpotKind::Provider)
+                .map(|mistake| mistake.spot.name.clone())
+                .collect();
+            let context = Context { secrets, account, base: self.folder(), unusable: &unusable };
             let resolution = resolve::resolve(raw, context, &mut findings);
             let wrong = findings.take_stored();
             if wrong.is_empty() {
+                findings.judge_missing();
                 let mut settings = resolution.settings;
                 settings.warnings = findings.into_warnings(&self.origin.name(), &self.text)?;
                 if self.raw.providers.is_empty() && stored.providers.is_empty() && self.takes_stored() {

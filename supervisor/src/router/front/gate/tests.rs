@@ -30,6 +30,26 @@ fn apps_take_turns() {
 }
 
 #[test]
+fn whoever_fills_the_queue_gives_way_to_others() {
+    let gate = Gate::new(1, 4);
+    let (greedy, modest) = (app("greedy"), app("modest"));
+    let Poll::Ready(Ok(_place)) = poll(pin!(gate.enter(&greedy))) else { panic!("the first call gets in") };
+    let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(gate.enter(&greedy))).collect();
+    waiting.iter_mut().for_each(|call| assert!(poll(call.as_mut()).is_pending()));
+    assert!(matches!(poll(pin!(gate.enter(&greedy))), Poll::Ready(Err(QueueFull))));
+    let mut others: Vec<_> = (0..2).map(|_| Box::pin(gate.enter(&modest))).collect();
+    others.iter_mut().for_each(|call| assert!(poll(call.as_mut()).is_pending(), "there is room for it"));
+    let gone = waiting.iter_mut().rev().map(|call| poll(call.as_mut()).is_ready());
+    assert_eq!(
+        gone.collect::<Vec<_>>(),
+        [true, true, false, false],
+        "the last ones of the greedy app are told"
+    );
+    assert!(matches!(poll(pin!(gate.enter(&modest))), Poll::Ready(Err(QueueFull))), "both have two");
+    assert_eq!(gate.load(), (1, 4));
+}
+
+#[test]
 fn nobody_overtakes_the_queue() {
     let gate = Gate::new(1, 5);
     let (a, b) = (app("a"), app("b"));
@@ -80,7 +100,13 @@ proptest! {
         for (what, who) in steps {
             match what {
                 0 => if !places.take() {
-                    waiting.extend(places.queue(&names[usize::from(who)], places.tickets + 1));
+                    let full = places.queued >= queue;
+                    let came = places.queue(&names[usize::from(who)], places.tickets + 1);
+                    let here = |t: &u64| places.lines.iter().any(|(_, l)| l.iter().any(|(own, _)| own == t));
+                    let before = waiting.len();
+                    waiting.retain(here);
+                    prop_assert!(waiting.len() + usize::from(full && came.is_some()) == before, "one gave way at most");
+                    waiting.extend(came);
                 },
                 1 if places.taken > 0 => {
                     places.taken -= 1;
