@@ -162,7 +162,7 @@ impl Shape {
             Self::OneText => "one text",
             Self::EscapedText => "one text, every letter escaped",
             Self::OneImage => "one image",
-            Self::Tools => "1,500 tools",
+            Self::Tools => "thousands of tools",
         }
     }
 
