@@ -487,5 +487,8 @@ fn filtered(failure: Failure) -> Result<Vec<Event>, Failure> {
 }
 
 #[cfg(test)]
+#[path = "translate/cost.rs"]
+mod cost;
+#[cfg(test)]
 #[path = "translate/tests.rs"]
 mod tests;

@@ -90,8 +90,9 @@ impl Kept {
         let bookkeeping = self.origin == Dialect::OpenAiResponses && !path.is_empty();
         match (key, value) {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
-            // Kinds, names and states of items in OpenAI's own store; calls and results are paired by another id.
-            ("id" | "status", _) | ("type", "\"message\"") => bookkeeping,
+            // Kinds, names and states of items in OpenAI's own store: calls and results are paired by another id, and
+            // a tool in a namespace is known by both names.
+            ("id" | "status" | "namespace", _) | ("type", "\"message\"") => bookkeeping,
             // The sources of an earlier answer: for people, no model reads them.
             ("annotations" | "citations", list) => !path.is_empty() && list.starts_with('['),
             _ => false,

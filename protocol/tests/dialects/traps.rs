@@ -525,3 +525,32 @@ fn likelihoods_cross() {
         }
     }
 }
+
+/// Compatible servers send an error that is the whole event; after it nothing is a success.
+#[test]
+fn an_error_that_is_the_whole_event_ends_the_answer() {
+    let errors = [
+        r#"{"object":"error","message":"the engine died","type":"InternalServerError","code":500}"#,
+        r#"{"error":"the engine died"}"#,
+    ];
+    let begun = [
+        (Dialect::OpenAiChat, r#"{"choices":[{"index":0,"delta":{"content":"hi"}}]}"#),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"hi"}"#,
+        ),
+        (
+            Dialect::Anthropic,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"hi"}}"#,
+        ),
+    ];
+    for ((from, first), error) in begun.into_iter().flat_map(|begun| errors.map(|error| (begun, error))) {
+        for text in [format!("data: {error}\n\n"), format!("data: {first}\n\ndata: {error}\n\n")] {
+            for to in Dialect::ALL {
+                let failure = translate(from, to, &[text.as_bytes()]).1.unwrap_err();
+                let seen = (failure.kind, failure.message.as_str());
+                assert_eq!(seen, (FailureKind::Upstream, "the engine died"), "{from} to {to}");
+            }
+        }
+    }
+}

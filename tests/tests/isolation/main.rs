@@ -89,6 +89,7 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
     say(&format!("|{}|", cells.join("|")));
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
     say(&format!("|{}|", rule.join("|")));
+    let mut judged = Vec::new();
     for mischief in Mischief::ALL {
         // A stack for each: what is done to a worker may stay done.
         let mut scene = mischief.scene().await?;
@@ -106,9 +107,10 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
             });
         }
         show(mischief.name(), &pairs);
-        judge(mischief.name(), &pairs)?;
+        judged.push(judge(mischief.name(), &pairs));
     }
     say("added: the time of a call through LLM Link less that of one to its upstream, all windows together;");
     say("change: of that, with the range in which nine of ten draws of the windows are");
-    Ok(())
+    // The whole table is worth seeing, whatever a row says.
+    judged.into_iter().collect()
 }

@@ -141,7 +141,8 @@ async fn the_rate_of_a_provider_goes_on_where_it_was() -> Result<()> {
 
 #[tokio::test]
 async fn places_of_calls_that_died_with_their_router_are_free() -> Result<()> {
-    let scene = two("limits = { concurrent = 2, requests_per_minute = 600 }").await?;
+    let scene =
+        two("limits = { concurrent = 2, queue = 1, wait = \"100ms\", requests_per_minute = 600 }").await?;
     let upstream = scene.upstream("a")?;
     upstream.on("m1", Script::broken_stream(1, [Step::Hang]));
     let mut streams = Vec::new();

@@ -8,6 +8,7 @@ use protocol::dialect::Dialect;
 use protocol::model::{
     ChatRequest, Failure, FailureKind, LossReason, Losses, Media, MediaKind, MediaSource, Part,
 };
+use std::fmt::Arguments;
 
 /// Says in words that something is missing here, so that the model does not answer as if it had seen it.
 const UNSEEN: &str = "(an image was here; this model cannot see images)";
@@ -24,18 +25,22 @@ pub(super) fn pass(
         request.tool_choice = None;
     }
     for (i, message) in request.messages.iter_mut().enumerate() {
-        let path = format!("messages[{i}].content");
-        parts(&mut message.parts, &path, profile, losses)?;
+        parts(&mut message.parts, format_args!("messages[{i}].content"), profile, losses)?;
     }
     Ok(())
 }
 
-fn parts(parts: &mut [Part], path: &str, profile: &Profile<'_>, losses: &mut Losses) -> Result<(), Failure> {
+fn parts(
+    parts: &mut [Part],
+    path: Arguments<'_>,
+    profile: &Profile<'_>,
+    losses: &mut Losses,
+) -> Result<(), Failure> {
     for part in parts {
         match part {
             Part::ToolResult(result) => self::parts(&mut result.parts, path, profile, losses)?,
             Part::Media(media) if media.kind == MediaKind::Image && profile.facts.vision == Some(false) => {
-                losses.add(path, LossReason::Incapable);
+                losses.add(path.to_string(), LossReason::Incapable);
                 *part = Part::text(UNSEEN);
             }
             Part::Media(media) => check(media, path, profile)?,
@@ -45,12 +50,12 @@ fn parts(parts: &mut [Part], path: &str, profile: &Profile<'_>, losses: &mut Los
     Ok(())
 }
 
-fn check(media: &Media, path: &str, profile: &Profile<'_>) -> Result<(), Failure> {
+fn check(media: &Media, path: Arguments<'_>, profile: &Profile<'_>) -> Result<(), Failure> {
     let elsewhere = matches!(media.source, MediaSource::Url(_));
     if profile.target == Dialect::Ollama && media.kind == MediaKind::Image && elsewhere {
         let message =
             "this provider's API takes images as bytes only: send a data: URL instead of an address";
-        return Err(Failure::new(FailureKind::Unsupported, message).with_param(path));
+        return Err(Failure::new(FailureKind::Unsupported, message).with_param(path.to_string()));
     }
     Ok(())
 }

@@ -16,18 +16,13 @@ pub(super) fn pass(request: &mut ChatRequest, losses: &mut Losses) {
 }
 
 fn orphans(request: &mut ChatRequest, losses: &mut Losses) {
-    let mut asked: HashSet<String> = HashSet::new();
-    for (i, message) in request.messages.iter_mut().enumerate() {
-        let mut orphaned = false;
-        for part in &mut message.parts {
+    let mut asked: HashSet<&str> = HashSet::new();
+    let mut orphaned: Vec<(usize, usize)> = Vec::new();
+    for (i, message) in request.messages.iter().enumerate() {
+        for (j, part) in message.parts.iter().enumerate() {
             match part {
-                Part::ToolCall(call) => {
-                    asked.insert(call.id.clone());
-                }
-                Part::ToolResult(result) if !asked.contains(&result.call_id) => {
-                    orphaned = true;
-                    *part = Part::text(joined_text(&result.parts));
-                }
+                Part::ToolCall(call) => drop(asked.insert(&call.id)),
+                Part::ToolResult(result) if !asked.contains(result.call_id.as_str()) => orphaned.push((i, j)),
                 Part::Text(_)
                 | Part::Media(_)
                 | Part::Reasoning(_)
@@ -36,33 +31,46 @@ fn orphans(request: &mut ChatRequest, losses: &mut Losses) {
                 | Part::Opaque(_) => {}
             }
         }
-        if orphaned {
-            losses.add(format!("messages[{i}]"), LossReason::Adjusted);
-            if message.role == Role::Tool {
-                message.role = Role::User;
-            }
+    }
+    for (i, j) in orphaned {
+        let message = &mut request.messages[i];
+        if let Part::ToolResult(result) = &message.parts[j] {
+            message.parts[j] = Part::text(joined_text(&result.parts));
+        }
+        losses.add(format!("messages[{i}]"), LossReason::Adjusted);
+        if message.role == Role::Tool {
+            message.role = Role::User;
         }
     }
 }
 
 fn unanswered(request: &mut ChatRequest, losses: &mut Losses) {
     let results = request.messages.iter().flat_map(|message| &message.parts);
-    let answered: HashSet<String> = results
+    let answered: HashSet<&str> = results
         .filter_map(|part| match part {
-            Part::ToolResult(result) => Some(result.call_id.clone()),
+            Part::ToolResult(result) => Some(result.call_id.as_str()),
             _ => None,
         })
         .collect();
-    let mut whole = Vec::with_capacity(request.messages.len());
-    let mut rest = std::mem::take(&mut request.messages).into_iter().enumerate().peekable();
-    while let Some((at, message)) = rest.next() {
-        let calls = message.parts.iter().filter_map(Part::as_call);
-        let open = calls.filter(|call| !answered.contains(&call.id));
+    // Further items of the same answer may stand between a call and its result.
+    let ends = |pair: &&[Message]| pair[1].role != Role::Assistant;
+    let mut missing: Vec<(usize, Vec<Part>)> = Vec::new();
+    for (at, pair) in request.messages.windows(2).enumerate().filter(|(_, pair)| ends(pair)) {
+        let calls = pair[0].parts.iter().filter_map(Part::as_call);
+        let open = calls.filter(|call| !answered.contains(call.id.as_str()));
         let open: Vec<Part> = open.map(|call| no_result(&call.id, &call.name)).collect();
+        if !open.is_empty() {
+            missing.push((at, open));
+        }
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let mut missing = missing.into_iter().peekable();
+    let mut whole = Vec::with_capacity(request.messages.len() + missing.len());
+    for (at, message) in std::mem::take(&mut request.messages).into_iter().enumerate() {
         whole.push(message);
-        // Further items of the same answer may stand between a call and its result.
-        let ends = rest.peek().is_some_and(|(_, next)| next.role != Role::Assistant);
-        if !open.is_empty() && ends {
+        if let Some((_, open)) = missing.next_if(|(place, _)| *place == at) {
             losses.add(format!("messages[{at}].tool_calls"), LossReason::Invented);
             whole.push(Message::new(Role::Tool, open));
         }

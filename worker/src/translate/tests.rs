@@ -26,7 +26,7 @@ impl Scene {
     }
 }
 
-fn head(dialect: Dialect, stream: bool) -> CallHead {
+pub(super) fn head(dialect: Dialect, stream: bool) -> CallHead {
     CallHead {
         call_id: "0190-ab".to_owned(),
         attempt: 1,

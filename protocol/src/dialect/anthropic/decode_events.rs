@@ -67,7 +67,7 @@ impl Decoder {
                 }
             }
             "message_stop" => out.push(Event::End),
-            _ => {}
+            _ => out.extend(carried(data).map(Event::Fail)),
         }
     }
 

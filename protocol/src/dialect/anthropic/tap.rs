@@ -20,6 +20,7 @@ struct Event<'a> {
     stop_reason: Text,
     error: Filled,
     base_resp: Loose<Base>,
+    object: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -62,10 +63,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error"
-        || event.error.0
-        || event.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0)
-    {
+    if event.is_error() {
         return failed(data);
     }
     let usage = event.message.0.and_then(|m| m.usage.0).or(event.usage.0);
@@ -89,7 +87,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error" || event.error.0 || event.base_resp.0.is_some_and(|b| b.status_code != 0) {
+    if event.is_error() {
         return failed(data);
     }
     if let Some(usage) = event.usage.0 {
@@ -97,6 +95,14 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
     }
     seen.stop_reason = event.stop_reason.0;
     Observed::Content
+}
+
+impl Event<'_> {
+    /// In this dialect's form, or in those of compatible servers.
+    fn is_error(&self) -> bool {
+        let based = self.base_resp.0.as_ref().is_some_and(|base| base.status_code != 0);
+        self.kind == "error" || self.error.0 || based || self.object.0.as_deref() == Some("error")
+    }
 }
 
 impl Delta {

@@ -3,6 +3,7 @@
 use super::usage::ChatUsage;
 use crate::dialect::lenient::{Filled, List, Loose};
 use crate::dialect::tap::{Members, Observed, Seen, in_band_of, keep, read};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -56,6 +57,9 @@ struct Groq {
     usage: Loose<ChatUsage>,
 }
 
+/// What every chunk has, and an error that is the whole event has not.
+static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"choices\""));
+
 static MORE_THAN_CONTENT: LazyLock<Members<4>> =
     LazyLock::new(|| Members::new(["\"usage\"", "\"error\"", "\"finish_reason\"", "\"base_resp\""]));
 
@@ -65,7 +69,9 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
         return Observed::End;
     }
     if seen.content && !MORE_THAN_CONTENT.any_in(data) {
-        return Observed::Content;
+        let whole = || in_band_of(data).map(Observed::Failure);
+        let erred = if CHOICES.find(data).is_some() { None } else { whole() };
+        return erred.unwrap_or(Observed::Content);
     }
     document(seen, data)
 }
@@ -76,7 +82,8 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(chunk) => chunk,
         Err(observed) => return observed,
     };
-    let erred = chunk.error.0 || chunk.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0);
+    let based = || chunk.base_resp.0.as_ref().is_some_and(|b| b.status_code != 0);
+    let erred = chunk.error.0 || chunk.choices.0.is_empty() || based();
     if erred && let Some(failure) = in_band_of(data) {
         return Observed::Failure(failure);
     }

@@ -187,8 +187,9 @@ struct ContentPart<'a> {
 pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Failure> {
     match serde_json::from_slice::<Answer<'_>>(body) {
         Ok(answer) => {
-            let erred =
-                answer.error.0 || answer.base_resp.0.as_ref().is_some_and(|base| base.status_code != 0);
+            let based = || answer.base_resp.0.as_ref().is_some_and(|base| base.status_code != 0);
+            // Servers exist whose error is the whole event: `{"object":"error","message":...}`.
+            let erred = answer.error.0 || answer.choices.is_none() || based();
             match erred.then(|| carried_failure(body)).flatten() {
                 Some(failure) => Err(failure),
                 None => Ok(answer),

@@ -123,7 +123,8 @@ impl Decoder {
                 }
                 out.push(Event::Fail(failure(data)));
             }
-            _ => {}
+            kind if kind.starts_with("response.") => {}
+            _ => out.extend(carried(data).map(Event::Fail)),
         }
     }
 

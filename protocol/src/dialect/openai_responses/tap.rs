@@ -14,11 +14,13 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     response: Loose<Body>,
     error: Filled,
+    object: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
+    object: Text,
     status: Text,
     usage: Loose<ResponsesUsage>,
     error: Filled,
@@ -42,7 +44,7 @@ pub(crate) fn event(seen: &mut Seen, data: &[u8]) -> Observed {
         Ok(event) => event,
         Err(observed) => return observed,
     };
-    if event.kind == "error" || event.error.0 {
+    if event.kind == "error" || event.error.0 || event.object.0.as_deref() == Some("error") {
         return failed(data);
     }
     match event.kind.as_ref() {
@@ -67,7 +69,7 @@ pub(crate) fn document(seen: &mut Seen, data: &[u8]) -> Observed {
         Err(observed) => return observed,
     };
     let failed_status = body.status.0.as_deref() == Some("failed");
-    if body.error.0 || failed_status {
+    if body.error.0 || failed_status || body.object.0.as_deref() == Some("error") {
         return failed(data);
     }
     body.keep(seen);

@@ -183,3 +183,36 @@ fn pieces_are_looked_at_and_not_parsed() {
         assert_eq!((parsed(1), parsed(200)), (1, 1), "{dialect}");
     }
 }
+
+/// Compatible servers send an error that is the whole event, in whatever dialect they were asked.
+#[test]
+fn an_error_that_is_the_whole_event_is_one() {
+    let whole = r#"{"object":"error","message":"the engine died","type":"InternalServerError","code":500}"#;
+    let bare = r#"{"error":"the engine died"}"#;
+    let begun = [
+        (
+            Dialect::OpenAiChat,
+            r#"{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"hi"}}]}"#,
+        ),
+        (Dialect::OpenAiResponses, r#"{"type":"response.output_text.delta","delta":"hi"}"#),
+        (
+            Dialect::Anthropic,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+        ),
+    ];
+    for (dialect, first) in begun {
+        for error in [whole, bare] {
+            let stream = format!("data: {first}\n\ndata: {error}\n\n");
+            for text in [format!("data: {error}\n\n"), stream.clone()] {
+                let (tap, seen) = watch(dialect, &text);
+                let Some(Observed::Failure(failure)) = seen.last() else { panic!("{dialect}: {seen:?}") };
+                assert_eq!(
+                    (failure.kind, failure.message.as_str()),
+                    (FailureKind::Upstream, "the engine died")
+                );
+                assert!(tap.end().is_err(), "{dialect}");
+            }
+            assert!(Tap::new(dialect).document(error.as_bytes()).is_err(), "{dialect}: {error}");
+        }
+    }
+}

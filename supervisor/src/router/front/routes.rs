@@ -239,8 +239,17 @@ fn lookup(method: &Method, path: &str) -> Found {
         (Found::Nothing(_), Some(rest)) if RAW.contains(&rest.split('/').next().unwrap_or_default()) => {
             raw(Dialect::OpenAiChat, rest)
         }
+        (Found::Nothing(_), _) if method == Method::POST => short_gemini(path),
         (Found::Nothing(_), _) => Found::Nothing(owner(path)),
         (other, _) => other,
+    }
+}
+
+/// A client library leaves `models/` out of the path where the model's name has a slash in it.
+fn short_gemini(path: &str) -> Found {
+    match path.strip_prefix("/v1beta/").map(gemini) {
+        Some(found @ Found::Call(_)) => found,
+        Some(_) | None => Found::Nothing(owner(path)),
     }
 }
 

@@ -63,6 +63,8 @@ fn gemini_says_model_and_verb_in_the_path() {
         ("/v1beta/models/p%2Fq:7b:generateContent", Operation::Chat, "p/q:7b", Delivery::Whole),
         ("/v1beta/models/g:countTokens", Operation::CountTokens, "g", Delivery::Whole),
         ("/gemini/v1beta/models/g:embedContent", Operation::Embed, "g", Delivery::Whole),
+        ("/v1beta/p/g:streamGenerateContent", Operation::Chat, "p/g", Delivery::Stream),
+        ("/gemini/v1beta/p%2Fg:generateContent", Operation::Chat, "p/g", Delivery::Whole),
     ] {
         let Found::Call(found) = posted(path) else { panic!("{path}") };
         assert_eq!((found.dialect, found.operation), (Dialect::Gemini, operation), "{path}");
@@ -71,6 +73,7 @@ fn gemini_says_model_and_verb_in_the_path() {
     let nothing =
         |path| matches!(posted(path), Found::Nothing(Some(Dialect::Gemini)) | Found::OtherMethod(..));
     assert!(nothing("/v1beta/models/g:dance") && nothing("/v1beta/models/g"));
+    assert!(nothing("/v1beta/p/g:dance") && nothing("/v1beta/cachedContents"));
 }
 
 #[test]
