@@ -75,9 +75,14 @@ impl Config {
     }
 
     /// The app of callers without a key, with these lines.
-    pub fn default_app(mut self, lines: &str) -> Result<Self> {
+    pub fn default_app(self, lines: &str) -> Result<Self> {
+        self.app_with("default", lines)
+    }
+
+    /// An app with these lines.
+    pub fn app_with(mut self, name: &str, lines: &str) -> Result<Self> {
         let mut app: Table = toml::from_str(lines)?;
-        app.insert("name".to_owned(), "default".into());
+        app.insert("name".to_owned(), name.into());
         self.apps.push(app);
         Ok(self)
     }

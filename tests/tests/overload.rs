@@ -151,7 +151,7 @@ async fn on_record(scene: &Scene) -> Result<()> {
         anyhow::bail!("no detail of {}", row.id)
     };
     let trace = format!("{:?}", detail.trace.context("its trace")?);
-    assert!(trace.contains("more to do than it can"), "{trace}");
+    assert!(trace.contains("turned away: LLM Link was "), "{trace}");
     let metrics = scene.client().get("/metrics").await?.text();
     let counted = metrics.lines().find_map(|l| l.strip_prefix("llm_link_calls_turned_away_total "));
     assert!(counted.context("the counter")?.parse::<f64>()? >= 1.0);

@@ -3,7 +3,7 @@
 //!
 //! Owns: which words each dialect has for what a model makes. Never: writes any.
 
-use super::{Dialect, Operation, ollama, openai_chat, openai_responses};
+use super::{Dialect, Operation, openai_chat, openai_responses};
 use crate::model::{Delta, Event, Loss, LossReason, Losses, Media, MediaKind, MediaSource, PartHead};
 
 /// Watches the sequenced events of an answer.
@@ -38,10 +38,9 @@ impl Unsaid {
     fn says(&self, media: &Media) -> bool {
         let plain = self.operation == Operation::Complete;
         match self.to {
-            Dialect::Anthropic => false,
+            Dialect::Anthropic | Dialect::Ollama => false,
             Dialect::OpenAiChat => !plain && openai_chat::says(media),
             Dialect::OpenAiResponses => openai_responses::says(media),
-            Dialect::Ollama => !plain && ollama::says(media),
             Dialect::Gemini => matches!(media.source, MediaSource::Inline { .. } | MediaSource::Url(_)),
         }
     }

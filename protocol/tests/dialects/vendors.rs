@@ -57,8 +57,8 @@ fn media(answer: &ChatResponse, to: Dialect) -> Vec<String> {
     let said = |media: &&Media| {
         let inline = matches!(media.source, MediaSource::Inline { .. });
         match to {
-            Dialect::Anthropic => false,
-            Dialect::OpenAiResponses | Dialect::Ollama => inline && media.kind == MediaKind::Image,
+            Dialect::Anthropic | Dialect::Ollama => false,
+            Dialect::OpenAiResponses => inline && media.kind == MediaKind::Image,
             Dialect::OpenAiChat => media.kind == MediaKind::Image || inline && media.kind == MediaKind::Audio,
             Dialect::Gemini => true,
         }

@@ -1,8 +1,8 @@
 //! One dialect's decoders. The first byte says what the rest is: a request, a stream, a document or an error.
 
 use protocol::dialect::{
-    Dialect, ErrorAnswer, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp, StreamTranslation,
-    Tap, UsageInStream, embed, peek, tokens,
+    ChoicesTranslation, Dialect, ErrorAnswer, EventReader, Operation, Quirks, ReplyStyle, RequestHead, Stamp,
+    StreamTranslation, Tap, UsageInStream, embed, peek, tokens,
 };
 use protocol::framing::{NdjsonDecoder, SseDecoder};
 use protocol::model::{ChatResponse, Event, Failure, Part, fold};
@@ -76,7 +76,42 @@ fn stream(dialect: Dialect, bytes: &[u8]) {
             assert!(fold(read(client, &out)).is_err(), "{client} takes a failure for an answer");
         }
     }
+    several(dialect, at, text);
     watch(dialect, text);
+}
+
+/// The dialects that give several answers to one question.
+const SEVERAL: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::Gemini];
+
+/// Read as a stream of two answers, each arrives as it is, wherever the stream is cut.
+fn several(dialect: Dialect, at: usize, text: &[u8]) {
+    if !SEVERAL.contains(&dialect) {
+        return;
+    }
+    let gists = |dialect: Dialect, text: &[u8]| {
+        [0, 1].map(|choice| {
+            let mut reader = EventReader::of_choice(dialect, &stamp(), &QUIRKS[0], choice);
+            let mut out = Vec::new();
+            let pushed = reader.push(text, &mut out);
+            reader.finish(&mut out);
+            if pushed.is_ok() { gist(&out) } else { Default::default() }
+        })
+    };
+    let style = ReplyStyle { choices: 2, ..style() };
+    for client in SEVERAL {
+        let written = |pieces: &[&[u8]]| {
+            let mut translation = ChoicesTranslation::new(dialect, client, &stamp(), &QUIRKS[0], &style);
+            let mut out = Vec::new();
+            let pushed = pieces.iter().try_for_each(|piece| translation.push(piece, &mut out));
+            pushed.and_then(|()| translation.finish(&mut out)).map(|()| out)
+        };
+        let (whole, cut) = (written(&[text]), written(&[&text[..at], &text[at..]]));
+        assert_eq!(whole.is_ok(), cut.is_ok(), "cut at {at}");
+        if let (Ok(whole), Ok(cut)) = (whole, cut) {
+            assert_eq!(gists(client, &whole), gists(dialect, text), "{client} reads something else");
+            assert_eq!(gists(client, &cut), gists(client, &whole), "cut at {at}");
+        }
+    }
 }
 
 fn translate(from: Dialect, to: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Failure>) {

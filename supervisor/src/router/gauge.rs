@@ -30,47 +30,66 @@ pub(super) async fn watch(shard: &Shard) {
             () = tokio::time::sleep_until(due.into()) => {}
             () = shard.shared.cut.cancelled() => return,
         }
-        let late = due.elapsed();
-        shard.shared.pressure.looked(late);
+        let (late, elapsed) = (due.elapsed(), due.elapsed() + period);
         // So few clients are no queue: others keep the machine busy.
         let own = if shard.shared.connections.taken() < FEW { Duration::ZERO } else { late };
-        let share = shedder.look(own, period + late);
-        shard.shed.set(share);
-        if let Some(turn) = spell.look(share, period + late) {
+        let share = shedder.look(own, elapsed);
+        if let Some(turn) = spell.look(share, elapsed) {
             tell(&shard.shared.notices, turn, ROUTER, late);
         }
-        let of_workers = look_at_workers(shard, &mut workers, period + late);
+        let all = look_at_workers(shard, &mut workers, elapsed);
+        let door = share.max(all.share);
+        shard.shed.set(door);
+        shard.shared.pressure.looked(late.max(all.late));
+        let mut strained = false;
+        shard.lanes.each(|provider, _, shed| {
+            let share = workers.get(provider).map_or(0.0, Strain::share);
+            strained |= share > 0.0;
+            shed.set(behind(door, share));
+        });
         let (running, begun) = shard.shared.counts();
-        busy = of_workers || share > 0.0 || running > 0 || begun.wrapping_sub(calls) > 1;
+        busy = strained || door > 0.0 || running > 0 || begun.wrapping_sub(calls) > 1;
         calls = begun;
     }
 }
 
-/// Whether calls are turned away at any.
-fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed: Duration) -> bool {
-    let (now, mut connected, mut turned_away) = (Instant::now(), 0, false);
-    shard.lanes.each(|provider, worker, shed| {
+/// What every worker has at least: a call that any of them would turn away needs not be read.
+struct Least {
+    share: f64,
+    late: Duration,
+}
+
+/// Of the calls that get past the door, the share that a worker's own share leaves to turn away.
+fn behind(door: f64, share: f64) -> f64 {
+    if share > door { (share - door) / (1.0 - door) } else { 0.0 }
+}
+
+fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed: Duration) -> Least {
+    let now = Instant::now();
+    let (mut connected, mut least) = (0, None);
+    shard.lanes.each(|provider, worker, _| {
         connected += 1;
         let strain = match workers.get_mut(provider) {
             Some(strain) => strain,
             None => workers.entry(provider.to_owned()).or_default(),
         };
-        let seen = Seen { in_flight: worker.in_flight(), waits: worker.is_probed() };
-        let verdict = strain.look(seen, now, elapsed);
+        let verdict =
+            strain.look(Seen { in_flight: worker.in_flight(), waits: worker.is_probed() }, now, elapsed);
         if verdict.ask {
             worker.probe();
         }
-        shed.set(verdict.share);
         if let Some(turn) = verdict.turn {
             tell(&shard.shared.notices, turn, provider, strain.late());
         }
-        turned_away |= verdict.share > 0.0;
+        if least.as_ref().is_none_or(|least: &Least| verdict.share < least.share) {
+            least = Some(Least { share: verdict.share, late: strain.late() });
+        }
     });
     if workers.len() > connected {
         // Few ever leave; those that stay begin anew.
         workers.clear();
     }
-    turned_away
+    least.unwrap_or(Least { share: 0.0, late: Duration::ZERO })
 }
 
 fn tell(notices: &Notices, turn: Turn, whose: &str, late: Duration) {
@@ -87,5 +106,19 @@ fn tell(notices: &Notices, turn: Turn, whose: &str, late: Duration) {
             let message = format!("{whose} keeps up again: no call was turned away for 10 s");
             notices.tell(Severity::Info, "overload.ended", whose, message, detail);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn door_and_worker_together_turn_away_what_the_worker_needs() {
+        for (door, share) in [(0.0, 0.0), (0.0, 0.5), (0.3, 0.5), (0.9, 0.98), (0.5, 0.5)] {
+            let passes: f64 = (1.0 - door) * (1.0 - behind(door, share));
+            assert!((passes - (1.0 - share)).abs() < 1e-9, "{door} {share}");
+        }
+        assert_eq!(behind(0.9, 0.5), 0.0, "the door is stricter than this worker needs");
     }
 }

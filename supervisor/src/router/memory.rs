@@ -111,6 +111,13 @@ mod tests {
         recall(&next, b"not a memory");
         assert!(candidate(&next, "a/m").vitals.standing(Instant::now()).is_some());
         assert!(candidate(&next, "b/m").vitals.standing(Instant::now()).is_none());
+        // Heard again, it is no news: what the next one has found out since stays.
+        candidate(&next, "a/m").vitals.reset_for_test();
+        recall(&next, &wire);
+        assert!(candidate(&next, "a/m").vitals.standing(Instant::now()).is_none());
+        let own = serde_json::to_vec(&save(&next)).unwrap();
+        recall(&next, &own);
+        assert!(candidate(&next, "a/m").vitals.standing(Instant::now()).is_none());
         // A new configuration of the same router forgets nothing either.
         let after = candidate(&next, "a/m");
         assert!(std::sync::Arc::ptr_eq(&after.vitals, &candidate(&next, "a/m").vitals));

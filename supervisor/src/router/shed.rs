@@ -53,6 +53,11 @@ impl Shedder {
         }
         self.share
     }
+
+    /// As of the last look.
+    pub(crate) fn share(&self) -> f64 {
+        self.share
+    }
 }
 
 /// A spell of too much to do has ended when nobody was turned away for this long.
@@ -124,7 +129,7 @@ pub(crate) struct Pressure {
 }
 
 impl Pressure {
-    /// One of the runtimes was looked at.
+    /// One of the runtimes was looked at, and its workers.
     pub(crate) fn looked(&self, late: Duration) {
         self.late_us.store(late.as_micros() as u64, Ordering::Relaxed);
     }

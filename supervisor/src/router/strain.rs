@@ -72,6 +72,11 @@ impl Strain {
         Verdict { share, ask, turn: self.spell.look(share, elapsed) }
     }
 
+    /// As of the last look.
+    pub(super) fn share(&self) -> f64 {
+        self.shedder.share()
+    }
+
     pub(super) fn late(&self) -> Duration {
         self.late
     }

@@ -15,13 +15,13 @@ use tests::wait;
 
 /// How a router ends.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(crate) enum End {
     Killed,
     Replaced,
 }
 
 /// Ends the router in service and waits until another one serves.
-async fn end_router(scene: &Scene, how: End) -> Result<()> {
+pub(crate) async fn end_router(scene: &Scene, how: End) -> Result<()> {
     let router = scene.router().await?;
     match how {
         End::Killed => send(router, Signal::SIGKILL)?,
@@ -117,6 +117,40 @@ async fn rates_go_on_where_they_were() -> Result<()> {
             "{how:?}: {before:?} {after:?}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_has_bounds_of_its_own_within_those_of_its_app() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let cast = cast.configure(|config, place| {
+        let (narrow, wide) = (place.key("narrow", "sk-narrow")?, place.key("wide", "sk-wide")?);
+        let lines = format!(
+            "limits = {{ requests_per_minute = 6 }}\nkeys = [{{ file = {narrow:?}, label = \"narrow\", limits = {{ \
+             requests_per_minute = 2 }} }}, {{ file = {wide:?}, label = \"wide\" }}]"
+        );
+        config.app_with("team", &lines)
+    })?;
+    let scene = cast.start().await?;
+    let (narrow, wide) = (scene.client().with_key("sk-narrow"), scene.client().with_key("sk-wide"));
+    let turns = async |client: &tests::client::Client, calls: usize| -> Result<Vec<u16>> {
+        let mut statuses = Vec::new();
+        for _ in 0..calls {
+            statuses.push(client.chat("m1").await?.status);
+        }
+        Ok(statuses)
+    };
+    assert_eq!(turns(&narrow, 3).await?, [200, 200, 429]);
+    let why = narrow.chat("m1").await?;
+    assert!(
+        why.text().contains("the key `team/narrow` has used its 2 requests per minute"),
+        "{}",
+        why.text()
+    );
+    // What the key used counts for its app too.
+    assert_eq!(turns(&wide, 5).await?, [200, 200, 200, 200, 429]);
+    let why = wide.chat("m1").await?;
+    assert!(why.text().contains("the app `team` has used its 6 requests per minute"), "{}", why.text());
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! Rules, breakers, limits, windows.
 
-use crate::{another_router, at_once, shares, two};
+use crate::counts::{End, end_router};
+use crate::{at_once, shares, two};
 use anyhow::Result;
-use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
-use tests::stack::{count, say, send};
-use tests::stream::End;
+use tests::stack::{count, say};
+use tests::stream;
 
 #[tokio::test]
 async fn weights_are_kept_exactly_and_a_session_stays() -> Result<()> {
@@ -41,22 +41,22 @@ async fn the_faster_one_is_chosen_by_its_first_tokens() -> Result<()> {
 
 #[tokio::test]
 async fn an_open_breaker_keeps_calls_away_and_outlives_the_router() -> Result<()> {
-    let scene = two("").await?;
-    scene.upstream("a")?.on("m1", Script::error(500, "no"));
-    for _ in 0..6 {
-        assert_eq!(scene.client().chat("m1").await?.content(), "from b");
+    for how in [End::Killed, End::Replaced] {
+        let scene = two("").await?;
+        scene.upstream("a")?.on("m1", Script::error(500, "no"));
+        for _ in 0..6 {
+            assert_eq!(scene.client().chat("m1").await?.content(), "from b");
+        }
+        let asked = scene.upstream("a")?.request_count();
+        assert!(asked >= 5, "{asked}");
+        assert_eq!(shares(&scene, 5).await?, BTreeMap::from([("b".to_owned(), 5)]));
+        assert_eq!(scene.upstream("a")?.request_count(), asked, "nobody is sent there");
+        // What the router knows is pushed a moment after it changed.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        end_router(&scene, how).await?;
+        assert_eq!(shares(&scene, 3).await?, BTreeMap::from([("b".to_owned(), 3)]));
+        assert_eq!(scene.upstream("a")?.request_count(), asked, "{how:?}: the next router knows");
     }
-    let asked = scene.upstream("a")?.request_count();
-    assert!(asked >= 5, "{asked}");
-    assert_eq!(shares(&scene, 5).await?, BTreeMap::from([("b".to_owned(), 5)]));
-    assert_eq!(scene.upstream("a")?.request_count(), asked, "nobody is sent there");
-    // What the router knows is pushed a moment after it changed.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let router = scene.router().await?;
-    send(router, Signal::SIGKILL)?;
-    another_router(&scene, router).await?;
-    assert_eq!(shares(&scene, 3).await?, BTreeMap::from([("b".to_owned(), 3)]));
-    assert_eq!(scene.upstream("a")?.request_count(), asked, "the next router knows");
     Ok(())
 }
 
@@ -114,7 +114,7 @@ async fn a_window_hides_a_break_after_the_first_words() -> Result<()> {
     scene.upstream("a")?.on("m1", Script::broken_stream(3, [Step::Reset]));
     for _ in 0..count(2, 10) {
         let story = scene.client().stream("m1").await?.finish().await?;
-        assert_eq!((&story.end, story.text().as_str()), (&End::Done, "from b"), "{:?}", story.events);
+        assert_eq!((&story.end, story.text().as_str()), (&stream::End::Done, "from b"), "{:?}", story.events);
     }
     Ok(())
 }

@@ -4,10 +4,7 @@ use crate::dialect::Operation;
 use crate::dialect::codec::{EncodeEvents, ReplyStyle, Stamp, put_mark};
 use crate::dialect::time::rfc3339;
 use crate::dialect::write::{self, Object};
-use crate::model::{
-    ChatResponse, Delta, Event, Media, MediaKind, MediaSource, Part, PartHead, StopKind, Token, ToolCall,
-    Usage,
-};
+use crate::model::{ChatResponse, Delta, Event, Part, PartHead, StopKind, Token, ToolCall, Usage};
 
 pub(crate) struct Encoder {
     stamp: Stamp,
@@ -71,19 +68,6 @@ impl Encoder {
         }
     }
 
-    fn image(&self, media: &Media, out: &mut Vec<u8>) {
-        if let (Some(_), Operation::Chat) = (image_of(media), self.operation) {
-            self.line(out, |o| {
-                o.object("message", |o| {
-                    o.put("role", "assistant");
-                    o.put("content", "");
-                    images(o, &[media]);
-                });
-                o.put("done", &false);
-            });
-        }
-    }
-
     fn part_end(&mut self, out: &mut Vec<u8>) {
         let Open::Call { id, name, arguments } = std::mem::replace(&mut self.open, Open::Nothing) else {
             return;
@@ -124,11 +108,8 @@ impl EncodeEvents for Encoder {
                     PartHead::ToolCall { id, name } => {
                         Open::Call { id: id.clone(), name: name.clone(), arguments: String::new() }
                     }
-                    PartHead::Media(found) => {
-                        self.image(found, out);
-                        Open::Nothing
-                    }
-                    PartHead::Opaque(_) => Open::Nothing,
+                    // Images have a word, but the official client reads none in answers: one would cost it all.
+                    PartHead::Media(_) | PartHead::Opaque(_) => Open::Nothing,
                 }
             }
             Event::Delta { delta, .. } => self.delta(delta, out),
@@ -158,26 +139,6 @@ fn said(o: &mut Object<'_>, operation: Operation, text: &str, thinking: Option<&
         o.put("content", text);
         o.maybe("thinking", &thinking);
     });
-}
-
-/// What the API has a word for: bytes of images.
-fn image_of(media: &Media) -> Option<&str> {
-    match (media.kind, &media.source) {
-        (MediaKind::Image, MediaSource::Inline { base64, .. }) => Some(base64),
-        _ => None,
-    }
-}
-
-/// There is a word for it.
-pub(crate) fn says(media: &Media) -> bool {
-    image_of(media).is_some()
-}
-
-fn images(o: &mut Object<'_>, made: &[&Media]) {
-    let found: Vec<&str> = made.iter().filter_map(|media| image_of(media)).collect();
-    if !found.is_empty() {
-        o.put("images", &found);
-    }
 }
 
 /// As servers since 0.12.10 write it: an id beside `function`, no `type`.
@@ -228,7 +189,6 @@ pub(crate) fn encode_response(response: &ChatResponse, stamp: &Stamp, style: &Re
                 o.put("role", "assistant");
                 o.put("content", &text);
                 o.maybe("thinking", &thinking);
-                images(o, &response.parts.iter().filter_map(Part::as_media).collect::<Vec<_>>());
                 if !calls.is_empty() {
                     o.list("tool_calls", |list| {
                         for (index, found) in calls.iter().enumerate() {

@@ -11,5 +11,5 @@ mod wire;
 
 pub(crate) use decode_events::Decoder;
 pub(crate) use decode_request::decode_request;
-pub(crate) use encode_events::{Encoder, encode_response, says};
+pub(crate) use encode_events::{Encoder, encode_response};
 pub(crate) use encode_request::encode_request;

@@ -41,7 +41,7 @@ pub(super) async fn start(
     let mut record = begin(shard, &call);
     if excess.is_some() {
         let late = shard.shared.pressure.late().as_millis();
-        record.note(|t| t.notes.push(format!("turned away: the router was {late} ms late with what it had")));
+        record.note(|t| t.notes.push(format!("turned away: LLM Link was {late} ms late with what it had")));
     }
     let turned_away = excess.or_else(|| poisonous(shard, &call));
     let planned = turned_away.map_or_else(|| plan(shard, snapshot, &call), Err);

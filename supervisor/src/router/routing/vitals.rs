@@ -288,6 +288,12 @@ impl Vitals {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// As if it had been repaired.
+    #[cfg(test)]
+    pub(crate) fn reset_for_test(&self) {
+        lock(&self.state).breaker.reset();
+    }
+
     /// What the next router must know: the breaker, and how long the provider wants a pause.
     pub(crate) fn save(&self, now: Instant) -> (Option<Saved>, Option<Duration>) {
         let state = lock(&self.state);

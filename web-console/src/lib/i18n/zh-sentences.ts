@@ -114,7 +114,7 @@ export const zhSentences: readonly Pattern[] = [
   ['it is the faster one of two at random', '随机两个中较快的一个'],
   ['hedged: {won} was first, {lost} was cancelled', '对冲：{won} 先到，{lost} 已取消'],
   ['another candidate was faster', '另一个候选更快'],
-  ['turned away: the router was {ms} ms late with what it had', '已拒绝：路由进程处理已有调用时延迟了 {ms} 毫秒'],
+  ['turned away: LLM Link was {ms} ms late with what it had', '已拒绝：LLM Link 处理已有调用时延迟了 {ms} 毫秒'],
   // Keys.
   ['by reference', '引用'],
   ['sealed', '加密保存']
