@@ -119,8 +119,6 @@ fn never(failure: Failure) -> Failure {
 mod tests {
     use super::*;
     use crate::plan::Transport;
-    use protocol::dialect::{Dialect, Quirks};
-    use protocol::ipc::configure::ModelFacts;
     use serde_json::{Value, json};
     use std::sync::Arc;
 

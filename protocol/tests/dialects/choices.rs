@@ -1,6 +1,6 @@
 //! Several answers to one question cross between the two dialects that know them, whole and streamed.
 
-use super::common::{head, meaning, stamp, style};
+use super::common::{head, meaning, stamp, style, through};
 use protocol::dialect::choices::{documents, write_stream, write_whole};
 use protocol::dialect::{ChoicesTranslation, Dialect, EventReader, Quirks, ReplyStyle, UsageInStream};
 use protocol::model::{Failure, FailureKind, Usage, fold};
@@ -38,14 +38,10 @@ fn stream(from: Dialect) -> String {
 
 fn translate(from: Dialect, to: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Failure>) {
     let mut translation = ChoicesTranslation::new(from, to, &stamp(), &Quirks::default(), &two());
-    let mut out = Vec::new();
-    for piece in pieces {
-        if let Err(failure) = translation.push(piece, &mut out) {
-            return (out, Err(failure));
-        }
-    }
-    let verdict = translation.finish(&mut out);
-    (out, verdict)
+    through(pieces, |piece, out| match piece {
+        Some(piece) => translation.push(piece, out),
+        None => translation.finish(out),
+    })
 }
 
 /// What one choice of a stream means: text, calls, end and counts.

@@ -83,13 +83,20 @@ pub(crate) fn frames(dialect: Dialect, text: &[u8]) -> Vec<OwnedFrame> {
 /// A stream through the whole pipeline, in pieces; what was written, and the verdict.
 pub(crate) fn translate(from: Dialect, to: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Failure>) {
     let mut translation = StreamTranslation::new(from, to, &stamp(), &Quirks::default(), &style());
+    through(pieces, |piece, out| match piece {
+        Some(piece) => translation.push(piece, out),
+        None => translation.finish(out),
+    })
+}
+
+/// Pieces of a stream and then its end through `step`; what was written, and the verdict.
+pub(crate) fn through(
+    pieces: &[&[u8]],
+    mut step: impl FnMut(Option<&[u8]>, &mut Vec<u8>) -> Result<(), Failure>,
+) -> (Vec<u8>, Result<(), Failure>) {
     let mut out = Vec::new();
-    for piece in pieces {
-        if let Err(failure) = translation.push(piece, &mut out) {
-            return (out, Err(failure));
-        }
-    }
-    let verdict = translation.finish(&mut out);
+    let mut all = pieces.iter().map(|piece| Some(*piece)).chain([None]);
+    let verdict = all.try_for_each(|piece| step(piece, &mut out));
     (out, verdict)
 }
 

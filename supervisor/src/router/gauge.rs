@@ -81,8 +81,8 @@ fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed
         if let Some(turn) = verdict.turn {
             tell(&shard.shared.notices, turn, provider, strain.late());
         }
-        if least.as_ref().is_none_or(|least: &Least| verdict.share < least.share) {
-            least = Some(Least { share: verdict.share, late: strain.late() });
+        if least.as_ref().is_none_or(|least: &Least| strain.share() < least.share) {
+            least = Some(Least { share: strain.share(), late: strain.late() });
         }
     });
     if workers.len() > connected {

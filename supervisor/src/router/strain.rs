@@ -31,10 +31,8 @@ pub(super) struct Seen {
 }
 
 /// What follows from a look.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Of the worker's calls, to turn away.
-    pub(super) share: f64,
     /// The worker is to be asked now.
     pub(super) ask: bool,
     /// To be told of.
@@ -69,10 +67,10 @@ impl Strain {
         if ask {
             self.asked = Some(now);
         }
-        Verdict { share, ask, turn: self.spell.look(share, elapsed) }
+        Verdict { ask, turn: self.spell.look(share, elapsed) }
     }
 
-    /// As of the last look.
+    /// Of the worker's calls, to turn away as of the last look.
     pub(super) fn share(&self) -> f64 {
         self.shedder.share()
     }
@@ -90,19 +88,18 @@ mod tests {
 
     /// Looks for `seconds` at a worker that has `in_flight` calls and answers after `takes`; the share at the end.
     fn share(strain: &mut Strain, in_flight: u32, takes: Duration, seconds: u32) -> f64 {
-        let (start, mut share) = (Instant::now(), 0.0);
+        let start = Instant::now();
         let mut put = start;
         for n in 0..seconds * 40 {
             let now = start + LOOK * n;
             let waits = now.saturating_duration_since(put) < takes;
             let verdict = strain.look(Seen { in_flight, waits }, now, LOOK);
-            share = verdict.share;
             if verdict.ask {
                 put = now;
             }
         }
         strain.asked = None;
-        share
+        strain.share()
     }
 
     #[test]

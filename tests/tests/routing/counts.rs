@@ -1,11 +1,13 @@
 //! What is counted against limits, across the ends of routers: killed, or replaced while they serve.
 
-use crate::{another_router, at_once, shares, two};
+use crate::{another_router, at_once, remembered, shares, two};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 use protocol::control::record::{CallFilter, CallSummary};
 use protocol::control::{ControlReply, ControlRequest};
-use std::time::{Duration, Instant};
+use protocol::ipc::notice::Memory;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tests::client::Reply;
 use tests::control;
 use tests::crowd::Crowd;
 use tests::scene::{Cast, Scene};
@@ -40,6 +42,18 @@ async fn used(scene: &Scene, limit: &str) -> Result<u64> {
     let asked = ControlRequest::App { app: "default".to_owned() };
     let ControlReply::App(app) = control::ask(scene, asked).await? else { bail!("no app") };
     Ok(app.levels.iter().find(|level| level.limit == limit).context("a level")?.used)
+}
+
+/// Calls that are answered until one is refused, fewer than that, and the refusal.
+async fn until_refused(scene: &Scene, fewer_than: usize) -> Result<(usize, Reply)> {
+    for answered in 0..fewer_than {
+        let reply = scene.client().chat("m1").await?;
+        if reply.status != 200 {
+            assert_eq!(reply.status, 429, "{}", reply.text());
+            return Ok((answered, reply));
+        }
+    }
+    bail!("the budget was forgotten: {fewer_than} calls were answered")
 }
 
 /// What is on record when nothing comes any more.
@@ -161,9 +175,12 @@ async fn the_rate_of_a_provider_goes_on_where_it_was() -> Result<()> {
         let cast = Cast::new()?.provider_with("a", |p| p.set("rates", rates).fallback(&["b"])).await?;
         let scene = cast.provider_with("b", |p| p.priority(10)).await?.start().await?;
         let began = Instant::now();
+        let began_ms = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
         assert_eq!(shares(&scene, 20).await?.get("a"), Some(&20));
-        // What the router knows is pushed a moment after it changed.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Each call takes two seconds to be forgotten: the last of them is in memory.
+        let last = began_ms + 39_000;
+        let full = |memory: &Memory| memory.rates.iter().any(|r| r.of == "provider:a" && r.empty_ms > last);
+        remembered(&scene, "the rate of twenty calls in memory", full).await?;
         end_router(&scene, how).await?;
         let more = shares(&scene, 30).await?.get("a").copied().unwrap_or(0);
         let given = began.elapsed().as_secs() as usize / 2 + 1;
@@ -205,16 +222,7 @@ async fn a_budget_is_settled_by_what_was_used_and_outlives_the_router() -> Resul
             assert_eq!(scene.client().chat("m1").await?.status, 200, "20 × 21 and one estimate fit");
         }
         end_router(&scene, how).await?;
-        let mut more = 0;
-        let refused = loop {
-            let reply = scene.client().chat("m1").await?;
-            if reply.status != 200 {
-                break reply;
-            }
-            more += 1;
-            assert!(more < 40, "the budget was forgotten");
-        };
-        assert_eq!(refused.status, 429);
+        let (more, refused) = until_refused(&scene, 40).await?;
         assert!(refused.text().contains("budget of 1000 tokens a day"), "{}", refused.text());
         assert!(more <= 20, "{more} more: 420 were used before");
     }
@@ -233,16 +241,7 @@ async fn a_budget_of_money_is_kept_and_outlives_the_router() -> Result<()> {
         assert_eq!(before, 330_000_000);
         end_router(&scene, how).await?;
         assert_eq!(used(&scene, "cost_per_day_nano").await?, before, "{how:?}");
-        let mut more = 0;
-        let refused = loop {
-            let reply = scene.client().chat("m1").await?;
-            if reply.status != 200 {
-                break reply;
-            }
-            more += 1;
-            assert!(more < 20, "the budget was forgotten");
-        };
-        assert_eq!(refused.status, 429);
+        let (_, refused) = until_refused(&scene, 20).await?;
         assert!(refused.text().contains("budget of 1.00 USD a day"), "{}", refused.text());
         assert!(refused.header("retry-after").is_some());
     }

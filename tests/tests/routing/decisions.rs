@@ -1,8 +1,9 @@
 //! Rules, breakers, limits, windows.
 
 use crate::counts::{End, end_router};
-use crate::{at_once, shares, two};
+use crate::{at_once, remembered, shares, two};
 use anyhow::Result;
+use protocol::ipc::notice::Memory;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::scene::{Cast, Scene};
@@ -51,8 +52,8 @@ async fn an_open_breaker_keeps_calls_away_and_outlives_the_router() -> Result<()
         assert!(asked >= 5, "{asked}");
         assert_eq!(shares(&scene, 5).await?, BTreeMap::from([("b".to_owned(), 5)]));
         assert_eq!(scene.upstream("a")?.request_count(), asked, "nobody is sent there");
-        // What the router knows is pushed a moment after it changed.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let open = |memory: &Memory| memory.breakers.iter().any(|b| b.provider == "a" && !b.closed);
+        remembered(&scene, "the open breaker in memory", open).await?;
         end_router(&scene, how).await?;
         assert_eq!(shares(&scene, 3).await?, BTreeMap::from([("b".to_owned(), 3)]));
         assert_eq!(scene.upstream("a")?.request_count(), asked, "{how:?}: the next router knows");

@@ -9,6 +9,7 @@ mod hedge;
 mod poison;
 
 use anyhow::Result;
+use protocol::ipc::notice::Memory;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::crowd::{Call, one_call};
@@ -46,6 +47,16 @@ async fn at_once(scene: &Scene, calls: usize) -> Vec<Call> {
         callers.spawn(async move { one_call(&client, "m1").await });
     }
     callers.join_all().await
+}
+
+/// Waits until what the supervisor keeps for the next router says so.
+async fn remembered(scene: &Scene, what: &str, says: impl Fn(&Memory) -> bool) -> Result<()> {
+    let file = scene.place().state().join("router-memory.json");
+    wait::until(what, Duration::from_secs(10), async || {
+        let memory: Memory = serde_json::from_slice(&std::fs::read(&file).ok()?).ok()?;
+        says(&memory).then_some(())
+    })
+    .await
 }
 
 /// Waits until another router than that one serves, and alone.

@@ -1,6 +1,6 @@
 //! A request that ends the workers it comes to.
 
-use crate::another_router;
+use crate::{another_router, remembered};
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use protocol::control::record::EventFilter;
@@ -68,8 +68,7 @@ async fn a_request_that_ends_two_workers_is_not_sent_again() -> Result<()> {
         // The providers are as good as before: it was the request.
         all_there(&scene).await?;
         let router = scene.router().await?;
-        // What the router knows is pushed a moment after it changed.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        remembered(&scene, "the poison in memory", |memory| !memory.poison.is_empty()).await?;
         send(router, Signal::SIGKILL)?;
         another_router(&scene, router).await?;
     }

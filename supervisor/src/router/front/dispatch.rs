@@ -201,9 +201,8 @@ impl Run {
     pub(super) fn turned_away(&mut self, at: usize, provider: &str) {
         self.shard.shared.pressure.refused();
         let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
-        let message = format!("the worker of the provider `{provider}` has more to do than it can");
-        let wait = COME_BACK_MS + (super::random() * COME_BACK_MS as f64) as u64;
-        let failure = Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(wait);
+        let failure =
+            overloaded(format!("the worker of the provider `{provider}` has more to do than it can"));
         self.failed(begun, failure, None, Setback::Crowded);
     }
 
@@ -307,6 +306,12 @@ impl Run {
 /// The failure of a call that the end of this process cuts.
 pub(crate) fn stopping() -> Failure {
     Failure::new(FailureKind::Unavailable, "LLM Link is stopping").with_retry_after_ms(COME_BACK_MS)
+}
+
+/// The failure of a call that is turned away. Not all of them come back at the same moment.
+pub(super) fn overloaded(message: String) -> Failure {
+    let wait = COME_BACK_MS + (super::random() * COME_BACK_MS as f64) as u64;
+    Failure::new(FailureKind::Unavailable, message).with_retry_after_ms(wait)
 }
 
 fn crowded(provider: &str) -> Failure {

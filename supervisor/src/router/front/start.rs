@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::course::Course;
-use super::dispatch::{Running, dispatch};
+use super::dispatch::{Running, dispatch, overloaded};
 use super::late::{Late, SILENCE, has_comments};
 use super::poison::quarantined;
 use super::quota;
@@ -27,8 +27,6 @@ use tokio::time::timeout;
 const PROVIDER: &str = "x-llm-link-provider";
 /// A runtime that is later than this takes nothing new, however short that lasts; see `shed` for what lasts longer.
 const STUCK: Duration = Duration::from_millis(1500);
-/// What a client that is turned away is told to wait at least.
-const COME_BACK_MS: u64 = 1000;
 
 /// Sends a call on its course. A stream that stays silent for long begins without its answer.
 pub(super) async fn start(
@@ -110,10 +108,7 @@ pub(super) fn excess(shard: &Shard) -> Option<Excess> {
     }
     let pressure = &shard.shared.pressure;
     pressure.refused();
-    let failure = Failure::new(FailureKind::Unavailable, "LLM Link has more to do than it can");
-    // Not all of them at the same moment.
-    let wait = COME_BACK_MS + (random() * COME_BACK_MS as f64) as u64;
-    let failure = Box::new(failure.with_retry_after_ms(wait));
+    let failure = Box::new(overloaded("LLM Link has more to do than it can".to_owned()));
     Some(Excess { failure, recorded: pressure.may_record(shard.shared.age().as_secs()) })
 }
 
