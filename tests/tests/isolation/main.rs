@@ -53,6 +53,15 @@ fn judge(name: &str, pairs: &[Pair]) -> Result<()> {
     Ok(())
 }
 
+/// A window without trouble. What looks after a trouble looks here too: it costs time of the machine itself.
+async fn in_peace(scene: &tests::scene::Scene) -> Result<Seen> {
+    let peace = Trouble::begin(scene, Mischief::Nothing).await?;
+    tokio::select! {
+        seen = watch(scene, window()) => seen,
+        ended = peace.goes_on(scene) => anyhow::bail!("the peace ended: {ended:?}"),
+    }
+}
+
 /// A window with the trouble in it, and proof that there was some.
 async fn in_trouble(scene: &tests::scene::Scene, mischief: Mischief) -> Result<Seen> {
     let trouble = Trouble::begin(scene, mischief).await?;
@@ -99,11 +108,11 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
         for n in 0..count(2, 12) {
             // Neither is always the first.
             pairs.push(if n % 2 == 0 {
-                let calm = watch(&scene, window()).await?;
+                let calm = in_peace(&scene).await?;
                 (calm, in_trouble(&scene, mischief).await?)
             } else {
                 let troubled = in_trouble(&scene, mischief).await?;
-                (watch(&scene, window()).await?, troubled)
+                (in_peace(&scene).await?, troubled)
             });
         }
         show(mischief.name(), &pairs);
