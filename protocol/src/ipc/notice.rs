@@ -38,10 +38,38 @@ pub struct Memory {
     pub poison: Vec<SavedPoison>,
     /// Which calls are in the counts above.
     pub tickets: Vec<SavedTickets>,
+    /// Places that are taken: for routers beside the writer.
+    pub places: Vec<SavedPlaces>,
+    /// From the supervisor; absent = nothing is said of it.
+    pub beside: Option<Beside>,
     /// Calls that were found on spools, for whoever does not have them in its counts yet. From the supervisor.
     pub settled: Vec<Counted>,
     /// No other router runs: what is under way by the tickets will never be settled. From the supervisor.
     pub alone: bool,
+}
+
+/// How many calls at once somebody has in a router.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPlaces {
+    /// As in [`SavedRate::of`].
+    pub of: String,
+    pub taken: u32,
+}
+
+/// The other routers that run: who begins while the one before it finishes has no places that calls there have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Beside {
+    pub routers: u32,
+    /// Of all of them.
+    pub places: Vec<SavedPlaces>,
+}
+
+impl Beside {
+    /// How many places somebody has there.
+    pub fn taken(&self, of: &str) -> u32 {
+        self.places.iter().find(|places| places.of == of).map_or(0, |places| places.taken)
+    }
 }
 
 /// The calls of one app and one router that are in the counts of a memory.

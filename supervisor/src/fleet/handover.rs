@@ -14,6 +14,7 @@ use super::spec::{FleetSpec, Key, ProviderSpec, Switch};
 use super::tree::{Hold, Slot};
 use protocol::ipc::configure::WorkerConfig;
 use protocol::ipc::control::{Pulse, Role, SandboxReport};
+use protocol::ipc::notice::SavedPlaces;
 use protocol::transport::inherit::{InheritError, keep, resume};
 use protocol::transport::local::LocalListener;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ struct MemberImage {
     draining_ms: Option<u64>,
     report: Option<SandboxReport>,
     pulse: Option<Pulse>,
+    #[serde(default)]
+    places: Vec<SavedPlaces>,
     worker: Option<WorkerImage>,
 }
 
@@ -117,6 +120,7 @@ impl FleetHandover {
             draining_ms: draining.map(millis),
             report: member.report.clone(),
             pulse: member.pulse,
+            places: member.places.clone(),
             worker,
         })
     }
@@ -298,6 +302,7 @@ impl super::shell::Shell {
             None => (None, Zeroizing::default()),
         };
         (member.generation, member.report, member.pulse) = (image.generation, image.report, image.pulse);
+        member.places = image.places;
         let child = child::adopt(adoption, &self.tasks, self.events.clone())?;
         Ok(Live { child, socket, token })
     }

@@ -8,6 +8,7 @@ use super::spec::{ProviderSpec, RouterSpec};
 use protocol::control::ExitReport;
 use protocol::ipc::configure::{Lane, WorkerState};
 use protocol::ipc::control::{Pulse, Role, SandboxReport};
+use protocol::ipc::notice::SavedPlaces;
 use protocol::transport::local::LocalListener;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -97,6 +98,8 @@ pub(crate) struct Member {
     pub(crate) acked: u64,
     /// Why it refused the newest one.
     pub(crate) refused: Option<String>,
+    /// What a router holds, as it said last; kept while there are others.
+    pub(crate) places: Vec<SavedPlaces>,
 }
 
 impl Member {
@@ -116,6 +119,7 @@ impl Member {
             sent: 0,
             acked: 0,
             refused: None,
+            places: Vec::new(),
         }
     }
 

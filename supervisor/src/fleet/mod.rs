@@ -11,6 +11,7 @@
 //! It never sees a client's byte, never opens the store, and knows neither HTTP nor the settings.
 
 mod alarm;
+mod beside;
 mod change;
 mod child;
 mod exit;

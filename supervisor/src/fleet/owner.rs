@@ -18,7 +18,7 @@ use super::spec::{FleetSpec, Grounds, Upward};
 use super::stop::Stage;
 use super::tree::{Slot, Tree};
 use super::{Announcement, Fleet, Order, Outcome};
-use protocol::ipc::control::FromChild;
+use protocol::ipc::control::{FromChild, Role};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -157,6 +157,7 @@ impl Owner {
     fn event(&mut self, child: ChildId, event: ChildEvent) {
         let Some(id) = self.tree.owner_of(child) else { return };
         let Some(member) = self.tree.member(id) else { return };
+        let mut ready = false;
         let input = match event {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
@@ -164,9 +165,11 @@ impl Owner {
             ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
             ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
             ChildEvent::Said(message, _) => {
-                if matches!(message, FromChild::Ready { .. }) {
+                ready = matches!(message, FromChild::Ready { .. });
+                if ready {
                     (self.shell.grounds.tell)(Happening::ready(member));
                 }
+                ready &= member.work.role() == Role::Router;
                 said(member, message)
             }
             ChildEvent::Eof => Some(Input::Eof),
@@ -183,6 +186,9 @@ impl Owner {
         if let Some(input) = input {
             self.put(id, input);
         }
+        if ready {
+            self.router_ready();
+        }
     }
 
     /// Some child ended. If it was a router beside the one in service, that one hears what it did last.
@@ -191,6 +197,7 @@ impl Owner {
         let lives = slot.members().filter(|m| m.live.is_some()).count();
         if lives > 0 && lives < slot.members().count() {
             self.shell.remind(&slot.active, lives == 1);
+            self.shell.tell_beside(slot, None);
         }
     }
 
@@ -218,7 +225,11 @@ impl Owner {
                 let generation = slot.generations;
                 let alone = slot.members().all(|m| m.live.is_none());
                 let member = slot.members_mut().find(|m| m.id == id)?;
-                Some(self.shell.spawn(member, generation, alone))
+                let spawned = self.shell.spawn(member, generation, alone);
+                if !alone && member.work.role() == Role::Router {
+                    self.router_started(id);
+                }
+                Some(spawned)
             }
             Effect::Publish => {
                 self.dirty = true;

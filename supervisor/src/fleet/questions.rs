@@ -65,6 +65,7 @@ impl Owner {
     /// than what its successor has seen since, and what one that is not ready knows is its predecessor's.
     pub(super) fn remember(&mut self, child: ChildId, body: Zeroizing<Vec<u8>>) {
         let serves = self.tree.router.active.live.as_ref().is_some_and(|live| live.child.id == child);
+        self.places_told(child, &body);
         if serves {
             self.shell.grounds.memory = body.to_vec();
             self.told(child, Upward::Memory { body });

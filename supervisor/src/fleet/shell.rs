@@ -51,6 +51,7 @@ impl Shell {
         let name = member.name().to_owned();
         member.generation = generation;
         (member.report, member.pulse) = (None, None);
+        member.places.clear();
         match self.start(member, &name, generation) {
             Ok(live) => {
                 let pid = live.child.pid;

@@ -5,13 +5,15 @@
 use super::notices::{Severity, now_ms};
 use super::shared::Shared;
 use protocol::ipc::control::FromChild;
-use protocol::ipc::notice::Memory;
+use protocol::ipc::notice::{Beside, Memory, SavedPlaces};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 /// The pause between two pushes.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The same of a router that leaves: its successor waits for what it gives back.
+const LEAVING: Duration = Duration::from_millis(20);
 
 /// Everything worth handing on.
 pub(super) fn save(shared: &Shared) -> Memory {
@@ -23,6 +25,7 @@ pub(super) fn save(shared: &Shared) -> Memory {
     snapshot.table.register().save_rates(now, &mut memory);
     snapshot.meters.save(&mut memory);
     memory.poison = shared.poison.save();
+    memory.places = snapshot.places();
     memory
 }
 
@@ -31,6 +34,10 @@ pub(super) fn recall(shared: &Shared, body: &[u8]) {
     match serde_json::from_slice::<Memory>(body) {
         Ok(memory) => {
             let snapshot = shared.snapshot();
+            let first = shared.has_heard_nothing() && memory.writer != snapshot.meters.origin();
+            if let Some(beside) = beside(&memory, first) {
+                shared.share(beside);
+            }
             // Of providers this router knows more than its own memory, and than what it was told before.
             if memory.writer != snapshot.meters.origin() && shared.hears_first((memory.writer, memory.at_ms))
             {
@@ -45,12 +52,24 @@ pub(super) fn recall(shared: &Shared, body: &[u8]) {
     }
 }
 
+/// What other routers hold, if it says so. A new router hears the memory of the one before it first, which still
+/// serves.
+fn beside(memory: &Memory, first: bool) -> Option<Beside> {
+    if memory.alone {
+        return Some(Beside::default());
+    }
+    let of_writer = || Beside { routers: 1, places: memory.places.clone() };
+    memory.beside.clone().or_else(|| (first && memory.writer > 0).then(of_writer))
+}
+
 /// What the supervisor has been told so far.
 #[derive(Default)]
 pub(super) struct Report {
     changes: u64,
-    /// No memory before that.
-    next: Option<tokio::time::Instant>,
+    /// When the last memory was sent.
+    last: Option<Instant>,
+    /// What was held by the last one.
+    places: Vec<SavedPlaces>,
 }
 
 impl Report {
@@ -67,19 +86,27 @@ impl Report {
             if !told.is_empty() {
                 return (FromChild::Notices, serde_json::to_vec(&told).unwrap_or_default());
             }
-            let now = tokio::time::Instant::now();
-            let next = self.next.filter(|next| *next > now);
-            match (notices.changes() != self.changes, next) {
-                (true, None) => {
-                    self.changes = notices.changes();
-                    self.next = Some(now + PAUSE);
-                    return (FromChild::Memory, serde_json::to_vec(&save(shared)).unwrap_or_default());
-                }
-                (true, Some(next)) => tokio::select! {
-                    () = sleep_until(next) => {}
+            let now = Instant::now();
+            let company = shared.has_company();
+            let pause = if company && shared.is_draining() { LEAVING } else { PAUSE };
+            let due = self.last.map(|last| last + pause).filter(|due| *due > now);
+            let moved = company && shared.snapshot().places() != self.places;
+            let changed = moved || notices.changes() != self.changes;
+            if changed && due.is_none() {
+                (self.changes, self.last) = (notices.changes(), Some(now));
+                let memory = save(shared);
+                let body = serde_json::to_vec(&memory).unwrap_or_default();
+                self.places = memory.places;
+                return (FromChild::Memory, body);
+            }
+            // Who takes and gives back a place of a provider says nothing.
+            let look = company.then(|| now + pause);
+            match due.filter(|_| changed).or(look) {
+                Some(until) => tokio::select! {
+                    () = sleep_until(until.into()) => {}
                     () = notices.news() => {}
                 },
-                (false, _) => notices.news().await,
+                None => notices.news().await,
             }
         }
     }

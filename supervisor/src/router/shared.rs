@@ -14,6 +14,7 @@ use super::spool::Spool;
 use super::trace::Trace;
 use arc_swap::ArcSwap;
 use protocol::ipc::configure::ModelEntry;
+use protocol::ipc::notice::Beside;
 use protocol::ipc::spool::{Counted, Entry, Recorded};
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     hedges: AtomicU64,
     /// The youngest memory of another router that was heard: by whom and when it was written.
     heard: Mutex<Option<(u64, u64)>>,
+    /// What other routers hold, as it was told last.
+    beside: Mutex<Beside>,
     /// Whose turn it is among candidates.
     pub(crate) turns: Turnstile,
     /// Who was warned of which deprecated model, and when.
@@ -99,6 +102,7 @@ impl Shared {
             pressure: Pressure::default(),
             hedges: AtomicU64::new(0),
             heard: Mutex::default(),
+            beside: Mutex::default(),
             turns: Turnstile::default(),
             warned: Mutex::default(),
             in_flight: AtomicU32::new(0),
@@ -117,6 +121,7 @@ impl Shared {
     /// Replaces the configuration; calls that wait look again.
     pub(crate) fn replace(&self, snapshot: Snapshot) {
         self.connections.resize(snapshot.limits.connections);
+        snapshot.share(&self.beside.lock().unwrap_or_else(PoisonError::into_inner));
         self.snapshot.store(Arc::new(snapshot));
         self.revision.send_modify(|n| *n += 1);
         self.news.announce();
@@ -183,6 +188,25 @@ impl Shared {
         let first = heard.is_none_or(|before| written > before);
         *heard = if first { Some(written) } else { *heard };
         first
+    }
+
+    /// Other routers run and hold this; they are told what is held here.
+    pub(crate) fn share(&self, beside: Beside) {
+        let mut known = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        self.snapshot().share(&beside);
+        *known = beside;
+        drop(known);
+        self.notices.changed();
+    }
+
+    /// Another router runs beside this one.
+    pub(crate) fn has_company(&self) -> bool {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).routers > 0
+    }
+
+    /// No memory of another router was heard.
+    pub(crate) fn has_heard_nothing(&self) -> bool {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Takes one hedge, if there were few for the calls there were.

@@ -6,6 +6,7 @@ use super::limits::Meters;
 use super::routing::Table;
 use bytes::Bytes;
 use protocol::ipc::configure::{Listener, RouterConfig, RouterLimits};
+use protocol::ipc::notice::{Beside, SavedPlaces};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,6 +75,23 @@ impl Snapshot {
         })
     }
 
+    /// Places that are taken here, of apps, their keys and providers; in order.
+    pub(crate) fn places(&self) -> Vec<SavedPlaces> {
+        let of_providers = self.gates.iter().filter_map(|(name, gate)| {
+            let taken = gate.taken();
+            (taken > 0).then(|| SavedPlaces { of: of_provider(name), taken })
+        });
+        let mut all: Vec<SavedPlaces> = self.meters.places().chain(of_providers).collect();
+        all.sort_by(|a, b| a.of.cmp(&b.of));
+        all
+    }
+
+    /// Other routers have so many of them.
+    pub(crate) fn share(&self, beside: &Beside) {
+        self.meters.share(beside);
+        self.gates.iter().for_each(|(name, gate)| gate.share(beside.taken(&of_provider(name))));
+    }
+
     /// The gate of a provider, while it is configured.
     pub(crate) fn gate(&self, provider: &str) -> Option<&Arc<Gate>> {
         self.gates.get(provider)
@@ -94,6 +112,10 @@ impl Snapshot {
         let known = self.doors.iter().find(|(index, _)| *index == listener);
         known.map_or(Door::Nobody, |(_, door)| *door)
     }
+}
+
+fn of_provider(name: &str) -> String {
+    format!("provider:{name}")
 }
 
 /// A loopback address is open to this machine only; any other one was opened on purpose.

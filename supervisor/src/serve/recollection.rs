@@ -32,6 +32,9 @@ pub(super) fn complete(memory: &[u8], counted: Vec<Counted>, alone: bool) -> Vec
     let surplus = whole.settled.len().saturating_sub(MOST);
     whole.settled.drain(..surplus);
     whole.alone = alone;
+    if alone {
+        whole.places.clear();
+    }
     serde_json::to_vec(&whole).unwrap_or_default()
 }
 

@@ -12,7 +12,7 @@ use tests::control;
 use tests::crowd::Crowd;
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
-use tests::stack::{count, say, send};
+use tests::stack::{count, limit, say, send};
 use tests::wait;
 
 /// How a router ends.
@@ -27,14 +27,18 @@ pub(crate) async fn end_router(scene: &Scene, how: End) -> Result<()> {
     let router = scene.router().await?;
     match how {
         End::Killed => send(router, Signal::SIGKILL)?,
-        End::Replaced => {
-            let asked = ControlRequest::Restart { provider: "router".to_owned() };
-            if let ControlReply::Refused(refusal) = control::ask(scene, asked).await? {
-                bail!("not replaced: {}", refusal.message);
-            }
-        }
+        End::Replaced => replace(scene).await?,
     }
     another_router(scene, router).await
+}
+
+/// Another router takes over; the one in service finishes its calls.
+async fn replace(scene: &Scene) -> Result<()> {
+    let asked = ControlRequest::Restart { provider: "router".to_owned() };
+    match control::ask(scene, asked).await? {
+        ControlReply::Refused(refusal) => bail!("not replaced: {}", refusal.message),
+        _ => Ok(()),
+    }
 }
 
 /// How much of a limit of the default app is used, by the router that runs.
@@ -245,5 +249,101 @@ async fn a_budget_of_money_is_kept_and_outlives_the_router() -> Result<()> {
         assert!(refused.text().contains("budget of 1.00 USD a day"), "{}", refused.text());
         assert!(refused.header("retry-after").is_some());
     }
+    Ok(())
+}
+
+/// A second router is in service, and the first one finishes its calls.
+async fn succeed(scene: &Scene) -> Result<i32> {
+    replace(scene).await?;
+    wait::until("the successor in service", Duration::from_secs(20), async || {
+        scene.log().iter().any(|line| line.contains("takes over from")).then_some(())
+    })
+    .await?;
+    scene.router().await
+}
+
+/// How long the router in service may take to hear what the other one gives back.
+const HEARD: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn calls_at_once_are_counted_together_while_a_router_leaves() -> Result<()> {
+    let lines = "limits = { concurrent = 4, queue = 0 }";
+    let cast = Cast::new()?.provider("a").await?;
+    let scene = cast.configure(|config, _| config.default_app(lines))?.start().await?;
+    let upstream = scene.upstream("a")?;
+    upstream.on("m1", Script::broken_stream(1, [Step::Hang]));
+    let mut old = Vec::new();
+    for _ in 0..3 {
+        let mut stream = scene.client().stream("m1").await?;
+        stream.read_content(1).await?;
+        old.push(stream);
+    }
+    let router = scene.router().await?;
+    let successor = succeed(&scene).await?;
+    assert_ne!(successor, router);
+    // The old one finishes three streams; the new one has the fourth place and no other.
+    let mut fourth = scene.client().stream("m1").await?;
+    fourth.read_content(1).await?;
+    for _ in 0..2 {
+        let over = scene.client().chat("m1").await?;
+        assert_eq!(over.status, 429, "{}", over.text());
+        assert!(over.text().contains("4 calls at once"), "{}", over.text());
+    }
+    assert_eq!(used(&scene, "concurrent").await?, 4);
+    upstream.on("m1", Script::answer("from a"));
+    let mut slowest = Duration::ZERO;
+    for _ in 0..3 {
+        drop(old.pop());
+        let began = Instant::now();
+        let reply = wait::until("the place of an ended stream", Duration::from_secs(5), async || {
+            scene.client().chat("m1").await.ok().filter(|reply| reply.status == 200)
+        })
+        .await?;
+        assert_eq!(reply.content(), "from a");
+        slowest = slowest.max(began.elapsed());
+    }
+    say(&format!(
+        "concurrent: a place that the leaving router gives back is taken after {slowest:.1?} (slowest of 3)"
+    ));
+    assert!(slowest <= limit(HEARD), "{slowest:?}");
+    drop(fourth);
+    another_router(&scene, router).await?;
+    // Alone again, the new one has all of them.
+    let calls = at_once(&scene, 4).await;
+    assert!(calls.iter().all(tests::crowd::Call::is_answered), "{calls:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn places_of_a_router_that_dies_beside_another_one_are_free() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?;
+    let lines = "limits = { concurrent = 2, queue = 0 }";
+    let scene = cast.configure(|config, _| config.default_app(lines))?.start().await?;
+    let upstream = scene.upstream("a")?;
+    upstream.on("m1", Script::broken_stream(1, [Step::Hang]));
+    let mut old = Vec::new();
+    for _ in 0..2 {
+        let mut stream = scene.client().stream("m1").await?;
+        stream.read_content(1).await?;
+        old.push(stream);
+    }
+    let router = scene.router().await?;
+    let successor = succeed(&scene).await?;
+    assert_eq!(scene.client().chat("m1").await?.status, 429);
+    // The one in service dies, too: the next one knows of the one that leaves.
+    send(successor, Signal::SIGKILL)?;
+    wait::until("a third router", Duration::from_secs(20), async || {
+        scene.router().await.ok().filter(|pid| *pid != router && *pid != successor)
+    })
+    .await?;
+    scene.ready().await?;
+    assert_eq!(scene.client().chat("m1").await?.status, 429);
+    send(router, Signal::SIGKILL)?;
+    upstream.on("m1", Script::answer("from a"));
+    wait::until("the places of the dead", Duration::from_secs(5), async || {
+        scene.client().chat("m1").await.ok().filter(|reply| reply.status == 200)
+    })
+    .await?;
+    drop(old);
     Ok(())
 }

@@ -160,9 +160,9 @@ impl Fake {
         self.sender.send(&FromChild::Answer { seq }, &reply).await.unwrap();
     }
 
-    /// A router's memory: whose it is, and what that router was told.
+    /// A router's memory: whose it is, and what that router was told. What others hold is no memory.
     async fn remember(&mut self, told: &str) {
-        if self.does("remembers") {
+        if self.does("remembers") && !told.contains("\"routers\":") {
             let memory = format!("{}({told})", self.generation);
             self.sender.send(&FromChild::Memory, memory.as_bytes()).await.unwrap();
         }

@@ -10,6 +10,7 @@ use super::refusal::{Refusal, Shown};
 use super::reply::ReplyBody;
 use super::respond;
 use super::trial::Trial;
+use crate::router::limits::SHARED;
 use crate::router::routing::{Candidate, Standing};
 use crate::router::shard::Shard;
 use crate::router::trace::{AttemptResult, Begun, Exclusion, Record};
@@ -179,7 +180,7 @@ impl Run {
         let gate = snapshot.gate(&candidate.provider)?;
         let patience = snapshot.table.provider(&candidate.provider).map_or(0, |p| p.max_wait_ms);
         let patience = (patience > 0).then(|| Instant::now() + Duration::from_millis(patience));
-        let entering = gate.enter(&self.call.caller.app);
+        let entering = gate.enter_shared(&self.call.caller.app, SHARED);
         let entered = match [self.call.deadline, patience].into_iter().flatten().min() {
             None => Ok(entering.await),
             Some(until) => timeout_at(until, entering).await,

@@ -5,8 +5,11 @@
 //! the next in line. It decides nothing about candidates and knows no HTTP.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// Why a call did not get a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +18,13 @@ pub(crate) struct QueueFull;
 /// The gate of one provider. Lives as long as the provider is configured, whatever its worker does.
 pub(crate) struct Gate {
     places: Mutex<Places<oneshot::Sender<Permit>>>,
+    /// Another router has given places back.
+    news: Notify,
 }
 
 impl Gate {
     pub(crate) fn new(max: u32, max_queue: u32) -> Arc<Self> {
-        Arc::new(Self { places: Mutex::new(Places::new(max, max_queue)) })
+        Arc::new(Self { places: Mutex::new(Places::new(max, max_queue)), news: Notify::new() })
     }
 
     /// New limits; calls that fit now are let in.
@@ -30,6 +35,40 @@ impl Gate {
         let next = places.admit();
         drop(places);
         self.let_in(next);
+    }
+
+    /// So many of the places are taken in other routers.
+    pub(crate) fn share(self: &Arc<Self>, elsewhere: u32) {
+        let mut places = self.lock();
+        if std::mem::replace(&mut places.beside, elsewhere) == elsewhere {
+            return;
+        }
+        let next = places.admit();
+        drop(places);
+        self.let_in(next);
+        self.news.notify_waiters();
+    }
+
+    /// Like [`Self::enter`]; but while other routers have places, a call that is turned away looks again when one is
+    /// given back, for `patience` at most: what is known of them is a little old.
+    pub(crate) async fn enter_shared(
+        self: &Arc<Self>,
+        app: &Arc<str>,
+        patience: Duration,
+    ) -> Result<Permit, QueueFull> {
+        let until = Instant::now() + patience;
+        loop {
+            let mut news = pin!(self.news.notified());
+            // Registered before the look: nothing that is given back in between is missed.
+            news.as_mut().enable();
+            match self.enter(app).await {
+                Err(QueueFull) if self.lock().beside > 0 => {}
+                entered => return entered,
+            }
+            if timeout_at(until, news).await.is_err() {
+                return Err(QueueFull);
+            }
+        }
     }
 
     /// A place, at once or after waiting in the queue of `app`. Cancel safe: a call that stops waiting leaves
@@ -52,16 +91,21 @@ impl Gate {
         if self.lock().wait() { Ok(Waiting(Arc::clone(self))) } else { Err(QueueFull) }
     }
 
-    /// Calls in, and calls that wait.
+    /// Calls in here.
+    pub(crate) fn taken(&self) -> u32 {
+        self.lock().taken
+    }
+
+    /// Calls in, here and in other routers, and calls that wait.
     pub(crate) fn load(&self) -> (u32, u32) {
         let places = self.lock();
-        (places.taken, places.waiting())
+        (places.taken.saturating_add(places.beside), places.waiting())
     }
 
     /// A call that comes now is turned away, unless another app gives way to it.
     pub(crate) fn is_full(&self) -> bool {
         let places = self.lock();
-        places.taken >= places.max && places.waiting() >= places.max_queue
+        !places.has_room() && places.waiting() >= places.max_queue
     }
 
     fn permit(self: &Arc<Self>) -> Permit {
@@ -121,6 +165,8 @@ struct Places<W> {
     max: u32,
     max_queue: u32,
     taken: u32,
+    /// Taken in other routers.
+    beside: u32,
     queued: u32,
     /// Calls that wait for something else but count as queued.
     elsewhere: u32,
@@ -134,16 +180,21 @@ type Line<W> = VecDeque<(u64, W)>;
 
 impl<W> Places<W> {
     fn new(max: u32, max_queue: u32) -> Self {
-        Self { max, max_queue, taken: 0, queued: 0, elsewhere: 0, tickets: 0, lines: VecDeque::new() }
+        let lines = VecDeque::new();
+        Self { max, max_queue, taken: 0, beside: 0, queued: 0, elsewhere: 0, tickets: 0, lines }
     }
 
     fn waiting(&self) -> u32 {
         self.queued + self.elsewhere
     }
 
+    fn has_room(&self) -> bool {
+        self.taken.saturating_add(self.beside) < self.max
+    }
+
     /// Takes a free place, unless others wait for it.
     fn take(&mut self) -> bool {
-        let free = self.taken < self.max && self.queued == 0;
+        let free = self.has_room() && self.queued == 0;
         self.taken += u32::from(free);
         free
     }
@@ -181,7 +232,7 @@ impl<W> Places<W> {
     /// Gives the free places to those who wait, one app after the other.
     fn admit(&mut self) -> Vec<W> {
         let mut admitted = Vec::new();
-        while self.taken < self.max {
+        while self.has_room() {
             let Some((app, mut line)) = self.lines.pop_front() else { break };
             if let Some((_, wake)) = line.pop_front() {
                 self.queued -= 1;

@@ -8,12 +8,15 @@ use super::{calendar, gate, millis, nanos};
 use crate::router::front::{Gate, Permit};
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::{App, Budgets, Limits};
-use protocol::ipc::notice::{Memory, Period, SavedRate};
+use protocol::ipc::notice::{Beside, Memory, Period, SavedPlaces, SavedRate};
 use protocol::ipc::spool::Counted;
 use protocol::model::{Failure, FailureKind};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How old what is known of the places in other routers may be: it is told ten times a second.
+pub(crate) const SHARED: Duration = Duration::from_millis(150);
 
 /// What a client is told to wait for a place.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -100,7 +103,7 @@ impl Scope {
     /// A place, after waiting for it as long as it may.
     async fn enter(&self, app: &Arc<str>) -> Result<Option<Permit>, Over> {
         let Some(gate) = &self.gate else { return Ok(None) };
-        let entering = gate.enter(app);
+        let entering = gate.enter_shared(app, SHARED);
         let entered = match self.limits.wait_ms {
             0 => Ok(entering.await),
             ms => tokio::time::timeout(Duration::from_millis(ms), entering).await,
@@ -269,6 +272,22 @@ impl AppMeter {
         let message =
             format!("{} has no room left in its budget of {} a {period}", self.own.who(), of.trim_end());
         Over { message, wait }
+    }
+
+    /// Calls of the app and of its keys that have a place here.
+    pub(super) fn places(&self) -> impl Iterator<Item = SavedPlaces> {
+        let scopes = std::iter::once(&self.own).chain(self.keys.values());
+        scopes.filter_map(|scope| {
+            let taken = scope.gate.as_ref()?.taken();
+            (taken > 0).then(|| SavedPlaces { of: scope.name.clone(), taken })
+        })
+    }
+
+    /// Other routers have so many of its places.
+    pub(super) fn share(&self, beside: &Beside) {
+        for scope in std::iter::once(&self.own).chain(self.keys.values()) {
+            scope.gate.iter().for_each(|gate| gate.share(beside.taken(&scope.name)));
+        }
     }
 
     /// How full the rates of the app are, for its clients.

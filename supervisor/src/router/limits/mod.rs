@@ -14,14 +14,14 @@ mod tickets;
 
 pub(crate) use book::Use;
 pub(crate) use bucket::Level;
-pub(crate) use meter::{Admission, AppMeter};
+pub(crate) use meter::{Admission, AppMeter, SHARED};
 pub(crate) use rates::{PER_MINUTE, PER_SECOND, RateSet, TOKENS};
 
 use crate::router::front::Gate;
 use meter::Scope;
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::RouterConfig;
-use protocol::ipc::notice::Memory;
+use protocol::ipc::notice::{Beside, Memory, SavedPlaces};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -62,6 +62,16 @@ impl Meters {
     /// How full the limits of an app are.
     pub(crate) fn levels(&self, app: &str, now_ms: u64) -> Vec<LimitLevel> {
         self.apps.get(app).map(|meter| meter.limit_levels(now_ms)).unwrap_or_default()
+    }
+
+    /// Places that are taken here.
+    pub(crate) fn places(&self) -> impl Iterator<Item = SavedPlaces> {
+        self.apps.values().flat_map(|meter| meter.places())
+    }
+
+    /// Other routers have so many places.
+    pub(crate) fn share(&self, beside: &Beside) {
+        self.apps.values().for_each(|meter| meter.share(beside));
     }
 
     /// Adds what the next router must know.

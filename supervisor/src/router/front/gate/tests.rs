@@ -155,3 +155,32 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn places_that_other_routers_have_are_taken_here_too() {
+    let gate = Gate::new(2, 0);
+    let app = app("a");
+    gate.share(2);
+    assert!(gate.is_full() && gate.load() == (2, 0));
+    let patience = Duration::from_millis(100);
+    let began = Instant::now();
+    assert!(gate.enter_shared(&app, patience).await.is_err());
+    assert_eq!(began.elapsed(), patience, "one may have been given back just now");
+    let (entered, ()) = tokio::join!(gate.enter_shared(&app, patience), async {
+        tokio::time::sleep(patience / 2).await;
+        gate.share(1);
+    });
+    let place = entered.unwrap();
+    assert_eq!((gate.taken(), gate.load()), (1, (2, 0)));
+    gate.share(0);
+    let second = gate.enter_shared(&app, patience).await.unwrap();
+    let began = Instant::now();
+    assert!(gate.enter_shared(&app, patience).await.is_err());
+    assert_eq!(began.elapsed(), Duration::ZERO, "nobody else has any");
+    // More than there are, as two routers took the last ones at the same moment: none until both gave back.
+    gate.share(1);
+    drop(place);
+    assert!(gate.enter_shared(&app, patience).await.is_err());
+    drop(second);
+    assert!(gate.enter_shared(&app, patience).await.is_ok());
+}
