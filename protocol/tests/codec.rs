@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use protocol::dialect::{Dialect, Operation};
-use protocol::ipc::call::{CallHead, DataHello, ReplyHead, Reset, ResetCode, Timings, Trailer};
+use protocol::ipc::call::{CallHead, DataHello, Omitted, ReplyHead, Reset, ResetCode, Timings, Trailer};
 use protocol::ipc::codec::{CodecError, MAX_HEADER, decode, encode};
 use protocol::ipc::control::{FromChild, Pulse, Role, SandboxLevel, SandboxReport, ToChild};
 use protocol::model::{Failure, FailureKind, Loss, LossReason, Usage, UsageSource};
@@ -107,6 +107,7 @@ fn the_bytes_on_the_wire_stay_as_they_are() {
         ("CallHead", survives(&call_head())),
         ("ReplyHead", survives(&reply_head())),
         ("Reset", survives(&reset())),
+        ("Omitted", survives(&Omitted { losses: reply_head().losses })),
         ("ToChild::Configure", survives(&ToChild::Configure { epoch: 5 })),
         ("ToChild::Drain", survives(&ToChild::Drain { within_ms: 9 })),
         ("FromChild::Hello", survives(&child_hello())),

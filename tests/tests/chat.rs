@@ -2,14 +2,17 @@
 
 use anyhow::{Context, Result};
 use http::Method;
+use protocol::control::{ControlReply, ControlRequest};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tests::client::{Connection, ask};
 use tests::config::Config;
+use tests::control;
 use tests::scene::{Cast, Scene, key_of};
 use tests::script::{self, Script, Step};
 use tests::stack::{Place, Stack};
 use tests::stream::End;
+use tests::wait;
 
 #[tokio::test]
 async fn a_call_is_answered_and_says_by_whom() -> Result<()> {
@@ -284,6 +287,44 @@ async fn what_is_left_out_of_an_answer_is_told() -> Result<()> {
     assert_eq!(reply.header("x-llm-link-dropped"), Some("answer.image;reason=unsupported"));
     let reply = scene.client().post("/v1/chat/completions", body.to_string()).await?;
     assert_eq!(reply.header("x-llm-link-dropped"), None);
+    Ok(())
+}
+
+/// The head of a stream is gone by then: who looks at the call reads it, also of one that breaks off.
+#[tokio::test]
+async fn what_is_left_out_of_a_stream_is_on_record() -> Result<()> {
+    let scene = Scene::one().await?;
+    let image = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]);
+    let said = [json!({"content": "here"}), json!({"images": image})].map(|delta| script::delta(delta, None));
+    let begun = said.iter().map(script::event).collect::<Vec<_>>();
+    let script = |rest: Vec<Step>| {
+        let begun = begun.iter().cloned().map(Step::Chunk);
+        Script::just([script::stream_head()].into_iter().chain(begun).chain(rest))
+    };
+    let stop = Step::Chunk(script::event(&script::delta(json!({}), Some("stop"))));
+    let ends = [script(vec![stop, Step::Chunk(script::done()), Step::End]), script(vec![Step::Reset])];
+    let body = json!({"model": "a/m1", "max_tokens": 9, "stream": true, "top_k": 3,
+        "messages": [{"role": "user", "content": "draw"}]});
+    for (end, last) in ends.into_iter().zip(["event: message_stop", "event: error"]) {
+        scene.upstream("a")?.on("m1", end);
+        let reply = scene.client().post("/v1/messages", body.to_string()).await?;
+        let text = reply.text();
+        assert!(reply.status == 200 && text.contains("here") && !text.contains("image"), "{text}");
+        assert!(text.contains(last), "{text}");
+        let id = reply.header("x-llm-link-call-id").context("an id")?.to_owned();
+        let detail =
+            wait::until("the call on record", Duration::from_secs(20), async || {
+                match control::ask(&scene, ControlRequest::Call { call: id.clone() }).await.ok()? {
+                    ControlReply::Call(detail) => Some(detail),
+                    _ => None,
+                }
+            })
+            .await?;
+        assert_eq!(detail.trace.context("its trace")?.losses, ["top_k", "answer.image"]);
+        let shown = scene.command(&["calls", "show", &id])?;
+        let shown = String::from_utf8_lossy(&shown.stdout);
+        assert!(shown.contains("could not be said: answer.image"), "{shown}");
+    }
     Ok(())
 }
 

@@ -76,11 +76,12 @@ pub(crate) struct Relay {
     operation: Operation,
     tap: Tap,
     translator: Option<Box<Translator>>,
-    call_id: String,
     /// The head of a document that is being translated.
     held: Option<ReplyHead>,
     /// What the request lost although it stayed in its dialect.
     losses: Vec<Loss>,
+    /// What a stream left out was told.
+    told: bool,
     /// The client sees usage chunks.
     shows_usage: bool,
     /// The terminator of a stream that passes through has been read.
@@ -101,9 +102,9 @@ impl Relay {
             operation: head.operation,
             tap: Tap::new(head.dialect),
             translator: None,
-            call_id: head.call_id.clone(),
             held: None,
             losses: Vec::new(),
+            told: false,
             shows_usage: head.wants_usage || head.usage_edit.is_none(),
             terminated: false,
             started,
@@ -227,17 +228,9 @@ impl Relay {
         let Some(translator) = &mut self.translator else { return Ok(()) };
         let mut out = Vec::new();
         let finished = translator.finish(&mut out);
-        let unsaid = translator.unsaid();
-        match self.held.take() {
-            Some(mut head) if finished.is_ok() => {
-                head.losses.extend(unsaid);
-                self.reply.head(&head);
-            }
-            _ if unsaid.is_empty() => {}
-            _ => {
-                let fields: Vec<&str> = unsaid.iter().map(|loss| loss.field.as_str()).collect();
-                tracing::info!(call = %self.call_id, "left out of a stream, whose client has no word for it: {}", fields.join(", "));
-            }
+        if let Some(mut head) = self.held.take().filter(|_| finished.is_ok()) {
+            head.losses.extend(translator.unsaid());
+            self.reply.head(&head);
         }
         self.write(out).await?;
         Ok(finished?)
@@ -247,7 +240,20 @@ impl Relay {
         if self.translator.as_ref().is_some_and(|translator| translator.content_seen()) {
             self.content();
         }
+        if self.is_over() {
+            self.omitted();
+        }
         self.flush(out.into()).await
+    }
+
+    /// A stream's head is gone when it is known what its client has no word for: that is told beside its bytes, before
+    /// the terminator, as nobody may listen after it.
+    fn omitted(&mut self) {
+        let Some(translator) = &mut self.translator else { return };
+        let losses = translator.unsaid();
+        if !losses.is_empty() && !std::mem::replace(&mut self.told, true) {
+            self.reply.omitted(losses);
+        }
     }
 
     async fn chunk(&mut self, body: &mut AnswerBody) -> Result<Option<Bytes>, Failure> {
@@ -420,6 +426,7 @@ impl Relay {
 
     /// Success: the trailer says what it cost.
     pub(crate) fn end(mut self) {
+        self.omitted();
         let trailer = self.trailer();
         self.reply.end(&trailer);
     }
@@ -432,6 +439,7 @@ impl Relay {
         if self.translator.as_ref().is_some_and(|translator| translator.changes_dialect()) {
             body = Bytes::new();
         }
+        self.omitted();
         let reset = Reset {
             code: ResetCode::Upstream,
             failure: Some(failure),

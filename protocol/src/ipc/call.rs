@@ -62,6 +62,13 @@ pub struct Trailer {
     pub stop_reason: Option<String>,
 }
 
+/// Worker → router, the header of a DATA frame without a body: what of the answer's stream its client's dialect has no
+/// word for. At most once, before the terminator or the end. A router that does not know of it passes over it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omitted {
+    pub losses: Vec<Loss>,
+}
+
 /// Where an attempt's time went, in microseconds since the worker had its head. Absent = did not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {

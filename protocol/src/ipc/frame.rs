@@ -27,6 +27,7 @@ pub enum FrameType {
     HelloAck = 2,
     /// A call's head, and the first bytes of its body.
     Open = 3,
+    /// More bytes of a body. A header, if there is one, tells what of the answer is not among them.
     Data = 4,
     /// The reply's head, and the first bytes of its body.
     Head = 5,

@@ -122,6 +122,8 @@ const READ_IN_PART: [&str; 4] = ["generationConfig", "options", "output_config",
 
 /// More losses than this are not told one by one.
 const MANY: usize = 100;
+/// Characters of a name that clients and providers chose: with [`MANY`] of them, losses fit a frame's header.
+const LONG: usize = 100;
 
 /// Collects losses, each kind of field once: thirty messages with the same unsayable member are one loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +131,10 @@ pub struct Losses(Vec<Loss>);
 
 impl Losses {
     pub fn add(&mut self, field: impl Into<String>, reason: LossReason) {
-        let field = field.into();
+        let mut field = field.into();
+        if let Some((at, _)) = field.char_indices().nth(LONG) {
+            field.truncate(at);
+        }
         let known = |loss: &Loss| loss.reason == reason && shape(&loss.field).eq(shape(&field));
         if self.0.len() < MANY && !self.0.iter().any(known) {
             self.0.push(Loss { field, reason });

@@ -1,15 +1,15 @@
 //! Between our own processes: a peer that has gone mad must not take this one with it.
 
 use bytes::{Bytes, BytesMut};
-use protocol::ipc::call::{CallHead, DataHello, DataHelloAck, ReplyHead, Reset, Trailer};
+use protocol::ipc::call::{CallHead, DataHello, DataHelloAck, Omitted, ReplyHead, Reset, Trailer};
 use protocol::ipc::codec;
 use protocol::ipc::control::{FromChild, ToChild};
 use protocol::ipc::frame::{self, Frame, FrameType};
 use protocol::ipc::mux::{Batch, Item, Mux, Side};
 use std::task::{Context, Poll, Waker};
 
-/// One stream's window, twice what a granted one may reach, and its two headers.
-const HELD: usize = 4 * 64 * 1024 + 2 * codec::MAX_HEADER;
+/// One stream's window, twice what a granted one may reach, and its three headers.
+const HELD: usize = 4 * 64 * 1024 + 3 * codec::MAX_HEADER;
 const STREAMS: u32 = 8;
 
 pub(crate) fn any(bytes: &[u8]) {
@@ -51,6 +51,7 @@ fn header(bytes: &[u8]) {
     one::<CallHead>(bytes);
     one::<ReplyHead>(bytes);
     one::<Trailer>(bytes);
+    one::<Omitted>(bytes);
     one::<Reset>(bytes);
     one::<DataHello>(bytes);
     one::<DataHelloAck>(bytes);
@@ -86,7 +87,7 @@ fn drain(mux: &mut Mux, cx: &mut Context<'_>) {
         let (mut held, mut ends) = (0, 0);
         while let (Poll::Ready(item), _) = mux.poll_receive(id, cx) {
             held += match item {
-                Item::Head { header } => header.len(),
+                Item::Head { header } | Item::Omitted { header } => header.len(),
                 Item::End { header } => {
                     ends += 1;
                     header.len()

@@ -41,7 +41,7 @@ pub(crate) struct Trace {
     pub(crate) committed: Option<Duration>,
     /// What the client was answered, if it was.
     pub(crate) status: Option<u16>,
-    /// What could not be said to the provider of the answer that stood.
+    /// What could not be said to the provider of the answer that stood, and what of that answer not to the client.
     pub(crate) losses: Vec<Loss>,
     pub(crate) end: End,
     pub(crate) total: Duration,
@@ -264,6 +264,18 @@ impl Record {
             t.committed = Some(now);
             t.status = Some(head.status);
             t.losses.clone_from(&head.losses);
+        });
+    }
+
+    /// These were lost too: of a second half's request, or of an answer that is a stream.
+    pub(crate) fn lost(&mut self, losses: Vec<Loss>) {
+        if losses.is_empty() {
+            return;
+        }
+        self.note(|t| {
+            let new = |loss: &Loss| !t.losses.contains(loss);
+            let mut losses: Vec<Loss> = losses.into_iter().filter(new).collect();
+            t.losses.append(&mut losses);
         });
     }
 

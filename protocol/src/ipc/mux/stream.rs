@@ -19,6 +19,10 @@ pub enum Item {
         /// They end with the terminator of the answer.
         last: bool,
     },
+    /// What of the answer is not among its bytes (router side only).
+    Omitted {
+        header: Bytes,
+    },
     /// The request's body is complete (worker side only).
     BodyEnd,
     /// The reply is complete; header is the trailer (router side only).
@@ -70,6 +74,8 @@ pub(super) struct Stream {
     pub(super) committed: bool,
     /// The reply's head was received; there is one.
     headed: bool,
+    /// What is not in the reply was received; once.
+    omitted: bool,
     /// The end of the request's body was received; nothing of it may follow.
     body_ended: bool,
     /// Handles alive: the row stays while there are any.
@@ -93,6 +99,7 @@ impl Stream {
             closed_out: false,
             committed: false,
             headed: false,
+            omitted: false,
             body_ended: false,
             handles,
             recv_waker: None,
@@ -182,6 +189,11 @@ impl Stream {
     /// Notes the reply's head. False = it was there already: items that cost no credit come once.
     pub(super) fn take_head(&mut self) -> bool {
         !std::mem::replace(&mut self.headed, true)
+    }
+
+    /// Notes what is not in the reply. False = it was told already.
+    pub(super) fn take_omitted(&mut self) -> bool {
+        !std::mem::replace(&mut self.omitted, true)
     }
 
     /// Notes a piece of the request's body, perhaps its last. False = the body had ended.

@@ -508,8 +508,10 @@ impl Mux {
             return Err(Violation::OverCredit(frame.stream));
         }
         let last = kind == FrameType::Data && frame.flags & flag::END != 0;
+        let omits = kind == FrameType::Data && frame.body.is_empty() && !frame.header.is_empty();
         let fits = match kind {
             FrameType::Head => stream.take_head(),
+            FrameType::Data if omits => stream.take_omitted(),
             FrameType::Data => stream.take_body(last),
             _ => true,
         };
@@ -518,6 +520,7 @@ impl Mux {
         }
         match kind {
             FrameType::Head => wakes.extend(stream.deliver(Item::Head { header: frame.header })),
+            FrameType::Data if omits => wakes.extend(stream.deliver(Item::Omitted { header: frame.header })),
             FrameType::End => {
                 // The request body need not be read to its end for the reply to be complete.
                 stream.clear_out();

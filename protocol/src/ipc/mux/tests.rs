@@ -204,6 +204,36 @@ fn only_uncommitted_streams_are_abandoned() {
 }
 
 #[test]
+fn what_is_not_in_an_answer_is_told_beside_its_bytes_and_once() {
+    let mut pair = Pair::new(8);
+    let (id, _) = pair.router.open(Bytes::new(), vec![]).unwrap();
+    pair.pump();
+    let told = Bytes::from_static(b"told");
+    // The window is full: what has no bytes needs no credit, but keeps its place behind them.
+    assert!(send(&mut pair.worker, id, chunk(WINDOW as usize), 0));
+    pair.worker.send_frame(id, FrameType::Data, told.clone(), Bytes::new());
+    pair.worker.send_frame(id, FrameType::End, Bytes::new(), Bytes::new());
+    pair.settle();
+    let mut bytes = 0;
+    let item = loop {
+        match receive(&mut pair.router, id) {
+            Some(Item::Data { bytes: some, .. }) => bytes += some.len(),
+            other => break other,
+        }
+    };
+    assert_eq!((bytes, item), (WINDOW as usize, Some(Item::Omitted { header: told.clone() })));
+    assert!(matches!(receive(&mut pair.router, id), Some(Item::End { .. })));
+
+    let (id, _) = pair.router.open(Bytes::new(), vec![]).unwrap();
+    let mut feed = |header| {
+        let frame = Frame { header, ..Frame::bare(FrameType::Data, id) };
+        pair.router.on_frame(frame, &mut Vec::new())
+    };
+    feed(told.clone()).unwrap();
+    assert_eq!(feed(told), Err(Violation::Unexpected(FrameType::Data, id)));
+}
+
+#[test]
 fn a_peer_that_breaks_the_rules_is_found_out() {
     let open = |stream| Frame { flags: flag::END, ..Frame::bare(FrameType::Open, stream) };
     let mut worker = Mux::new(Side::Acceptor { max_streams: 8 }, 0);
@@ -258,7 +288,7 @@ fn drain(mux: &mut Mux, id: u32, seen: &mut Seen) {
         match receive(mux, id) {
             None => return,
             Some(Item::Data { bytes, .. }) => seen.bytes += bytes.len(),
-            Some(Item::Head { .. } | Item::BodyEnd) => {}
+            Some(Item::Head { .. } | Item::Omitted { .. } | Item::BodyEnd) => {}
             Some(Item::End { .. } | Item::Reset { .. } | Item::Lost) => seen.terminals += 1,
         }
     }

@@ -2,10 +2,11 @@
 
 use super::Shared;
 use super::driver::reset_header;
-use crate::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Trailer};
+use crate::ipc::call::{CallHead, Omitted, ReplyHead, Reset, ResetCode, Trailer};
 use crate::ipc::codec;
 use crate::ipc::frame::{FrameType, MAX_BODY, flag};
 use crate::ipc::mux::{Item, OpenError};
+use crate::model::Loss;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -34,7 +35,13 @@ impl Opener {
         let header = codec::encode(head).map_err(|_| OpenError::Closed)?;
         let (id, writer) = self.shared.lock().open(Bytes::from(header), body)?;
         wake(writer);
-        Ok(CallStream { id, shared: Arc::clone(&self.shared), over: false, terminated: false })
+        Ok(CallStream {
+            id,
+            shared: Arc::clone(&self.shared),
+            over: false,
+            terminated: false,
+            omitted: Vec::new(),
+        })
     }
 
     /// True once the connection is gone.
@@ -86,12 +93,18 @@ pub struct CallStream {
     shared: Arc<Shared>,
     over: bool,
     terminated: bool,
+    omitted: Vec<Loss>,
 }
 
 impl CallStream {
     /// Whether the terminator of the answer has passed: its client lacks nothing, whatever comes now.
     pub fn is_terminated(&self) -> bool {
         self.terminated
+    }
+
+    /// What was told so far of the answer that is not in its stream; once.
+    pub fn take_omitted(&mut self) -> Vec<Loss> {
+        std::mem::take(&mut self.omitted)
     }
 
     /// The next part of the answer. Cancel safe.
@@ -104,9 +117,18 @@ impl CallStream {
         if self.over {
             return Poll::Ready(Answer::Lost);
         }
-        let (item, writer) = self.shared.lock().poll_receive(self.id, cx);
-        wake(writer);
-        let Poll::Ready(item) = item else { return Poll::Pending };
+        let item = loop {
+            let (item, writer) = self.shared.lock().poll_receive(self.id, cx);
+            wake(writer);
+            match item {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Item::Omitted { header }) => {
+                    self.omitted =
+                        codec::decode(&header).map_or_else(|_| Vec::new(), |told: Omitted| told.losses);
+                }
+                Poll::Ready(item) => break item,
+            }
+        };
         self.terminated |= matches!(item, Item::Data { last: true, .. });
         let answer = decode_answer(item);
         self.over = matches!(answer, Answer::End(_) | Answer::Reset(..) | Answer::Lost);
@@ -145,7 +167,7 @@ fn decode_answer(item: Item) -> Answer {
         Item::Reset { header, body } => {
             codec::decode(&header).map_or_else(|_| broken(), |r| Answer::Reset(r, body))
         }
-        Item::BodyEnd => broken(),
+        Item::BodyEnd | Item::Omitted { .. } => broken(),
         Item::Lost => Answer::Lost,
     }
 }
@@ -253,6 +275,13 @@ impl Reply {
         let sent = poll_fn(|cx| self.shared.lock().poll_send(self.id, cx, &mut bytes, flags)).await;
         wake(sent.map_err(|_over| Gone)?);
         Ok(())
+    }
+
+    /// Tells what of the answer is not in its stream; once, before its terminator.
+    pub fn omitted(&mut self, losses: Vec<Loss>) {
+        if let Ok(header) = codec::encode(&Omitted { losses }) {
+            self.frame(FrameType::Data, Bytes::from(header), Bytes::new());
+        }
     }
 
     /// The answer is complete and valid.

@@ -96,7 +96,8 @@ pub(crate) async fn run(mut stream: CallStream, mut hold: Hold, deadline: Option
         match verdict {
             Verdict::Wait => {}
             Verdict::Commit(held) => return Tried::Answered(Answer { held, rest: Rest::Follows(stream) }),
-            Verdict::Complete(held, trailer) => {
+            Verdict::Complete(mut held, trailer) => {
+                held.head.losses.extend(stream.take_omitted());
                 return Tried::Answered(Answer { held, rest: Rest::Nothing(trailer) });
             }
             Verdict::Broken(reset, body) => return broken(reset, body),

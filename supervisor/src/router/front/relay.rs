@@ -113,6 +113,9 @@ impl Relay {
 
     /// What follows from one more part of the answer: bytes for the client, or its end.
     fn heard(&mut self, answer: Answer) -> Option<Result<Bytes, Cut>> {
+        if let Some(rest) = &mut self.rest {
+            rest.record.lost(rest.stream.take_omitted());
+        }
         let terminated = self.rest.as_ref().is_some_and(|rest| rest.stream.is_terminated());
         match answer {
             Answer::Data { bytes, .. } => {
@@ -155,8 +158,9 @@ impl Relay {
     fn found(&mut self, second: Second) -> Option<Result<Bytes, Cut>> {
         let Break { failure, event, .. } = self.seeking.take()?;
         match second {
-            Second::Goes(answer, record, mut trial) => {
+            Second::Goes(mut answer, mut record, mut trial) => {
                 trial.committed();
+                record.lost(std::mem::take(&mut answer.held.head.losses));
                 self.held = answer.held.chunks.into_iter();
                 match answer.rest {
                     Follows(stream) => self.rest = Some(Rest { stream, record, trial }),
