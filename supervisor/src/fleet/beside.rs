@@ -2,7 +2,7 @@
 //! them, while one finishes and its successor serves. Decides nothing.
 
 use super::child::ChildId;
-use super::member::{Member, MemberId};
+use super::member::MemberId;
 use super::owner::Owner;
 use super::shell::Shell;
 use super::tree::Slot;
@@ -23,9 +23,10 @@ impl Owner {
     /// A router has said what it holds, among other things. One that cannot be understood has said nothing.
     pub(super) fn places_told(&mut self, child: ChildId, body: &[u8]) {
         let slot = &mut self.tree.router;
-        let alone = slot.members().filter(|m| m.live.is_some()).count() < 2;
-        let is_it = |m: &&mut Member| m.live.as_ref().is_some_and(|live| live.child.id == child);
-        let Some(member) = slot.members_mut().find(is_it).filter(|_| !alone) else { return };
+        if slot.lives() < 2 {
+            return;
+        }
+        let Some(member) = slot.members_mut().find(|m| m.is_child(child)) else { return };
         let Some(places) = read(body).filter(|places| *places != member.places) else { return };
         member.places = places;
         self.shell.tell_beside(&self.tree.router, Some(child));
@@ -46,7 +47,7 @@ impl Owner {
 
     /// A router is ready, and hears of others beside it.
     pub(super) fn router_ready(&mut self) {
-        if self.tree.router.members().filter(|m| m.live.is_some()).count() > 1 {
+        if self.tree.router.lives() > 1 {
             self.shell.tell_beside(&self.tree.router, None);
         }
     }
@@ -70,7 +71,7 @@ fn read(memory: &[u8]) -> Option<Vec<SavedPlaces>> {
 }
 
 fn beside(slot: &Slot, child: ChildId) -> Beside {
-    let others = slot.members().filter(|m| m.live.as_ref().is_some_and(|live| live.child.id != child));
+    let others = slot.members().filter(|m| m.live.is_some() && !m.is_child(child));
     let mut all = Beside::default();
     for member in others {
         all.routers += 1;

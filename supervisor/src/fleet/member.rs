@@ -1,7 +1,7 @@
 //! One line of generations of a child: its machine, what it is started with, and the process that is alive
 //! now. Holds; decides nothing and starts nothing.
 
-use super::child::Child;
+use super::child::{Child, ChildId};
 use super::machine::{Machine, Traits};
 use super::policy::Policy;
 use super::spec::{ProviderSpec, RouterSpec};
@@ -134,6 +134,11 @@ impl Member {
     /// What tells a worker's generations apart.
     pub(crate) fn fingerprint(&self) -> Option<&str> {
         self.work.fingerprint()
+    }
+
+    /// That process is its own, and not reaped yet.
+    pub(super) fn is_child(&self, child: ChildId) -> bool {
+        self.live.as_ref().is_some_and(|live| live.child.id == child)
     }
 
     /// From its next start on it is another one.

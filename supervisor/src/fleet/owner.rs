@@ -157,7 +157,8 @@ impl Owner {
     fn event(&mut self, child: ChildId, event: ChildEvent) {
         let Some(id) = self.tree.owner_of(child) else { return };
         let Some(member) = self.tree.member(id) else { return };
-        let mut ready = false;
+        let is_ready = matches!(event, ChildEvent::Said(FromChild::Ready { .. }, _));
+        let router_ready = is_ready && member.work.role() == Role::Router;
         let input = match event {
             ChildEvent::Said(FromChild::Ask { seq }, body) => return self.passed_on(child, seq, body),
             ChildEvent::Said(FromChild::Answer { seq }, body) => return self.answered(child, seq, &body),
@@ -165,11 +166,9 @@ impl Owner {
             ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
             ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
             ChildEvent::Said(message, _) => {
-                ready = matches!(message, FromChild::Ready { .. });
-                if ready {
+                if is_ready {
                     (self.shell.grounds.tell)(Happening::ready(member));
                 }
-                ready &= member.work.role() == Role::Router;
                 said(member, message)
             }
             ChildEvent::Eof => Some(Input::Eof),
@@ -186,7 +185,7 @@ impl Owner {
         if let Some(input) = input {
             self.put(id, input);
         }
-        if ready {
+        if router_ready {
             self.router_ready();
         }
     }
@@ -194,7 +193,7 @@ impl Owner {
     /// Some child ended. If it was a router beside the one in service, that one hears what it did last.
     fn remind(&mut self) {
         let slot = &self.tree.router;
-        let lives = slot.members().filter(|m| m.live.is_some()).count();
+        let lives = slot.lives();
         if lives > 0 && lives < slot.members().count() {
             self.shell.remind(&slot.active, lives == 1);
             self.shell.tell_beside(slot, None);

@@ -64,7 +64,7 @@ impl Owner {
     /// A router says what the next one must know. Only the one in service does: what one that leaves knows is older
     /// than what its successor has seen since, and what one that is not ready knows is its predecessor's.
     pub(super) fn remember(&mut self, child: ChildId, body: Zeroizing<Vec<u8>>) {
-        let serves = self.tree.router.active.live.as_ref().is_some_and(|live| live.child.id == child);
+        let serves = self.tree.router.active.is_child(child);
         self.places_told(child, &body);
         if serves {
             self.shell.grounds.memory = body.to_vec();
@@ -75,7 +75,7 @@ impl Owner {
     /// A worker in service tells what its provider thinks of its key; what one that leaves says is about a key that
     /// is no longer in use.
     pub(super) fn key_news(&mut self, child: ChildId, news: KeyNews) {
-        let is_it = |slot: &&Slot| slot.active.live.as_ref().is_some_and(|live| live.child.id == child);
+        let is_it = |slot: &&Slot| slot.active.is_child(child);
         let Some(provider) = self.tree.providers.values().find(is_it).map(|slot| slot.name.clone()) else {
             return;
         };

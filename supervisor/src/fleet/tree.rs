@@ -71,6 +71,11 @@ impl Slot {
         std::iter::once(&mut self.active).chain(&mut self.successor).chain(&mut self.retiring)
     }
 
+    /// Processes that are not reaped yet.
+    pub(super) fn lives(&self) -> usize {
+        self.members().filter(|m| m.live.is_some()).count()
+    }
+
     pub(crate) fn restarts(&self) -> u64 {
         self.former_restarts + self.members().map(|m| m.machine.restarts()).sum::<u64>()
     }
@@ -115,7 +120,6 @@ impl Tree {
 
     /// Whose process that is; none once it has been reaped.
     pub(crate) fn owner_of(&self, child: ChildId) -> Option<MemberId> {
-        let is_it = |m: &&Member| m.live.as_ref().is_some_and(|live| live.child.id == child);
-        self.slots().flat_map(Slot::members).find(is_it).map(|m| m.id)
+        self.slots().flat_map(Slot::members).find(|m| m.is_child(child)).map(|m| m.id)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::front::{Caller, Callers, CallersError, Door, Gate, model_list};
 use super::limits::Meters;
-use super::routing::Table;
+use super::routing::{Table, of_provider};
 use bytes::Bytes;
 use protocol::ipc::configure::{Listener, RouterConfig, RouterLimits};
 use protocol::ipc::notice::{Beside, SavedPlaces};
@@ -112,10 +112,6 @@ impl Snapshot {
         let known = self.doors.iter().find(|(index, _)| *index == listener);
         known.map_or(Door::Nobody, |(_, door)| *door)
     }
-}
-
-fn of_provider(name: &str) -> String {
-    format!("provider:{name}")
 }
 
 /// A loopback address is open to this machine only; any other one was opened on purpose.

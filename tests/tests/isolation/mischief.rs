@@ -20,6 +20,10 @@ use tokio::task::JoinSet;
 /// How long A may take to be as it was.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at the worker of A, and while there is none.
+const LOOK: Duration = Duration::from_millis(50);
+const RARE_LOOK: Duration = Duration::from_millis(250);
+
 /// Said of a log that is too much.
 const DROPPED: &str = "bytes of output dropped";
 
@@ -147,17 +151,23 @@ impl Trouble {
         Ok(Self { mischief, callers, workers, cpu, lines })
     }
 
-    /// Sees to it that it goes on; never ends.
+    /// Sees to it that it goes on; never ends. It walks through all processes of the machine, which takes a millisecond
+    /// that somebody else might notice, only when a worker of A has gone, and rarely when none comes.
     pub(crate) async fn goes_on(&self, scene: &Scene) -> Result<()> {
+        let mut known: Vec<i32> = Vec::new();
         loop {
-            for worker in scene.workers("a") {
-                self.workers.lock().map_err(|_| anyhow::anyhow!("a lock"))?.insert(worker.pid);
-                if self.mischief == Mischief::CrashLoop {
+            let gone = known.is_empty() || !known.iter().all(|pid| proc::is_alive(*pid));
+            if gone {
+                known = scene.workers("a").iter().map(|worker| worker.pid).collect();
+                self.workers.lock().map_err(|_| anyhow::anyhow!("a lock"))?.extend(&known);
+            }
+            if self.mischief == Mischief::CrashLoop {
+                for pid in &known {
                     // It may have ended by itself meanwhile.
-                    let _gone = send(worker.pid, Signal::SIGKILL);
+                    let _gone = send(*pid, Signal::SIGKILL);
                 }
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(if known.is_empty() { RARE_LOOK } else { LOOK }).await;
         }
     }
 

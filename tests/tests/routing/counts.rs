@@ -13,6 +13,7 @@ use tests::crowd::Crowd;
 use tests::scene::{Cast, Scene};
 use tests::script::{Script, Step};
 use tests::stack::{count, limit, say, send};
+use tests::stream::Stream;
 use tests::wait;
 
 /// How a router ends.
@@ -252,6 +253,17 @@ async fn a_budget_of_money_is_kept_and_outlives_the_router() -> Result<()> {
     Ok(())
 }
 
+/// So many streams that have begun, one after the other.
+async fn begin(scene: &Scene, count: usize) -> Result<Vec<Stream>> {
+    let mut begun = Vec::new();
+    for _ in 0..count {
+        let mut stream = scene.client().stream("m1").await?;
+        stream.read_content(1).await?;
+        begun.push(stream);
+    }
+    Ok(begun)
+}
+
 /// A second router is in service, and the first one finishes its calls.
 async fn succeed(scene: &Scene) -> Result<i32> {
     replace(scene).await?;
@@ -272,18 +284,12 @@ async fn calls_at_once_are_counted_together_while_a_router_leaves() -> Result<()
     let scene = cast.configure(|config, _| config.default_app(lines))?.start().await?;
     let upstream = scene.upstream("a")?;
     upstream.on("m1", Script::broken_stream(1, [Step::Hang]));
-    let mut old = Vec::new();
-    for _ in 0..3 {
-        let mut stream = scene.client().stream("m1").await?;
-        stream.read_content(1).await?;
-        old.push(stream);
-    }
+    let mut old = begin(&scene, 3).await?;
     let router = scene.router().await?;
     let successor = succeed(&scene).await?;
     assert_ne!(successor, router);
     // The old one finishes three streams; the new one has the fourth place and no other.
-    let mut fourth = scene.client().stream("m1").await?;
-    fourth.read_content(1).await?;
+    let fourth = begin(&scene, 1).await?;
     for _ in 0..2 {
         let over = scene.client().chat("m1").await?;
         assert_eq!(over.status, 429, "{}", over.text());
@@ -321,12 +327,7 @@ async fn places_of_a_router_that_dies_beside_another_one_are_free() -> Result<()
     let scene = cast.configure(|config, _| config.default_app(lines))?.start().await?;
     let upstream = scene.upstream("a")?;
     upstream.on("m1", Script::broken_stream(1, [Step::Hang]));
-    let mut old = Vec::new();
-    for _ in 0..2 {
-        let mut stream = scene.client().stream("m1").await?;
-        stream.read_content(1).await?;
-        old.push(stream);
-    }
+    let old = begin(&scene, 2).await?;
     let router = scene.router().await?;
     let successor = succeed(&scene).await?;
     assert_eq!(scene.client().chat("m1").await?.status, 429);

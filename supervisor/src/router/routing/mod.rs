@@ -29,6 +29,7 @@ mod way;
 pub(crate) use candidate::{Candidate, Route};
 pub(crate) use dry::report as dry_run;
 pub(crate) use plan::{LeftOut, Moment, Plan, Traits, Turnstile, Wanted, plan};
+pub(crate) use register::of_provider;
 pub(crate) use standing::Standing;
 pub(crate) use table::{PublicModel, Table};
 pub(crate) use vitals::{Entry, Vitals};

@@ -16,8 +16,13 @@ const UNLISTED: &str = "*";
 const MOST_UNLISTED: usize = 128;
 /// A longer name has none.
 const LONGEST: usize = 256;
-/// Before the name of a provider whose rate is saved.
+/// Before a provider's name: its rate and its places are saved beside those of apps and keys.
 const OF_PROVIDER: &str = "provider:";
+
+/// What a provider is called among those who have limits.
+pub(crate) fn of_provider(name: &str) -> String {
+    format!("{OF_PROVIDER}{name}")
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -75,7 +80,7 @@ impl Register {
         for (name, pairs) in &self.providers {
             let rates = pairs.account.used_rates(now).into_iter();
             memory.rates.extend(rates.map(|(limit, resets_in)| SavedRate {
-                of: format!("{OF_PROVIDER}{name}"),
+                of: of_provider(name),
                 limit: limit.to_owned(),
                 empty_ms: memory.at_ms + u64::try_from(resets_in.as_millis()).unwrap_or(u64::MAX),
             }));
