@@ -102,7 +102,7 @@ impl Shard {
     /// How fit a provider's worker is, seen from here.
     pub(crate) fn reach(&self, table: &Table, provider: &str) -> Standing {
         let standing = table.standing(provider);
-        if standing.is_fit() && self.lanes.opener(provider).is_none() {
+        if standing.is_fit() && self.lanes.way(provider).is_none() {
             return Standing::Soon("its worker is not connected".to_owned());
         }
         standing

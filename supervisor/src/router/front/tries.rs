@@ -74,15 +74,16 @@ impl Run {
             self.course.failed(at, Setback::Shut, 0.0);
             return Err(Next::GoOn);
         };
-        let opened = match self.shard.lanes.opener(&candidate.provider) {
+        let opened = match self.shard.lanes.way(&candidate.provider) {
             None => Err("the worker's connection is gone".to_owned()),
-            Some(opener) => {
+            Some(way) => {
                 let head = self.call.head(&candidate, self.course.sent() + 1, Instant::now());
-                opener.open(&head, vec![self.call.body.clone()]).map_err(|e| e.to_string())
+                let opened = way.opener.open(&head, vec![self.call.body.clone()]);
+                opened.map(|stream| (stream, way.generation)).map_err(|e| e.to_string())
             }
         };
-        let stream = match opened {
-            Ok(stream) => stream,
+        let (stream, generation) = match opened {
+            Ok(opened) => opened,
             Err(why) => {
                 let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
                 self.failed(begun, failure, None, Setback::Refused);
@@ -91,8 +92,6 @@ impl Run {
         };
         self.course.handed_over(at);
         let snapshot = shared.snapshot();
-        let lane = snapshot.table.provider(&candidate.provider).and_then(|p| p.lane.as_ref());
-        let generation = lane.map_or(0, |lane| lane.generation);
         let hold = Hold::new(snapshot.limits.hold_bytes as usize, self.call.caller.policy.hold);
         let running = Box::pin(attempt::run(stream, hold, self.call.deadline));
         Ok(Try { begun, generation, trial, running })

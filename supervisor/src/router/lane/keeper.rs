@@ -1,7 +1,7 @@
 //! The task that keeps one lane: connects, replaces, reconnects, and lets old connections run out.
 
 use super::pause::Pause;
-use super::{Context, Slot};
+use super::{Context, Slot, Way};
 use protocol::ipc::call::DataHello;
 use protocol::ipc::configure::Lane;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
@@ -102,8 +102,9 @@ async fn connect(
     match tried {
         Ok((opener, driver)) => {
             pause.reset();
-            let new = Live { lane, opener: opener.clone(), task: context.tasks.spawn(driver) };
-            publish(slot, Some(opener));
+            let way = Way { opener: opener.clone(), generation: lane.generation };
+            let new = Live { lane, opener, task: context.tasks.spawn(driver) };
+            publish(slot, Some(way));
             tracing::info!(provider, generation = new.lane.generation, "lane is connected");
             retire(live.replace(new), context);
             context.news.announce();
@@ -138,9 +139,9 @@ async fn changed(wanted: &mut watch::Receiver<Option<Lane>>, context: &Context) 
     }
 }
 
-fn publish(slot: &Weak<Slot>, opener: Option<Opener>) {
+fn publish(slot: &Weak<Slot>, way: Option<Way>) {
     if let Some(slot) = slot.upgrade() {
-        slot.current.store(opener.map(Arc::new));
+        slot.current.store(way.map(Arc::new));
     }
 }
 

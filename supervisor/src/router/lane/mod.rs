@@ -52,10 +52,17 @@ struct Context {
     cut: CancellationToken,
 }
 
+/// An open connection, and which process of the provider's is at its other end. The configuration may name another one
+/// already, or none.
+pub(crate) struct Way {
+    pub(crate) opener: Opener,
+    pub(crate) generation: u64,
+}
+
 /// One provider's lane: what is wanted, and what there is.
 struct Slot {
     wanted: watch::Sender<Option<Lane>>,
-    current: ArcSwapOption<Opener>,
+    current: ArcSwapOption<Way>,
     /// Of the calls for this worker, to turn away.
     shed: Share,
 }
@@ -90,11 +97,9 @@ impl Lanes {
     }
 
     /// The open connection to a provider's worker, if it is there and answers.
-    pub(crate) fn opener(&self, provider: &str) -> Option<Opener> {
-        let slots = self.slots.load();
-        let current = slots.get(provider)?.current.load();
-        let opener = current.as_ref()?;
-        (!opener.is_closed() && !opener.is_stalled()).then(|| Opener::clone(opener))
+    pub(crate) fn way(&self, provider: &str) -> Option<Arc<Way>> {
+        let way = self.slots.load().get(provider)?.current.load_full()?;
+        (!way.opener.is_closed() && !way.opener.is_stalled()).then_some(way)
     }
 
     /// Whether a call for this worker is turned away, as it has more to do than it can.
@@ -105,8 +110,8 @@ impl Lanes {
     /// Shows every connected worker, and its share of calls to turn away.
     pub(crate) fn each(&self, mut look: impl FnMut(&str, &Opener, &Share)) {
         for (provider, slot) in self.slots.load().iter() {
-            if let Some(opener) = slot.current.load().as_ref() {
-                look(provider, opener, &slot.shed);
+            if let Some(way) = slot.current.load().as_ref() {
+                look(provider, &way.opener, &slot.shed);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Attempts that fail: hidden before the commit point, told in the dialect after it.
 
-use super::rig::{CHAT, Flow, Rig, chat, finish, next_chunk, request, until};
+use super::rig::{CHAT, Flow, Rig, chat, finish, next_chunk, request, soon, until};
 use super::worker::{Step, Worker, always, in_turn};
 use crate::router::trace::End;
 use http::{HeaderValue, Method};
@@ -265,4 +265,33 @@ async fn a_new_generation_takes_over_and_the_old_one_finishes_its_calls() {
     }
     go.add_permits(1);
     assert_eq!(finish(response).await.text(), "data: 2\n\n");
+}
+
+#[tokio::test]
+async fn a_worker_that_ends_while_another_one_is_named_ends_once() {
+    let mut rig = Rig::new();
+    let ends = Arc::new(Semaphore::new(0));
+    let bad = rig.worker("bad", always(&[Step::Await(Arc::clone(&ends)), Step::Die, Step::Hang]));
+    let _good = rig.worker("good", always(GOOD));
+    let mut clients = [rig.client().await, rig.client().await];
+    let [first, second] = &mut clients;
+    let first = first.send_request(chat("m", Flow::Whole));
+    let asked = async {
+        until("the first call", || bad.calls() == 1).await;
+        // The next process is named before it can be reached: until then the connection is the old one's.
+        rig.configure(|config| {
+            let lane = config.providers[0].lane.as_mut().unwrap();
+            (lane.generation, lane.socket) = (2, format!("{}.none", lane.socket));
+        });
+        let ended = async {
+            until("the second call", || bad.calls() == 2).await;
+            ends.add_permits(1);
+        };
+        tokio::join!(second.send_request(chat("m", Flow::Whole)), ended).0
+    };
+    let (first, second) = soon(async { tokio::join!(first, asked) }).await;
+    for answer in [first, second] {
+        let answer = finish(answer.unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, "good"));
+    }
 }
