@@ -14,6 +14,8 @@ pub(crate) enum Due {
     Timer { member: MemberId, timer: Timer, number: u64 },
     /// A leaving worker has waited long enough for the router's acknowledgement.
     Leave { member: MemberId },
+    /// A greedy worker is looked at again.
+    Rest { member: MemberId },
 }
 
 /// The queue.

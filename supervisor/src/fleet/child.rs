@@ -39,7 +39,7 @@ const MAX_OUTGOING: usize = 32;
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Which process an event is about; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ChildId(pub(crate) u64);
 
 /// Something a child did.

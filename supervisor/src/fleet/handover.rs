@@ -304,6 +304,6 @@ impl super::shell::Shell {
         (member.generation, member.report, member.pulse) = (image.generation, image.report, image.pulse);
         member.places = image.places;
         let child = child::adopt(adoption, &self.tasks, self.events.clone())?;
-        Ok(Live { child, socket, token })
+        Ok(Live { child, socket, token, greed: None })
     }
 }

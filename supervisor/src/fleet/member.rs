@@ -2,6 +2,7 @@
 //! now. Holds; decides nothing and starts nothing.
 
 use super::child::{Child, ChildId};
+use super::greed::Greed;
 use super::machine::{Machine, Traits};
 use super::policy::Policy;
 use super::spec::{ProviderSpec, RouterSpec};
@@ -67,6 +68,8 @@ pub(crate) struct Live {
     pub(crate) socket: Option<LocalListener>,
     /// What a data connection to this generation must present.
     pub(crate) token: Zeroizing<Vec<u8>>,
+    /// Of a worker that has been ready; none where the system does not say what it spends.
+    pub(super) greed: Option<Greed>,
 }
 
 /// A member on its way out waits until the router knows.

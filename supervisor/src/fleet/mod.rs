@@ -5,6 +5,7 @@
 //!   [`progress`]: who has taken over a configuration.
 //! * [`owner`]: the one task that decides, with [`change`] (replacement), [`orders`] (operators),
 //!   [`questions`] (what crosses) and [`stop`]; [`shell`] and [`alarm`]: its hands and its clock.
+//! * [`greed`]: who takes too much of the processors, pure; [`rank`]: lets it stand behind.
 //! * [`child`]: the one place that starts processes; [`output`]: what they write.
 //! * [`spec`]: what is wanted. [`happening`]: what is worth keeping of what happens.
 //!
@@ -15,6 +16,7 @@ mod beside;
 mod change;
 mod child;
 mod exit;
+mod greed;
 mod handover;
 mod happening;
 mod machine;
@@ -27,6 +29,7 @@ mod policy;
 mod process;
 mod progress;
 mod questions;
+mod rank;
 mod routing;
 mod shell;
 mod spec;

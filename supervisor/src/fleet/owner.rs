@@ -12,6 +12,7 @@ use super::machine::{Effect, Input};
 use super::member::{Member, MemberId, ROUTER, Work};
 use super::progress::Progress;
 use super::questions::Questions;
+use super::rank::Ranks;
 use super::routing::Routing;
 use super::shell::{Shell, chance};
 use super::spec::{FleetSpec, Grounds, Upward};
@@ -44,6 +45,7 @@ pub(crate) struct Owner {
     /// Handed over; nothing is done until this resolves.
     pub(super) frozen: Option<oneshot::Receiver<()>>,
     pub(super) questions: Questions,
+    pub(super) ranks: Ranks,
     events: mpsc::Receiver<(ChildId, ChildEvent)>,
     orders: mpsc::Receiver<Order>,
     announce: watch::Sender<Announcement>,
@@ -84,6 +86,7 @@ impl Owner {
             outcome: Outcome::Stopped,
             frozen: None,
             questions: Questions::default(),
+            ranks: Ranks::new(),
             events: heard,
             orders: ordered,
             announce,
@@ -93,6 +96,7 @@ impl Owner {
         };
         if let Some(image) = inherited {
             owner.inherit(image, &spec);
+            owner.watch_all();
         }
         owner.adopt(spec);
         (owner, Fleet { orders, announced, progressed })
@@ -133,6 +137,7 @@ impl Owner {
             Some((child, event)) = self.events.recv() => self.event(child, event),
             Some(order) = self.orders.recv() => self.order(order),
             () = alarm => self.ring(),
+            () = self.ranks.spent() => self.look_around(),
         }
         self.catch_up();
     }
@@ -150,6 +155,7 @@ impl Owner {
             match due {
                 Due::Timer { member, timer, number } => self.put(member, Input::Timeout { timer, number }),
                 Due::Leave { member } => self.leave_now(member),
+                Due::Rest { member } => self.look_at(member),
             }
         }
     }
@@ -178,6 +184,7 @@ impl Owner {
                     member.live.take().map(|live| live.child.tail.lines()).unwrap_or_default();
                 tracing::debug!(name = %member.name(), generation = member.generation, "ended: {exit}");
                 self.questions.forget(child);
+                self.unwatch(child);
                 self.remind();
                 Some(Input::Exited(exit))
             }
@@ -187,6 +194,8 @@ impl Owner {
         }
         if router_ready {
             self.router_ready();
+        } else if is_ready {
+            self.watch(id);
         }
     }
 
@@ -228,6 +237,7 @@ impl Owner {
                 if !alone && member.work.role() == Role::Router {
                     self.router_started(id);
                 }
+                self.starts(id);
                 Some(spawned)
             }
             Effect::Publish => {

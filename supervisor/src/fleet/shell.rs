@@ -107,7 +107,7 @@ impl Shell {
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
         let start = Start { id, invocation, listeners, spool, tag, secret };
         let child = child::spawn(start, &self.tasks, self.events.clone())?;
-        Ok(Live { child, socket, token })
+        Ok(Live { child, socket, token, greed: None })
     }
 
     /// Without one the router serves all the same, and counts what it cannot record.

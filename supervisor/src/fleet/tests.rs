@@ -6,6 +6,7 @@ mod handover;
 mod life;
 mod progress;
 mod questions;
+mod rank;
 mod remembering;
 mod replacement;
 mod rig;

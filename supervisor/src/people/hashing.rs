@@ -6,6 +6,7 @@ use crate::vault::error::VaultError;
 use crate::vault::password::{Verdict, hash_password, verify_password};
 use crate::vault::secret::Secret;
 use protocol::control::SecretText;
+use protocol::transport::inherit::give_way;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -80,6 +81,8 @@ impl Drop for Hashing {
 }
 
 fn work(mut inbox: mpsc::Receiver<Job>) {
+    // Calls are not to wait for somebody who logs in.
+    give_way();
     while let Some(job) = inbox.blocking_recv() {
         match job {
             Job::Hash(password, reply) if !reply.is_closed() => {

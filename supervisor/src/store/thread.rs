@@ -2,6 +2,7 @@
 //! order; a caller that stops waiting does not stop its job. Nobody else ever sees the connection.
 
 use super::error::StoreError;
+use protocol::transport::inherit::give_way;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
@@ -32,13 +33,17 @@ impl Database {
     ) -> Result<(Database, T), StoreError> {
         let (orders, inbox) = mpsc::channel(QUEUE);
         let (reply, opened) = oneshot::channel();
-        let body = move || match open() {
-            Ok((conn, found)) => {
-                let _gone = reply.send(Ok(found));
-                work(conn, inbox);
-            }
-            Err(error) => {
-                let _gone = reply.send(Err(error));
+        let body = move || {
+            // Calls are not to wait for their records.
+            give_way();
+            match open() {
+                Ok((conn, found)) => {
+                    let _gone = reply.send(Ok(found));
+                    work(conn, inbox);
+                }
+                Err(error) => {
+                    let _gone = reply.send(Err(error));
+                }
             }
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|source| {

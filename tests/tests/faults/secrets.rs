@@ -287,6 +287,7 @@ async fn f26_a_worker_can_do_nothing_but_its_work() -> Result<()> {
         ("unix-socket", String::new()),
         ("ptrace-parent", String::new()),
         ("read-parent-mem", String::new()),
+        ("outrank", String::new()),
     ];
     let mut allowed = Vec::new();
     for (probe, argument) in probes {

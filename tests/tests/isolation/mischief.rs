@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 const RARE_LOOK: Duration = Duration::from_millis(250);
 
+/// Of a loop: processor time.
+const ENOUGH: Duration = Duration::from_millis(50);
+
 /// Said of a log that is too much.
 const DROPPED: &str = "bytes of output dropped";
 
@@ -147,6 +150,10 @@ impl Trouble {
             let told = || scene.log()[lines..].iter().any(|l| l.contains(DROPPED));
             wait::holds("the flood", PATIENCE, told).await?;
         }
+        if mischief == Mischief::Spin {
+            let spends = || proc::stat(first).is_some_and(|s| s.cpu > cpu + ENOUGH);
+            wait::holds("the loop", PATIENCE, spends).await?;
+        }
         let workers = Mutex::new(BTreeSet::from([first]));
         Ok(Self { mischief, callers, workers, cpu, lines })
     }
@@ -233,7 +240,7 @@ impl Trouble {
             Mischief::CrashLoop => workers.len() > 1,
             Mischief::Leak => exit.contains("memory"),
             // Beside much other work on the machine it may get no more than a little of a core.
-            Mischief::Spin => spent > Duration::from_millis(50),
+            Mischief::Spin => spent > ENOUGH,
             Mischief::Hang => workers.iter().any(|pid| proc::stat(*pid).is_none_or(|s| s.state == 'T')),
             Mischief::NeverAnswers => scene.upstream("a")?.busy() > 0,
             Mischief::Errors | Mischief::LargeAnswers => scene.upstream("a")?.request_count() > 0,

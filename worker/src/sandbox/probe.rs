@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::sys::{ptrace, signal};
 use nix::unistd::{Pid, getppid};
+use protocol::transport::inherit;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -38,10 +39,12 @@ pub enum Probe {
     PtraceParent,
     /// Read the supervisor's memory or environment.
     ReadParentMem,
+    /// Put the supervisor behind everybody else at the processors.
+    Outrank,
 }
 
 impl Probe {
-    pub const ALL: [Probe; 11] = [
+    pub const ALL: [Probe; 12] = [
         Probe::Exec,
         Probe::OpenPasswd,
         Probe::OpenState,
@@ -53,6 +56,7 @@ impl Probe {
         Probe::UnixSocket,
         Probe::PtraceParent,
         Probe::ReadParentMem,
+        Probe::Outrank,
     ];
 
     /// The name in `demo-probe=NAME`.
@@ -69,6 +73,7 @@ impl Probe {
             Probe::UnixSocket => "unix-socket",
             Probe::PtraceParent => "ptrace-parent",
             Probe::ReadParentMem => "read-parent-mem",
+            Probe::Outrank => "outrank",
         }
     }
 
@@ -111,6 +116,7 @@ pub fn probe(probe: Probe, argument: &str) -> Verdict {
         Probe::UnixSocket => unix_socket(argument),
         Probe::PtraceParent => trace(getppid()),
         Probe::ReadParentMem => memory(getppid()),
+        Probe::Outrank => outrank(getppid()),
     }
 }
 
@@ -223,6 +229,12 @@ fn memory(parent: Pid) -> Verdict {
     let remote = [RemoteIoVec { base: 8, len: 1 }];
     let by_call = process_vm_readv(parent, &mut local, &remote).map(drop).map_err(into_io);
     first_allowed(by_path.into_iter().chain([judge("reading the parent's memory", by_call)]))
+}
+
+/// Says again what is so: the permission is checked all the same, and nothing changes.
+fn outrank(parent: Pid) -> Verdict {
+    let stands = inherit::precedence(parent).and_then(|now| inherit::set_precedence(parent, now));
+    judge("another place for the parent at the processors", stands.map_err(into_io))
 }
 
 #[cfg(test)]

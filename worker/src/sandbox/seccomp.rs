@@ -24,6 +24,9 @@ const NEVER: &[i64] = &[
     libc::SYS_process_vm_writev, libc::SYS_kcmp, libc::SYS_pidfd_open, libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal, libc::SYS_process_madvise, libc::SYS_process_mrelease, libc::SYS_tkill,
     libc::SYS_migrate_pages, libc::SYS_move_pages,
+    // a place before others at the processors and disks
+    libc::SYS_setpriority, libc::SYS_sched_setattr, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam,
+    libc::SYS_sched_setaffinity, libc::SYS_ioprio_set,
     // another view of the system
     libc::SYS_mount, libc::SYS_umount2, libc::SYS_open_tree, libc::SYS_move_mount, libc::SYS_fsopen,
     libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_fspick, libc::SYS_mount_setattr, libc::SYS_pivot_root,

@@ -146,15 +146,15 @@ fn nothing_else_reaches_the_child() {
 }
 
 #[test]
-fn a_child_leads_a_session_of_its_own() {
+fn a_child_leads_a_group_of_its_own_in_the_session_of_its_parent() {
     let (ours, theirs) = pair();
     let mut command = Command::new("/bin/sh");
-    command.args([
-        "-c",
-        "read -r pid comm state parent group session rest < /proc/$$/stat; echo $((session - $$)) >&3",
-    ]);
+    let said =
+        "read -r pid comm state parent group session rest < /proc/$$/stat; echo $((group - $$)) $session >&3";
+    command.args(["-c", said]);
     prepare(&mut command, vec![(theirs, 3)]).unwrap();
-    assert_eq!(run(command, ours), ("0\n".to_owned(), true));
+    let session = nix::unistd::getsid(None).unwrap();
+    assert_eq!(run(command, ours), (format!("0 {session}\n"), true));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_child_dies_with_its_parent() {
     let mut command = child("middle");
     prepare(&mut command, vec![(theirs, 3)]).unwrap();
     // The grandchild sleeps for 1000 s with the only other copy of the socket: its end is our end of file.
-    ours.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert_eq!(run(command, ours), (String::new(), true));
 }
 
@@ -195,4 +195,30 @@ fn a_failed_exec_is_reported_not_sent_to_the_peer() {
     let mut said = String::new();
     (&ours).read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
+}
+
+/// In a thread of its own: where one does not come back from the last place, it ends there.
+#[test]
+fn a_thread_stands_where_it_is_put() {
+    let oneself = Pid::from_raw(0);
+    let stands = move |wanted| set_precedence(oneself, wanted).and_then(|()| precedence(oneself));
+    let tried = move || {
+        let first = precedence(oneself);
+        let later = stands(Precedence::Later);
+        let last = stands(Precedence::Last);
+        (first, later, last, stands(Precedence::Usual))
+    };
+    let (first, later, last, usual) = std::thread::Builder::new().spawn(tried).unwrap().join().unwrap();
+    assert_eq!((first, last), (Ok(Precedence::Usual), Ok(Precedence::Last)));
+    // Before Linux 6.12 turns have one length.
+    assert!(matches!(later, Ok(Precedence::Later | Precedence::Usual)), "{later:?}");
+    assert!(matches!(usual, Ok(Precedence::Usual) | Err(Errno::EPERM)), "{usual:?}");
+}
+
+#[test]
+fn a_process_that_is_not_there_stands_nowhere() {
+    let mut child = Command::new("/bin/true").spawn().unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    child.wait().unwrap();
+    assert_eq!(set_precedence(pid, Precedence::Later), Err(Errno::ESRCH));
 }

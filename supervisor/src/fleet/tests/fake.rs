@@ -1,7 +1,7 @@
 //! A child that speaks the control protocol and misbehaves on request. What it does stands in its name,
 //! dash separated: a worker `a-exit1` ends with code 1 at once.
 //!
-//! Asked a question, a worker says its generation and a router asks it back.
+//! Asked a question, a worker says its generation and ceases to spin, and a router asks it back.
 //!
 //! The fake router answers every connection with the routing it was told last, as JSON, and closes; the fake
 //! worker answers every data connection with its generation.
@@ -11,6 +11,7 @@ use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlReceiver, ControlSender, child_end};
 use protocol::transport::inherit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -128,6 +129,9 @@ impl Fake {
         if self.does("hang") {
             return false;
         }
+        if self.does("spin") {
+            std::thread::Builder::new().spawn(spin).unwrap();
+        }
         self.tell(FromChild::Ready { epoch }).await;
         self.remember("ready").await;
         if self.does("flood") {
@@ -150,7 +154,10 @@ impl Fake {
     async fn asked(&mut self, seq: u64, body: &[u8]) {
         match self.role {
             Role::Worker if self.does("mute") => end(1),
-            Role::Worker => self.answer(seq, &format!("generation {}", self.generation)).await,
+            Role::Worker => {
+                SPINS.store(false, Ordering::Relaxed);
+                self.answer(seq, &format!("generation {}", self.generation)).await;
+            }
             Role::Router => self.sender.send(&FromChild::Ask { seq }, body).await.unwrap(),
         }
     }
@@ -206,6 +213,15 @@ impl Fake {
 #[expect(clippy::disallowed_methods, reason = "this is the end of a child's program, deep in a test harness")]
 fn end(code: i32) -> ! {
     std::process::exit(code)
+}
+
+/// Until the child is asked something.
+static SPINS: AtomicBool = AtomicBool::new(true);
+
+fn spin() {
+    while SPINS.load(Ordering::Relaxed) {
+        std::hint::spin_loop();
+    }
 }
 
 /// 100 MB to standard error, as fast as it is taken.

@@ -1,0 +1,221 @@
+//! Who stands behind at the processors: a worker that takes more of them than its calls explain ([`greed`]) lets
+//! everybody else go first, until it takes little again. Nobody's calls wait for the end of its turns then.
+//!
+//! A timer on each worker's own processor clock (timer_create(2), clock_getcpuclockid(3)) says when it has spent a
+//! step; so an idle gateway looks at nobody. A greedy one is looked at by the clock on the wall, for it may get no
+//! processor at all.
+//!
+//! [`greed`]: super::greed
+
+use super::alarm::Due;
+use super::child::ChildId;
+use super::greed::{Greed, REST, Reading, STEP};
+use super::member::{Live, MemberId};
+use super::owner::Owner;
+use super::tree::Slot;
+use nix::errno::Errno;
+use nix::sys::signal::{SigEvent, SigevNotify, Signal};
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
+use nix::unistd::Pid;
+use protocol::ipc::control::Role;
+use protocol::transport::inherit::{Precedence, set_precedence};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{self, SignalKind};
+
+/// What timers send: ignored by a program that knows nothing of them.
+const SPENT: Signal = Signal::SIGURG;
+
+thread_local! {
+    /// The timers of children. Here and not with their children: a timer cannot move to another thread, and the
+    /// fleet does not leave its own.
+    static TIMERS: RefCell<BTreeMap<ChildId, Timer>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The means of looking.
+pub(super) struct Ranks {
+    /// Some worker has spent a step. None: the system has no such signal for us, and nobody is looked at.
+    spent: Option<unix::Signal>,
+    lowest: Precedence,
+    /// Says whether there is a lower one.
+    trial: mpsc::Receiver<Precedence>,
+}
+
+impl Ranks {
+    pub(super) fn new() -> Self {
+        let spent = unix::signal(SignalKind::from_raw(SPENT as i32));
+        let spent = spent.inspect_err(|error| tracing::warn!("what workers spend is not seen: {error}")).ok();
+        Self { spent, lowest: Precedence::Later, trial: try_the_last() }
+    }
+
+    /// Waits until some worker has spent a step. Cancel-safe.
+    pub(super) async fn spent(&mut self) {
+        let heard = match &mut self.spent {
+            Some(spent) => spent.recv().await,
+            None => None,
+        };
+        if heard.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The place of whoever is greedy.
+    fn lowest(&mut self) -> Precedence {
+        if let Ok(found) = self.trial.try_recv() {
+            self.lowest = found;
+        }
+        self.lowest
+    }
+}
+
+/// Whether one comes back from the last place (sched(7): `RLIMIT_NICE`), found out by a thread that has nothing
+/// else to do: it may have to wait there for long.
+fn try_the_last() -> mpsc::Receiver<Precedence> {
+    let (tell, told) = mpsc::channel();
+    let oneself = Pid::from_raw(0);
+    let attempt = move || {
+        let back = set_precedence(oneself, Precedence::Last)
+            .and_then(|()| set_precedence(oneself, Precedence::Usual));
+        // A fleet that has ended does not ask any more.
+        let _ = tell.send(if back.is_ok() { Precedence::Last } else { Precedence::Later });
+    };
+    let began = std::thread::Builder::new().name("precedence".to_owned()).spawn(attempt);
+    if let Err(error) = began {
+        tracing::debug!("the last place was not tried: {error}");
+    }
+    told
+}
+
+impl Owner {
+    /// A worker starts: that is much work, and nobody's calls are to wait for it.
+    pub(super) fn starts(&mut self, id: MemberId) {
+        let Some(member) = self.tree.member(id) else { return };
+        if let Some(live) = member.live.as_ref().filter(|_| member.work.role() == Role::Worker) {
+            stand(live, Precedence::Later);
+        }
+    }
+
+    /// As [`Owner::watch`], of those who were ready before.
+    pub(super) fn watch_all(&mut self) {
+        let workers = self.tree.providers.values().flat_map(Slot::members);
+        let workers: Vec<MemberId> = workers.map(|m| m.id).collect();
+        workers.into_iter().for_each(|id| self.watch(id));
+    }
+
+    /// A worker has become ready: what it spends is looked at from now on.
+    pub(super) fn watch(&mut self, id: MemberId) {
+        let Some(router) = self.router_clock() else { return };
+        let Some(member) = self.tree.member(id) else { return };
+        let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
+        // It has started, or was put behind by the program that we were before.
+        stand(live, Precedence::Usual);
+        let began = read(live, router).and_then(|now| {
+            arm(live)?;
+            Ok(Greed::new(now))
+        });
+        live.greed = began.inspect_err(|error| debug(live, error)).ok();
+    }
+
+    /// Nothing is looked at any more.
+    pub(super) fn unwatch(&self, child: ChildId) {
+        TIMERS.with_borrow_mut(|timers| timers.remove(&child));
+    }
+
+    /// Somebody has spent a step.
+    pub(super) fn look_around(&mut self) {
+        let workers = self.tree.providers.values().flat_map(Slot::members);
+        let watched = workers.filter(|m| m.live.as_ref().is_some_and(|live| live.greed.is_some()));
+        let watched: Vec<MemberId> = watched.map(|m| m.id).collect();
+        watched.into_iter().for_each(|id| self.look_at(id));
+    }
+
+    /// Looks at one, and lets it stand where it belongs.
+    pub(super) fn look_at(&mut self, id: MemberId) {
+        let Some(router) = self.router_clock() else { return };
+        let lowest = self.ranks.lowest();
+        let Some(live) = self.tree.member(id).and_then(|member| member.live.as_mut()) else { return };
+        let Some(mut greed) = live.greed else { return };
+        let before = greed.is_greedy();
+        let Ok(now) = read(live, router) else { return };
+        if !greed.look(now) {
+            return;
+        }
+        live.greed = Some(greed);
+        if greed.is_greedy() != before {
+            stand(live, if greed.is_greedy() { lowest } else { Precedence::Usual });
+        }
+        if greed.is_greedy() {
+            self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id });
+        } else if let Err(error) = arm(live) {
+            debug(live, &error);
+        }
+    }
+
+    fn router_clock(&self) -> Option<ClockId> {
+        let live = self.tree.router.active.live.as_ref()?;
+        clock(live).ok()
+    }
+}
+
+fn debug(live: &Live, error: &Errno) {
+    tracing::debug!(pid = live.child.pid, "what a worker spends is not seen: {error}");
+}
+
+fn pid(live: &Live) -> Pid {
+    Pid::from_raw(live.child.pid.cast_signed())
+}
+
+fn clock(live: &Live) -> Result<ClockId, Errno> {
+    ClockId::pid_cpu_clock_id(pid(live))
+}
+
+fn read(live: &Live, router: ClockId) -> Result<Reading, Errno> {
+    let worker = Duration::from(clock(live)?.now()?);
+    // It may have ended by now.
+    let router = router.now().map_or(Duration::ZERO, Duration::from);
+    Ok(Reading { at: Instant::now(), worker, router })
+}
+
+/// Has it said when the worker has spent the next step.
+fn arm(live: &Live) -> Result<(), Errno> {
+    let clock = clock(live)?;
+    TIMERS.with_borrow_mut(|timers| {
+        let timer = match timers.remove(&live.child.id) {
+            Some(timer) => timer,
+            None => {
+                let notify = SigevNotify::SigevSignal { signal: SPENT, si_value: 0 };
+                Timer::new(clock, SigEvent::new(notify))?
+            }
+        };
+        let timer = timers.entry(live.child.id).or_insert(timer);
+        timer.set(Expiration::OneShot(STEP.into()), TimerSetTimeFlags::empty())
+    })
+}
+
+/// Every thread of it stands there from now on, and those that it starts.
+fn stand(live: &Live, precedence: Precedence) {
+    for thread in threads(pid(live)) {
+        match set_precedence(thread, precedence) {
+            // Ended meanwhile.
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => {
+                tracing::debug!(pid = live.child.pid, ?precedence, "a worker does not stand there: {error}");
+            }
+        }
+    }
+}
+
+/// Its first one at least: the others of a process that nobody may look into are not shown everywhere (proc(5),
+/// `hidepid`).
+fn threads(process: Pid) -> Vec<Pid> {
+    let listed = || -> io::Result<Vec<Pid>> {
+        let entries = std::fs::read_dir(format!("/proc/{process}/task"))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter_map(|name| name.parse().ok()).map(Pid::from_raw).collect())
+    };
+    listed().ok().filter(|threads| !threads.is_empty()).unwrap_or_else(|| vec![process])
+}

@@ -1,0 +1,75 @@
+//! Who stands behind at the processors.
+
+use super::rig::{Rig, eventually};
+use crate::fleet::StopMode;
+use nix::unistd::Pid;
+use protocol::ipc::configure::WorkerState;
+use protocol::ipc::question::Question;
+use protocol::transport::inherit::{self, Precedence};
+use std::time::Duration;
+
+/// Where its threads stand; empty when it has ended.
+fn places(pid: u32) -> Vec<Precedence> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let threads = threads.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse().ok());
+    threads.filter_map(|thread| inherit::precedence(Pid::from_raw(thread)).ok()).collect()
+}
+
+fn all_usual(pid: u32) -> bool {
+    let places = places(pid);
+    !places.is_empty() && places.iter().all(|place| *place == Precedence::Usual)
+}
+
+fn none_usual(pid: u32) -> bool {
+    let places = places(pid);
+    !places.is_empty() && places.iter().all(|place| *place != Precedence::Usual)
+}
+
+/// Before Linux 6.12 there is no other place for those who may not come back from the last one.
+fn is_possible() -> bool {
+    let oneself = Pid::from_raw(0);
+    let stand = move |place| inherit::set_precedence(oneself, place);
+    let attempt = move || {
+        let later = stand(Precedence::Later).and_then(|()| inherit::precedence(oneself));
+        let back = stand(Precedence::Last).and_then(|()| stand(Precedence::Usual));
+        later == Ok(Precedence::Later) || back.is_ok()
+    };
+    std::thread::Builder::new().spawn(attempt).unwrap().join().unwrap()
+}
+
+async fn cease(rig: &Rig, name: &str) {
+    let asked = Question::Probe { model: None };
+    rig.fleet.question(name, asked, Duration::from_secs(30)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_spins_stands_behind_until_it_takes_little() {
+    if !is_possible() {
+        return;
+    }
+    let rig = Rig::start(&["a-spin", "b"]).await;
+    let greedy = rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap();
+    let modest = rig.until_state("b", WorkerState::Ready).await.pid.unwrap();
+    eventually("behind", async || none_usual(greedy).then_some(())).await;
+    assert!(all_usual(modest), "{:?}", places(modest));
+    assert!(all_usual(std::process::id()));
+    cease(&rig, "a-spin").await;
+    eventually("as usual", async || all_usual(greedy).then_some(())).await;
+    rig.stop(StopMode::Fast).await;
+}
+
+#[tokio::test]
+async fn another_program_goes_on_looking() {
+    if !is_possible() {
+        return;
+    }
+    let rig = Rig::start(&["a-spin"]).await;
+    let pid = rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap();
+    eventually("behind", async || none_usual(pid).then_some(())).await;
+    let rig = rig.hand_over(vec![super::rig::provider("a-spin")]).await;
+    assert_eq!(rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap(), pid);
+    eventually("behind again", async || none_usual(pid).then_some(())).await;
+    cease(&rig, "a-spin").await;
+    eventually("as usual", async || all_usual(pid).then_some(())).await;
+    rig.stop(StopMode::Fast).await;
+}
