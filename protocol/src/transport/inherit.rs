@@ -7,7 +7,7 @@
 //! 1. die with the parent (`PR_SET_PDEATHSIG`, then a look at `getppid` for the race);
 //! 2. a process group of its own, so that a terminal's signals reach the parent alone, default signal actions, an empty
 //!    signal mask. Not a session: where each session has its share of the processors (`autogroup`, sched(7)), the
-//!    children's places among each other ([`Precedence`]) would mean nothing;
+//!    children's places among each other ([`super::precedence`]) would mean nothing;
 //! 3. everything from fd 3 on is closed by `exec` (`close_range(2)`), except what is passed on purpose.
 //!
 //! The hook makes system calls only: no allocation, no lock, no formatting (`signal-safety(7)`).
@@ -68,46 +68,8 @@ pub fn give_back_memory() {
     }
 }
 
-/// How a thread stands towards others that want the same processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precedence {
-    /// As the system has it.
-    Usual,
-    /// Its share is as large as before, but whoever wakes up need not wait for the end of its turn: its turns are
-    /// long, and shorter ones come first (sched_setattr(2), `sched_runtime`; Linux 6.12. Without effect before).
-    Later,
-    /// After everybody: it gets what nobody else wants (`SCHED_IDLE`, sched(7)), in turns as long.
-    Last,
-}
-
-/// The turns of those who stand behind.
-const LONG_TURN: Duration = Duration::from_millis(20);
-
-/// Lets a thread, or the first one of a process, stand so; 0 is the calling one. Its nice value stays.
-///
-/// # Errors
-/// The system's: `EPERM` when it is somebody else's, or must not come back from [`Precedence::Last`]
-/// (sched(7): `RLIMIT_NICE`), `ESRCH` when there is none.
-pub fn set_precedence(thread: Pid, precedence: Precedence) -> Result<(), Errno> {
-    match precedence {
-        // 0: the system's own.
-        Precedence::Usual => schedule(thread, libc::SCHED_OTHER, Duration::ZERO),
-        Precedence::Later => schedule(thread, libc::SCHED_OTHER, LONG_TURN),
-        // The length of its turns is taken from the usual policy only, and stays.
-        Precedence::Last => {
-            schedule(thread, libc::SCHED_OTHER, LONG_TURN)?;
-            schedule(thread, libc::SCHED_IDLE, LONG_TURN)
-        }
-    }
-}
-
-/// The calling thread gives way from now on, for its work can wait ([`Precedence::Later`]).
-pub fn give_way() {
-    // Where the system does not let it, it stands as before.
-    let _ = set_precedence(Pid::from_raw(0), Precedence::Later);
-}
-
-fn schedule(thread: Pid, policy: i32, turn: Duration) -> Result<(), Errno> {
+/// Schedules a thread by that policy, in turns of that length; its nice value stays (sched_setattr(2)).
+pub(super) fn schedule(thread: Pid, policy: i32, turn: Duration) -> Result<(), Errno> {
     let mut attributes = scheduling(thread)?;
     attributes.sched_policy = policy.cast_unsigned();
     attributes.sched_runtime = u64::try_from(turn.as_nanos()).unwrap_or_default();
@@ -116,20 +78,8 @@ fn schedule(thread: Pid, policy: i32, turn: Duration) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
-/// How it stands.
-///
-/// # Errors
-/// The system's.
-pub fn precedence(thread: Pid) -> Result<Precedence, Errno> {
-    let attributes = scheduling(thread)?;
-    Ok(match attributes.sched_policy.cast_signed() {
-        libc::SCHED_IDLE => Precedence::Last,
-        _ if u128::from(attributes.sched_runtime) >= LONG_TURN.as_nanos() => Precedence::Later,
-        _ => Precedence::Usual,
-    })
-}
-
-fn scheduling(thread: Pid) -> Result<libc::sched_attr, Errno> {
+/// How a thread is scheduled (sched_getattr(2)).
+pub(super) fn scheduling(thread: Pid) -> Result<libc::sched_attr, Errno> {
     // SAFETY: a structure of integers, for which zeroes are values.
     let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
     let size = size_of::<libc::sched_attr>();

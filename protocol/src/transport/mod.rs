@@ -5,10 +5,12 @@
 //! * [`local`]: named sockets in the runtime directory, through `interprocess`.
 //! * [`control`]: the conversation on fd 3.
 //! * [`link`]: the data connection between a router and a worker.
+//! * [`precedence`]: who goes first at the processors.
 //! * [`slack`]: memory that is given back after a busy time.
 
 pub mod control;
 pub mod inherit;
 pub mod link;
 pub mod local;
+pub mod precedence;
 pub mod slack;

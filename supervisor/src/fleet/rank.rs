@@ -19,10 +19,9 @@ use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use protocol::ipc::control::Role;
-use protocol::transport::inherit::{Precedence, set_precedence};
+use protocol::transport::precedence::{Precedence, set_precedence, set_precedence_of_process};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{self, SignalKind};
@@ -198,24 +197,11 @@ fn arm(live: &Live) -> Result<(), Errno> {
 
 /// Every thread of it stands there from now on, and those that it starts.
 fn stand(live: &Live, precedence: Precedence) {
-    for thread in threads(pid(live)) {
-        match set_precedence(thread, precedence) {
-            // Ended meanwhile.
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(error) => {
-                tracing::debug!(pid = live.child.pid, ?precedence, "a worker does not stand there: {error}");
-            }
+    match set_precedence_of_process(pid(live), precedence) {
+        // Its end is on its way.
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => {
+            tracing::debug!(pid = live.child.pid, ?precedence, "a worker does not stand there: {error}");
         }
     }
-}
-
-/// Its first one at least: the others of a process that nobody may look into are not shown everywhere (proc(5),
-/// `hidepid`).
-fn threads(process: Pid) -> Vec<Pid> {
-    let listed = || -> io::Result<Vec<Pid>> {
-        let entries = std::fs::read_dir(format!("/proc/{process}/task"))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter_map(|name| name.parse().ok()).map(Pid::from_raw).collect())
-    };
-    listed().ok().filter(|threads| !threads.is_empty()).unwrap_or_else(|| vec![process])
 }

@@ -6,7 +6,7 @@ use crate::vault::error::VaultError;
 use crate::vault::password::{Verdict, hash_password, verify_password};
 use crate::vault::secret::Secret;
 use protocol::control::SecretText;
-use protocol::transport::inherit::give_way;
+use protocol::transport::precedence::give_way;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 

@@ -2,7 +2,7 @@
 //! order; a caller that stops waiting does not stop its job. Nobody else ever sees the connection.
 
 use super::error::StoreError;
-use protocol::transport::inherit::give_way;
+use protocol::transport::precedence::give_way;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;

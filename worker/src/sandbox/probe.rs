@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::sys::{ptrace, signal};
 use nix::unistd::{Pid, getppid};
-use protocol::transport::inherit;
+use protocol::transport::precedence::{precedence, set_precedence};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -233,7 +233,7 @@ fn memory(parent: Pid) -> Verdict {
 
 /// Says again what is so: the permission is checked all the same, and nothing changes.
 fn outrank(parent: Pid) -> Verdict {
-    let stands = inherit::precedence(parent).and_then(|now| inherit::set_precedence(parent, now));
+    let stands = precedence(parent).and_then(|now| set_precedence(parent, now));
     judge("another place for the parent at the processors", stands.map_err(into_io))
 }
 

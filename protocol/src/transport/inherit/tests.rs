@@ -196,29 +196,3 @@ fn a_failed_exec_is_reported_not_sent_to_the_peer() {
     (&ours).read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
 }
-
-/// In a thread of its own: where one does not come back from the last place, it ends there.
-#[test]
-fn a_thread_stands_where_it_is_put() {
-    let oneself = Pid::from_raw(0);
-    let stands = move |wanted| set_precedence(oneself, wanted).and_then(|()| precedence(oneself));
-    let tried = move || {
-        let first = precedence(oneself);
-        let later = stands(Precedence::Later);
-        let last = stands(Precedence::Last);
-        (first, later, last, stands(Precedence::Usual))
-    };
-    let (first, later, last, usual) = std::thread::Builder::new().spawn(tried).unwrap().join().unwrap();
-    assert_eq!((first, last), (Ok(Precedence::Usual), Ok(Precedence::Last)));
-    // Before Linux 6.12 turns have one length.
-    assert!(matches!(later, Ok(Precedence::Later | Precedence::Usual)), "{later:?}");
-    assert!(matches!(usual, Ok(Precedence::Usual) | Err(Errno::EPERM)), "{usual:?}");
-}
-
-#[test]
-fn a_process_that_is_not_there_stands_nowhere() {
-    let mut child = Command::new("/bin/true").spawn().unwrap();
-    let pid = Pid::from_raw(child.id().cast_signed());
-    child.wait().unwrap();
-    assert_eq!(set_precedence(pid, Precedence::Later), Err(Errno::ESRCH));
-}

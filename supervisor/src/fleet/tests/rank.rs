@@ -5,14 +5,14 @@ use crate::fleet::StopMode;
 use nix::unistd::Pid;
 use protocol::ipc::configure::WorkerState;
 use protocol::ipc::question::Question;
-use protocol::transport::inherit::{self, Precedence};
+use protocol::transport::precedence::{Precedence, precedence, set_precedence};
 use std::time::Duration;
 
 /// Where its threads stand; empty when it has ended.
 fn places(pid: u32) -> Vec<Precedence> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let threads = threads.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse().ok());
-    threads.filter_map(|thread| inherit::precedence(Pid::from_raw(thread)).ok()).collect()
+    threads.filter_map(|thread| precedence(Pid::from_raw(thread)).ok()).collect()
 }
 
 fn all_usual(pid: u32) -> bool {
@@ -28,9 +28,9 @@ fn none_usual(pid: u32) -> bool {
 /// Before Linux 6.12 there is no other place for those who may not come back from the last one.
 fn is_possible() -> bool {
     let oneself = Pid::from_raw(0);
-    let stand = move |place| inherit::set_precedence(oneself, place);
+    let stand = move |place| set_precedence(oneself, place);
     let attempt = move || {
-        let later = stand(Precedence::Later).and_then(|()| inherit::precedence(oneself));
+        let later = stand(Precedence::Later).and_then(|()| precedence(oneself));
         let back = stand(Precedence::Last).and_then(|()| stand(Precedence::Usual));
         later == Ok(Precedence::Later) || back.is_ok()
     };

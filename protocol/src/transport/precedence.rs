@@ -1,0 +1,120 @@
+//! Who goes first at the processors: where threads of ours stand towards each other and the rest of the machine.
+//!
+//! Owns what the places mean to the scheduler. Never decides who stands where.
+
+use super::inherit::{schedule, scheduling};
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
+use std::io;
+use std::time::Duration;
+
+/// How a thread stands towards others that want the same processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// As the system has it.
+    Usual,
+    /// Its share is as large as before, but whoever wakes up need not wait for the end of its turn: its turns are
+    /// long, and shorter ones come first (sched_setattr(2), `sched_runtime`; Linux 6.12. Without effect before).
+    Later,
+    /// After everybody: it gets what nobody else wants (`SCHED_IDLE`, sched(7)), in turns as long.
+    Last,
+}
+
+/// The turns of those who stand behind.
+const LONG_TURN: Duration = Duration::from_millis(20);
+
+/// Lets a thread stand so; 0 is the calling one. Its nice value stays.
+///
+/// # Errors
+/// The system's: `EPERM` when it is somebody else's, or must not come back from [`Precedence::Last`]
+/// (sched(7): `RLIMIT_NICE`), `ESRCH` when there is none.
+pub fn set_precedence(thread: Pid, precedence: Precedence) -> Result<(), Errno> {
+    match precedence {
+        // 0: the system's own.
+        Precedence::Usual => schedule(thread, libc::SCHED_OTHER, Duration::ZERO),
+        Precedence::Later => schedule(thread, libc::SCHED_OTHER, LONG_TURN),
+        // The length of its turns is taken from the usual policy only, and stays.
+        Precedence::Last => {
+            schedule(thread, libc::SCHED_OTHER, LONG_TURN)?;
+            schedule(thread, libc::SCHED_IDLE, LONG_TURN)
+        }
+    }
+}
+
+/// The calling thread gives way from now on, for its work can wait ([`Precedence::Later`]).
+pub fn give_way() {
+    // Where the system does not let it, it stands as before.
+    let _ = set_precedence(Pid::from_raw(0), Precedence::Later);
+}
+
+/// Lets every thread of a process stand so, and with them those that they start.
+///
+/// # Errors
+/// As [`set_precedence`], of the first thread that does not.
+pub fn set_precedence_of_process(process: Pid, precedence: Precedence) -> Result<(), Errno> {
+    for thread in threads(process) {
+        match set_precedence(thread, precedence) {
+            // It ended meanwhile.
+            Err(Errno::ESRCH) if thread != process => {}
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+/// Its first one at least: the others of a process that nobody may look into are not shown everywhere (proc(5),
+/// `hidepid`).
+fn threads(process: Pid) -> Vec<Pid> {
+    let listed = || -> io::Result<Vec<Pid>> {
+        let entries = std::fs::read_dir(format!("/proc/{process}/task"))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter_map(|name| name.parse().ok()).map(Pid::from_raw).collect())
+    };
+    listed().ok().filter(|threads| !threads.is_empty()).unwrap_or_else(|| vec![process])
+}
+
+/// How it stands.
+///
+/// # Errors
+/// The system's.
+pub fn precedence(thread: Pid) -> Result<Precedence, Errno> {
+    let attributes = scheduling(thread)?;
+    Ok(match attributes.sched_policy.cast_signed() {
+        libc::SCHED_IDLE => Precedence::Last,
+        _ if u128::from(attributes.sched_runtime) >= LONG_TURN.as_nanos() => Precedence::Later,
+        _ => Precedence::Usual,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// In a thread of its own: where one does not come back from the last place, it ends there.
+    #[test]
+    fn a_thread_stands_where_it_is_put() {
+        let oneself = Pid::from_raw(0);
+        let stands = move |wanted| set_precedence(oneself, wanted).and_then(|()| precedence(oneself));
+        let tried = move || {
+            let first = precedence(oneself);
+            let later = stands(Precedence::Later);
+            let last = stands(Precedence::Last);
+            (first, later, last, stands(Precedence::Usual))
+        };
+        let (first, later, last, usual) = std::thread::Builder::new().spawn(tried).unwrap().join().unwrap();
+        assert_eq!((first, last), (Ok(Precedence::Usual), Ok(Precedence::Last)));
+        // Before Linux 6.12 turns have one length.
+        assert!(matches!(later, Ok(Precedence::Later | Precedence::Usual)), "{later:?}");
+        assert!(matches!(usual, Ok(Precedence::Usual) | Err(Errno::EPERM)), "{usual:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_stands_nowhere() {
+        let mut child = Command::new("/bin/true").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        child.wait().unwrap();
+        assert_eq!(set_precedence(pid, Precedence::Later), Err(Errno::ESRCH));
+    }
+}
