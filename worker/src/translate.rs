@@ -147,7 +147,7 @@ impl Words {
 
 /// What is lost, as the client is told. Strict apps are refused, but not for what had to be invented, which is no loss
 /// of anything that was said, and not for hints.
-fn told(
+pub(crate) fn told(
     head: &CallHead,
     losses: impl IntoIterator<Item = Loss>,
     spelled: impl Fn(&str) -> String,
