@@ -282,9 +282,8 @@ async fn strict_apps_are_told_their_own_field() -> Result<()> {
                 "truncation"
             }
             Dialect::Anthropic => {
-                let text = json!({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}});
-                body["messages"][0]["content"] = json!([text]);
-                "messages[0].content[0].cache_control"
+                body["messages"][0]["content"] = json!([{"type": "text", "text": "hi", "weight": 2}]);
+                "messages[0].content[0].weight"
             }
             Dialect::Ollama => {
                 body["options"] = json!({"top_k": 5});
@@ -299,5 +298,36 @@ async fn strict_apps_are_told_their_own_field() -> Result<()> {
         voice.assert("strict", &reply, 400, &[&format!("`{field}`")]);
     }
     assert_eq!(scene.upstream("a")?.request_count(), 0, "nothing was sent");
+    Ok(())
+}
+
+/// What only advises the provider is left out and told; a strict app has its answer all the same.
+#[tokio::test]
+async fn hints_refuse_no_strict_app() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?.player(Dialect::Anthropic, &["text"]).await?;
+    let scene = cast.configure(|c, _| c.default_app("strict = true"))?.start().await?;
+    let ask = async |path: &str, body: &Value| scene.client().post(path, body.to_string()).await;
+
+    let cached = json!({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}});
+    let mut claude = VOICES[1].body("a/m1");
+    claude["system"] = json!([cached]);
+    claude["messages"][0]["content"] = json!([cached]);
+    let reply = ask("/v1/messages", &claude).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let dropped = reply.header("x-llm-link-dropped");
+    assert_eq!(dropped, Some("system[0].cache_control;reason=unsupported"));
+
+    let mut chat = json!({"model": "anthropic/text", "messages": [{"role": "user", "content": "hello"}]});
+    chat["prompt_cache_key"] = "conversation".into();
+    let reply = ask("/v1/chat/completions", &chat).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let dropped = reply.header("x-llm-link-dropped").unwrap_or_default();
+    assert!(dropped.contains("prompt_cache_key;reason=unsupported"), "{dropped}");
+
+    let asked = scene.upstream("anthropic")?.request_count();
+    chat["service_tier"] = "flex".into();
+    let reply = ask("/v1/chat/completions", &chat).await?;
+    assert_eq!((reply.status, reply.json()["error"]["param"].as_str()), (400, Some("service_tier")));
+    assert_eq!(scene.upstream("anthropic")?.request_count(), asked, "nothing was sent");
     Ok(())
 }

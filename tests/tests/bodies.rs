@@ -235,3 +235,47 @@ async fn what_we_signed_ourselves_does_not_reach_its_maker() -> Result<()> {
     assert_eq!(seen.json()["messages"], turns);
     Ok(())
 }
+
+/// The same for Responses: reasoning of another vendor's model came under an id of ours, which its maker's API would
+/// look for in vain. It alone is cut out of the history; all around it stays byte for byte.
+#[tokio::test]
+async fn reasoning_under_an_id_of_ours_does_not_reach_openai() -> Result<()> {
+    let cast = Cast::new()?.provider("a").await?.player(Dialect::OpenAiResponses, &["text"]).await?;
+    let scene = cast.start().await?;
+    let thought = json!({"id": "c1", "object": "chat.completion", "created": 1, "model": "m1", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "y", "reasoning_content": "so"}}]});
+    scene.upstream("a")?.on("m1", Script::status(200, "application/json", thought.to_string()));
+    let question = json!({"type": "message", "role": "user", "content": "x"});
+    let first = json!({"model": "a/m1", "input": [question]});
+    let answer = scene.client().post("/v1/responses", first.to_string()).await?;
+    let output = answer.json()["output"].as_array().context("output")?.clone();
+    let [ours, said] = output.as_slice() else { anyhow::bail!("two items: {}", answer.text()) };
+    assert_eq!((&ours["type"], &ours["summary"][0]["text"]), (&json!("reasoning"), &json!("so")));
+
+    let ask = async |items: &[String]| {
+        let body = format!(
+            "{{\"x\": 1.10, \"input\": [{}\n], \"model\": \"openai-responses/text\"}}",
+            items.join(" , ")
+        );
+        let reply = scene.client().post("/v1/responses", body.clone()).await?;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let seen = scene.upstream("openai-responses")?.requests().pop().context("a request")?;
+        let dropped = reply.header("x-llm-link-dropped").map(str::to_owned);
+        anyhow::Ok((String::from_utf8(seen.body.to_vec())?, dropped))
+    };
+    let expected = |items: &[&str]| {
+        format!("{{\"x\": 1.10, \"input\": [{}\n], \"model\": \"text\"}}", items.join(" , "))
+    };
+    let (question, ours, said) = (question.to_string(), ours.to_string(), said.to_string());
+    let theirs =
+        r#"{"type":"reasoning", "summary":[], "id":"rs_68af4030", "encrypted_content":"gAAA"}"#.to_owned();
+    let (seen, dropped) = ask(&[question.clone(), theirs.clone(), said.clone()]).await?;
+    assert_eq!((seen, dropped), (expected(&[&question, &theirs, &said]), None));
+
+    let told = Some("input[1];reason=foreign".to_owned());
+    let (seen, dropped) = ask(&[question.clone(), ours.clone(), theirs.clone(), said.clone()]).await?;
+    assert_eq!((seen, dropped), (expected(&[&question, &theirs, &said]), told.clone()));
+    let (seen, dropped) = ask(&[question.clone(), ours.clone(), ours.clone()]).await?;
+    assert_eq!((seen, dropped), (expected(&[&question]), told));
+    Ok(())
+}

@@ -14,12 +14,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use protocol::dialect::anthropic::carries_own_marks;
 use protocol::dialect::gemini::names;
+use protocol::dialect::openai_responses::{OwnItems, own_items};
 use protocol::dialect::{Dialect, ErrorAnswer, Operation};
 use protocol::ipc::call::{CallHead, ReplyHead};
 use protocol::ipc::configure::Endpoint;
 use protocol::ipc::continues::Continues;
-use protocol::model::{Failure, FailureKind};
+use protocol::model::{Failure, FailureKind, Loss};
 use protocol::transport::link::{Call, RequestBody};
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 /// An upstream's error answer is read up to this size and time; what it says beyond that is lost.
@@ -74,6 +76,14 @@ async fn follow(
                 return without_marks(head, &body, relay, provider, endpoint).await;
             }
             let patches = patches(head, provider);
+            ask(head, Source::Whole(Some(body)), relay, provider, endpoint, patches).await
+        }
+        Plan::PassThrough(endpoint)
+            if head.dialect == Dialect::OpenAiResponses && head.operation == Operation::Chat =>
+        {
+            let body = body.whole(head.body_len).await?;
+            let (patches, losses) = without_own_items(head, &body, provider);
+            relay.lost(translate::told(head, losses, str::to_owned)?);
             ask(head, Source::Whole(Some(body)), relay, provider, endpoint, patches).await
         }
         Plan::PassThrough(endpoint) => {
@@ -177,7 +187,8 @@ async fn counted(
         let source = Source::Whole(Some(body.clone()));
         let patches = match head.dialect {
             Dialect::Gemini => renamed(head, &body),
-            _ => patches(head, provider),
+            Dialect::OpenAiResponses => without_own_items(head, &body, provider).0,
+            Dialect::OpenAiChat | Dialect::Anthropic | Dialect::Ollama => patches(head, provider),
         };
         let asked = ask(head, source, relay, provider, endpoint, patches).await;
         match &asked {
@@ -267,6 +278,18 @@ fn patches(head: &CallHead, provider: &Provider) -> Vec<Patch> {
     let mut patches: Vec<Patch> = model.into_iter().chain(usage).collect();
     patches.sort_by_key(|p| p.start);
     patches
+}
+
+/// The patches of a request of Responses, and what they leave out: reasoning that its maker's API would look for in
+/// vain, because the id is ours.
+fn without_own_items(head: &CallHead, body: &[u8], provider: &Provider) -> (Vec<Patch>, Vec<Loss>) {
+    let mut patches = patches(head, provider);
+    let OwnItems { cuts, losses } = own_items(body);
+    let nothing =
+        |cut: Range<usize>| Patch { start: cut.start as u64, end: cut.end as u64, with: Bytes::new() };
+    patches.extend(cuts.into_iter().map(nothing));
+    patches.sort_by_key(|p| p.start);
+    (patches, losses)
 }
 
 /// The path of this dialect names the model; where the body repeats it, it must be the same one.

@@ -84,14 +84,8 @@ pub(crate) fn talk(
     let style = ReplyStyle::of(&request, head.operation, shown);
     let encoded =
         pair.target.encode_request(request, pair.quirks).map_err(|failure| words.failure(failure))?;
-    let mut told = Losses::default();
-    for loss in losses.into_vec().into_iter().chain(encoded.losses) {
-        told.add(words.field(&loss.field), loss.reason);
-    }
-    let losses = told.into_vec();
-    if head.strict {
-        refuse_losses(&losses)?;
-    }
+    let all = losses.into_vec().into_iter().chain(encoded.losses);
+    let losses = told(head, all, |field| words.field(field))?;
     let way = Way {
         from: pair.target,
         to: head.dialect,
@@ -120,13 +114,12 @@ pub(crate) fn without_marks(
 ) -> Result<(CallHead, Vec<u8>, Vec<Loss>), Failure> {
     let asked = RequestHead { operation: head.operation, model: &head.model, stream: head.stream };
     let request = head.dialect.decode_request(body, &asked)?;
+    let words = Words::of(head.dialect, &request);
     let encoded = head.dialect.encode_request(request, quirks)?;
-    if head.strict {
-        refuse_losses(&encoded.losses)?;
-    }
+    let losses = told(head, encoded.losses, |field| words.field(field))?;
     let mut head = head.clone();
     (head.model_span, head.usage_edit, head.body_len) = (None, None, encoded.body.len() as u64);
-    Ok((head, encoded.body, encoded.losses))
+    Ok((head, encoded.body, losses))
 }
 
 /// How the client spells what the passes and the codecs speak of.
@@ -152,6 +145,25 @@ impl Words {
     }
 }
 
+/// What is lost, as the client is told. Strict apps are refused, but not for what had to be invented, which is no loss
+/// of anything that was said, and not for hints.
+pub(crate) fn told(
+    head: &CallHead,
+    losses: impl IntoIterator<Item = Loss>,
+    spelled: impl Fn(&str) -> String,
+) -> Result<Vec<Loss>, Failure> {
+    let mut told = Losses::default();
+    for Loss { field, reason } in losses {
+        let spelled = spelled(&field);
+        if head.strict && reason != LossReason::Invented && !head.dialect.is_hint(&field) {
+            let message = format!("`{spelled}` cannot be said to this provider, and this app is strict");
+            return Err(Failure::new(FailureKind::Unsupported, message).with_param(spelled));
+        }
+        told.add(spelled, reason);
+    }
+    Ok(told.into_vec())
+}
+
 /// Says a request for embeddings in the endpoint's dialect.
 ///
 /// # Errors
@@ -159,9 +171,7 @@ impl Words {
 pub(crate) fn embeddings(head: &CallHead, body: &[u8], target: Dialect) -> Result<Asked, Failure> {
     let request = embed::decode_request(head.dialect, &head.path, body)?;
     let encoded = embed::encode_request(target, &head.model, &request)?;
-    if head.strict {
-        refuse_losses(&encoded.losses)?;
-    }
+    let losses = told(head, encoded.losses, str::to_owned)?;
     let mut upstream = upstream_head(head, target, Operation::Embed, false, encoded.body.len());
     encoded.path.clone_into(&mut upstream.path);
     let job = Job::Embed {
@@ -169,14 +179,7 @@ pub(crate) fn embeddings(head: &CallHead, body: &[u8], target: Dialect) -> Resul
         to: head.dialect,
         style: request.style(head.dialect, &head.path, &head.model),
     };
-    Ok(Asked { head: upstream, body: encoded.body, back: Translator::new(job, encoded.losses) })
-}
-
-/// What had to be invented is no loss of anything that was said.
-fn refuse_losses(losses: &[Loss]) -> Result<(), Failure> {
-    let Some(loss) = losses.iter().find(|loss| loss.reason != LossReason::Invented) else { return Ok(()) };
-    let message = format!("`{}` cannot be said to this provider, and this app is strict", loss.field);
-    Err(Failure::new(FailureKind::Unsupported, message).with_param(loss.field.clone()))
+    Ok(Asked { head: upstream, body: encoded.body, back: Translator::new(job, losses) })
 }
 
 fn upstream_head(

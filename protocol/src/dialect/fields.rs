@@ -248,6 +248,11 @@ impl<'a> Item<'a> {
         self.text.slice(&self.span)
     }
 
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     pub(crate) fn read<T: Deserialize<'a>>(&self) -> Result<T, DecodeError> {
         serde_json::from_str(self.raw()).map_err(|error| self.error(error.to_string()))
     }

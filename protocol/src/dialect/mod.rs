@@ -16,6 +16,7 @@ pub mod embed;
 pub mod failure;
 mod fields;
 pub mod gemini;
+mod hints;
 mod lanes;
 mod lenient;
 pub mod ollama;

@@ -34,7 +34,7 @@ fn names(request: &ChatRequest, target: Dialect) -> &'static [&'static str] {
 /// Reports the top-level fields of a request that its target does not see.
 pub(crate) fn lose(request: &ChatRequest, target: Dialect, also: &[&str], losses: &mut Losses) {
     let mut all = Losses::default();
-    request.extras.lose(target, "", &mut all);
+    request.extras.lose_fields(target, &mut all);
     let shared = |field: &str| names(request, target).contains(&field) || also.contains(&field);
     for loss in all.into_vec() {
         if !shared(&loss.field) {

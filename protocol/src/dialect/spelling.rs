@@ -107,7 +107,7 @@ impl Dialect {
 
     fn message(self, list: &str, index: usize, rest: &str, system: Option<&str>) -> String {
         let at = match (system, index) {
-            (Some(system), 0) => return system.to_owned(),
+            (Some(system), 0) => return self.prompt(system, rest),
             (Some(_), index) => index - 1,
             (None, index) => index,
         };
@@ -118,6 +118,15 @@ impl Dialect {
             Dialect::OpenAiChat | Dialect::Ollama => rest.to_owned(),
         };
         format!("{list}[{at}]{rest}")
+    }
+
+    /// A member of the system prompt's parts, where this dialect's prompt has parts.
+    fn prompt(self, system: &str, rest: &str) -> String {
+        match (self, rest.strip_prefix(".content[")) {
+            (Dialect::Anthropic, Some(part)) => format!("{system}[{part}"),
+            (Dialect::Gemini, Some(part)) => format!("{system}.parts[{part}"),
+            _ => system.to_owned(),
+        }
     }
 }
 
@@ -145,7 +154,9 @@ mod tests {
             (D::OpenAiResponses, Some("instructions"), "messages[2].content", "input[1].content"),
             (D::OpenAiResponses, None, "messages[2].tool_calls", "input[2]"),
             (D::OpenAiResponses, None, "reasoning.summary", "reasoning.summary"),
-            (D::Anthropic, Some("system"), "messages[0].content[0].cache_control", "system"),
+            (D::Anthropic, Some("system"), "messages[0].content", "system"),
+            (D::Anthropic, Some("system"), "messages[0].content[0].cache_control", "system[0].cache_control"),
+            (D::OpenAiResponses, Some("instructions"), "messages[0].content[0].x", "instructions"),
             (
                 D::Anthropic,
                 Some("system"),

@@ -112,11 +112,16 @@ as_the_library!(bool, u32, u64, i32, i64, f32, f64, usize, Number, Value, Token)
 /// A text's inside.
 fn escaped(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + text.len() / 8);
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    for word in words {
-        match plain(word) {
-            8 => out.extend_from_slice(word),
-            _ => word.iter().for_each(|byte| escape(out, *byte)),
+    let mut rest = text.as_bytes();
+    // Eight bytes are copied at once, and those taken back that do not stand for themselves.
+    while let Some(word) = rest.first_chunk::<8>() {
+        let (start, plain) = (out.len(), plain(word));
+        out.extend_from_slice(word);
+        rest = &rest[plain..];
+        if plain < word.len() {
+            out.truncate(start + plain);
+            escape(out, word[plain]);
+            rest = &rest[1..];
         }
     }
     rest.iter().for_each(|byte| escape(out, *byte));

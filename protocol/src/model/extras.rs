@@ -4,11 +4,12 @@ use super::{Loss, LossReason, RawJson};
 use crate::dialect::Dialect;
 use indexmap::IndexMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Unmodelled members of one object, in their order. Empty for most objects, and then no more than a null pointer:
-/// every message and every part of it has some.
+/// every message and every part of it has some. Those of thousands of messages that have the same are one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extras(Option<Box<Kept>>);
+pub struct Extras(Option<Arc<Kept>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kept {
@@ -18,7 +19,7 @@ struct Kept {
 
 impl Extras {
     pub fn new(origin: Dialect, fields: Vec<(String, RawJson)>) -> Self {
-        Self((!fields.is_empty()).then(|| Box::new(Kept { origin, fields })))
+        Self((!fields.is_empty()).then(|| Arc::new(Kept { origin, fields })))
     }
 
     /// The members, if they may be said in this dialect.
@@ -41,7 +42,7 @@ impl Extras {
     /// The same and one member more, if there is one.
     pub fn with(self, origin: Dialect, key: &str, value: Option<RawJson>) -> Self {
         let Some(value) = value else { return self };
-        let mut fields = self.0.map(|kept| kept.fields).unwrap_or_default();
+        let mut fields = self.0.map(|kept| Arc::unwrap_or_clone(kept).fields).unwrap_or_default();
         fields.retain(|(known, _)| known != key);
         fields.push((key.to_owned(), value));
         Self::new(origin, fields)
@@ -49,8 +50,8 @@ impl Extras {
 
     /// Takes a member out, whatever the origin.
     pub fn take(&mut self, key: &str) -> Option<RawJson> {
-        let kept = self.0.as_mut()?;
-        let at = kept.fields.iter().position(|(known, _)| known == key)?;
+        let at = self.0.as_ref()?.fields.iter().position(|(known, _)| known == key)?;
+        let kept = Arc::make_mut(self.0.as_mut()?);
         let (_, taken) = kept.fields.remove(at);
         if kept.fields.is_empty() {
             self.0 = None;
@@ -62,19 +63,39 @@ impl Extras {
         self.0.is_none()
     }
 
-    /// Reports every member that `target` will not see. `path` is the object's, empty for the body.
+    /// Reports every member of an object inside of a request that `target` will not see. `path` is the object's.
     pub fn lose(&self, target: Dialect, path: impl fmt::Display, losses: &mut Losses) {
-        let Some(kept) = self.0.as_ref().filter(|kept| kept.origin != target) else { return };
-        let path = path.to_string();
-        for (key, value) in &kept.fields {
-            let members = (path.is_empty() && READ_IN_PART.contains(&key.as_str())).then(|| members(value));
-            match members {
-                Some(rest) => rest.iter().for_each(|m| losses.add(join(key, m), LossReason::Unsupported)),
-                None if kept.says_nothing(&path, key, value.as_str()) => {}
-                None => losses.add(join(&path, key), LossReason::Unsupported),
+        for (key, _) in self.unsaid(target, Place::Inside) {
+            losses.add(format!("{path}.{key}"), LossReason::Unsupported);
+        }
+    }
+
+    /// The same of the request itself.
+    pub fn lose_fields(&self, target: Dialect, losses: &mut Losses) {
+        for (key, value) in self.unsaid(target, Place::Top) {
+            match READ_IN_PART.contains(&key.as_str()) {
+                true => {
+                    members(value).iter().for_each(|m| losses.add(join(key, m), LossReason::Unsupported));
+                }
+                false => losses.add(key, LossReason::Unsupported),
             }
         }
     }
+
+    fn unsaid(&self, target: Dialect, place: Place) -> impl Iterator<Item = &(String, RawJson)> {
+        let kept = self.0.iter().filter(move |kept| kept.origin != target);
+        let fields = kept.flat_map(|kept| kept.fields.iter().map(move |field| (kept, field)));
+        fields
+            .filter(move |(kept, (key, value))| !kept.says_nothing(place, key, value.as_str()))
+            .map(|(_, f)| f)
+    }
+}
+
+/// Which object has the members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Top,
+    Inside,
 }
 
 /// The names in an object that say anything.
@@ -86,15 +107,16 @@ fn members(value: &RawJson) -> Vec<String> {
 
 impl Kept {
     /// What clients send by habit and what means the same when it is left out: no loss to anybody.
-    fn says_nothing(&self, path: &str, key: &str, value: &str) -> bool {
-        let bookkeeping = self.origin == Dialect::OpenAiResponses && !path.is_empty();
+    fn says_nothing(&self, place: Place, key: &str, value: &str) -> bool {
+        let inside = place == Place::Inside;
+        let bookkeeping = self.origin == Dialect::OpenAiResponses && inside;
         match (key, value) {
             (_, "null" | "[]" | "{}") | ("store", "false") | ("detail", "\"auto\"") => true,
             // Kinds, names and states of items in OpenAI's own store: calls and results are paired by another id, and
             // a tool in a namespace is known by both names.
             ("id" | "status" | "namespace", _) | ("type", "\"message\"") => bookkeeping,
             // The sources of an earlier answer: for people, no model reads them.
-            ("annotations" | "citations", list) => !path.is_empty() && list.starts_with('['),
+            ("annotations" | "citations", list) => inside && list.starts_with('['),
             _ => false,
         }
     }
@@ -171,13 +193,14 @@ mod tests {
             [("store", "false"), ("a", "null"), ("id", "\"fc_1\""), ("detail", "\"high\""), ("b", "[]")];
         let fields = fields.map(|(k, v)| (k.to_owned(), json(v))).into_iter().collect();
         let extras = Extras::new(Dialect::OpenAiResponses, fields);
-        let lost = |target, path: &str| {
+        let lost = |lose: &dyn Fn(&mut Losses)| {
             let mut losses = Losses::default();
-            extras.lose(target, path, &mut losses);
+            lose(&mut losses);
             losses.into_vec().into_iter().map(|l| l.field).collect::<Vec<_>>()
         };
-        assert_eq!(lost(Dialect::Anthropic, "input[0]"), ["input[0].detail"]);
-        assert_eq!(lost(Dialect::Anthropic, ""), ["id", "detail"]);
-        assert!(lost(Dialect::OpenAiResponses, "").is_empty());
+        let inside = lost(&|losses| extras.lose(Dialect::Anthropic, "input[0]", losses));
+        assert_eq!(inside, ["input[0].detail"]);
+        assert_eq!(lost(&|losses| extras.lose_fields(Dialect::Anthropic, losses)), ["id", "detail"]);
+        assert!(lost(&|losses| extras.lose_fields(Dialect::OpenAiResponses, losses)).is_empty());
     }
 }

@@ -281,6 +281,22 @@ fn signatures_never_cross() {
     }
 }
 
+/// Reasoning under an id of ours is unknown to the API that such ids are of; its own is said again.
+#[test]
+fn reasoning_of_ours_is_not_said_to_openai() {
+    let item = |id: &str| {
+        format!(r#"{{"type":"reasoning","id":"{id}","summary":[{{"type":"summary_text","text":"hm"}}]}}"#)
+    };
+    let body = format!(r#"{{"input":[{},{}]}}"#, item("rs_llmlink_0190ab_0"), item("rs_0190ab"));
+    let request = Dialect::OpenAiResponses.decode_request(body.as_bytes(), &head(false)).unwrap();
+    let encoded = Dialect::OpenAiResponses.encode_request(request, &Quirks::default()).unwrap();
+    let said: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let ids: Vec<&Value> = said["input"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+    assert_eq!(ids, [&json!("rs_0190ab")]);
+    let lost: Vec<&str> = encoded.losses.iter().map(|loss| loss.field.as_str()).collect();
+    assert_eq!(lost, ["messages[0].content"]);
+}
+
 /// The same answer with a field of the wrong type in every place: less is known, nothing is lost.
 #[test]
 fn a_wrong_type_is_not_said() {

@@ -36,7 +36,8 @@ provider. `cargo nextest run -p tests --test matrix` measures it again and fails
 * **yes**: it arrived whole, in both directions.
 * **yes, n**: it works; note n below the table says what could not be said in the provider's dialect, or was changed.
   The same stands in the answer's header `x-llm-link-dropped`; an app in strict mode is refused instead, with the
-  name of the field (but not for what was only *invented*: a value that the provider demands and the client left out).
+  name of the field (but not for what was only *invented*: a value that the provider demands and the client left out;
+  and not for hints, which change no answer: `prompt_cache_key`, `cache_control`, `user` and their like).
 * **no, n**: the provider's dialect has no such thing.
 * **-**: the client has no such call.
 

@@ -169,6 +169,34 @@ fn what_must_be_invented_refuses_nobody() {
 }
 
 #[test]
+fn a_hint_is_told_and_refuses_nobody() {
+    let cached = json!({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}});
+    let claude = json!({"max_tokens": 9, "metadata": {"user_id": "u".repeat(65)}, "system": [cached],
+        "messages": [{"role": "user", "content": "hi"}]});
+    let mut chat = hello();
+    chat["prompt_cache_key"] = json!("k");
+    for (client, body, target, want) in [
+        (Dialect::OpenAiChat, &chat, Dialect::Gemini, &["prompt_cache_key"][..]),
+        (
+            Dialect::Anthropic,
+            &claude,
+            Dialect::OpenAiChat,
+            &["system[0].cache_control", "metadata.user_id"][..],
+        ),
+    ] {
+        let mut head = head(client, false);
+        head.strict = true;
+        let asked = Scene::plain().ask(&head, body, target, Transport::Document);
+        let losses = asked.unwrap().back.head(&upstream_head(false)).losses;
+        assert_eq!(losses.iter().map(|loss| loss.field.as_str()).collect::<Vec<_>>(), want);
+        let mut body = body.clone();
+        body["service_tier"] = json!("priority");
+        let refused = Scene::plain().ask(&head, &body, Dialect::Ollama, Transport::Document).unwrap_err();
+        assert_eq!(refused.param.as_deref(), Some("service_tier"), "{client}");
+    }
+}
+
+#[test]
 fn a_body_that_cannot_be_read_names_the_field() {
     let body = json!({"messages": [{"role": "oracle", "content": "hi"}]});
     let asked =
@@ -240,8 +268,10 @@ fn embeddings_are_asked_and_told_in_both_directions() {
     assert_eq!(told["data"][1]["embedding"], json!("AACAPw=="));
     assert_eq!((back.usage().input_fresh, &told["usage"]["prompt_tokens"]), (Some(4), &json!(4)));
     head.strict = true;
+    assert!(embeddings(&head, body.to_string().as_bytes(), Dialect::Ollama).is_ok(), "a hint");
+    let body = json!({"input": "a", "user": "u", "truncate": true});
     let refused = embeddings(&head, body.to_string().as_bytes(), Dialect::Ollama).unwrap_err();
-    assert_eq!(refused.param.as_deref(), Some("user"));
+    assert_eq!(refused.param.as_deref(), Some("truncate"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ const LEAST_BUDGET: u64 = 1024;
 
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    request.extras.lose_fields(HERE, &mut losses);
     if request.likelihood.is_some() {
         losses.add("logprobs", LossReason::Unsupported);
     }

@@ -16,7 +16,7 @@ const HERE: Dialect = Dialect::Gemini;
 
 pub(crate) fn encode_request(request: &ChatRequest, quirks: &Quirks) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    request.extras.lose_fields(HERE, &mut losses);
     let body = write::sized(request.weight(), |o| {
         let rest = system(o, request);
         contents(o, request, rest, &mut losses);

@@ -16,7 +16,7 @@ const HERE: Dialect = Dialect::Ollama;
 
 pub(crate) fn encode_request(request: &ChatRequest) -> Encoded {
     let mut losses = Losses::default();
-    request.extras.lose(HERE, "", &mut losses);
+    request.extras.lose_fields(HERE, &mut losses);
     let body = write::sized(request.weight(), |o| {
         o.put("model", &request.model);
         let names = request.tool_names();

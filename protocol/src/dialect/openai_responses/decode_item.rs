@@ -5,23 +5,23 @@ use crate::dialect::Dialect;
 use crate::dialect::codec::DecodeError;
 use crate::dialect::fields::{Fields, Item};
 use crate::model::{
-    Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, Reasoning,
-    Role, Shape, TextPart, ToolCall, ToolResult,
+    Continuation, ContinuationKind, Extras, Media, MediaKind, MediaSource, Message, Opaque, Part, RawJson,
+    Reasoning, Role, Shape, TextPart, ToolCall, ToolResult,
 };
 
 const HERE: Dialect = Dialect::OpenAiResponses;
 
-pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
+/// What most messages have among their extras, once for all of them.
+pub(super) fn typed() -> Extras {
+    Extras::new(HERE, vec![("type".to_owned(), RawJson::checked("\"message\""))])
+}
+
+pub(super) fn item(item: &Item<'_>, typed: &Extras) -> Result<Message, DecodeError> {
     let mut fields = item.object()?;
     let kind = fields.raw("type");
     let word = kind.as_ref().map(|kind| kind.word()).transpose()?;
     match word.as_deref() {
-        Some("message") | None => {
-            if let Some(kind) = &kind {
-                fields.put_back(kind);
-            }
-            message(fields)
-        }
+        Some("message") | None => message(fields, kind.as_ref(), typed),
         Some("function_call") => function_call(fields),
         Some("function_call_output") => function_call_output(fields),
         Some("custom_tool_call") => custom_call(fields, item),
@@ -35,7 +35,11 @@ pub(super) fn item(item: &Item<'_>) -> Result<Message, DecodeError> {
     }
 }
 
-fn message(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
+fn message<'a>(
+    mut fields: Fields<'a>,
+    kind: Option<&Item<'a>>,
+    typed: &Extras,
+) -> Result<Message, DecodeError> {
     let role = fields.word("role")?;
     let role = match role.as_ref() {
         "system" => Role::System,
@@ -45,7 +49,14 @@ fn message(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
         other => return Err(DecodeError::new(&fields.at("role"), format!("`{other}` is no role"))),
     };
     let (parts, shape) = content(fields.raw("content"))?;
-    Ok(Message { role, parts, shape, extras: fields.rest(HERE) })
+    let extras = match kind {
+        Some(_) if fields.is_empty() => typed.clone(),
+        kind => {
+            kind.into_iter().for_each(|kind| fields.put_back(kind));
+            fields.rest(HERE)
+        }
+    };
+    Ok(Message { role, parts, shape, extras })
 }
 
 fn content(item: Option<Item<'_>>) -> Result<(Vec<Part>, Shape), DecodeError> {
@@ -95,7 +106,10 @@ fn function_call(mut fields: Fields<'_>) -> Result<Message, DecodeError> {
     let namespace: Option<String> = fields.text(NAMESPACE)?;
     let call = ToolCall {
         id: fields.need_text("call_id")?,
-        name: namespace.map_or(name.clone(), |group| format!("{group}{JOINT}{name}")),
+        name: match namespace {
+            Some(group) => format!("{group}{JOINT}{name}"),
+            None => name,
+        },
         arguments: fields.text("arguments")?.unwrap_or_default(),
         continuation: None,
         extras: fields.rest(HERE),

@@ -1,6 +1,6 @@
 //! A Responses request to the canonical one. Every item becomes a message of its own; encoders join turns.
 
-use super::decode_item::item;
+use super::decode_item::{item, typed};
 use crate::dialect::Dialect;
 use crate::dialect::codec::{DecodeError, RequestHead};
 use crate::dialect::fields::{Fields, Item};
@@ -76,8 +76,9 @@ fn messages(fields: &mut Fields<'_>) -> Result<Vec<Message>, DecodeError> {
         None => {}
         Some(input) if input.is_text() => messages.push(text_message(Role::User, input.string()?)),
         Some(input) => {
+            let typed = typed();
             for found in input.list()? {
-                messages.push(item(&found)?);
+                messages.push(item(&found, &typed)?);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::decode_request::{CUSTOM, JOINT, NAMESPACE};
 use super::encode_request::namespace_of;
+use super::marks::is_ours;
 use crate::dialect::Dialect;
 use crate::dialect::codec::safe_id;
 use crate::dialect::write::{List, Object};
@@ -57,7 +58,8 @@ fn one(
             }
             Part::Reasoning(found) => {
                 flush(list, message, &mut run, home, losses);
-                match found.continuation.as_ref().is_some_and(|c| c.origin == HERE) || home {
+                let theirs = found.continuation.as_ref().is_some_and(|c| c.origin == HERE) || home;
+                match theirs && !is_ours(found) {
                     true => list.object(|o| reasoning(o, found)),
                     false => losses.add(format!("{path}.content"), LossReason::Foreign),
                 }

@@ -1,6 +1,7 @@
 //! The output items of a response: how each kind is spelled, open and done.
 
 use super::decode_request::INPUT;
+use super::marks::OWN_REASONING;
 use crate::dialect::codec::{Namespaced, Stamp};
 use crate::dialect::write::Object;
 use crate::model::{Citation, Media, MediaSource, PartHead, Token};
@@ -50,7 +51,7 @@ impl Item {
     pub(super) fn new(kind: Kind, stamp: &Stamp, index: usize) -> Self {
         let prefix = match kind {
             Kind::Text | Kind::Refusal => "msg",
-            Kind::Reasoning => "rs",
+            Kind::Reasoning => OWN_REASONING,
             Kind::Call { .. } => "fc",
             Kind::Custom { .. } => "ctc",
             Kind::Image { .. } => "ig",
