@@ -27,6 +27,9 @@ const AWAIT: Duration = Duration::from_millis(750);
 /// What a client is told to wait when there is no place or no worker.
 pub(super) const COME_BACK_MS: u64 = 1000;
 
+/// What a client is told whose deadline passed.
+pub(super) const TOO_LATE: &str = "no answer came before the call's deadline";
+
 /// A dispatch that goes on by itself.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
@@ -217,7 +220,7 @@ impl Run {
     }
 
     pub(super) fn too_late(&mut self) {
-        let failure = Failure::new(FailureKind::Timeout, "no answer came before the call's deadline");
+        let failure = Failure::new(FailureKind::Timeout, TOO_LATE);
         self.shown.offer(failure, None, 0);
     }
 

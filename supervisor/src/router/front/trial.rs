@@ -68,6 +68,12 @@ impl Trial {
         }
     }
 
+    /// Nobody waits for its first content any more. That says nothing of the pair but that it took so long.
+    pub(crate) fn let_go(self) {
+        let now = Instant::now();
+        self.vitals.waited(now.saturating_duration_since(self.began), now);
+    }
+
     /// The attempt failed, or its answer broke off.
     pub(crate) fn failed(mut self, failure: &Failure, random: f64) {
         if let Some(entry) = self.entry.take() {
