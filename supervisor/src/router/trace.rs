@@ -2,7 +2,7 @@
 //! which result, and how it ended. Kept for people; nothing is decided by it.
 
 use super::front::{estimated_input, used};
-use super::limits::{Admission, Use};
+use super::limits::{Admission, Places, Use};
 use super::notices::now_ms;
 use super::portion::Portion;
 use super::routing::{Candidate, LeftOut, Plan, Route};
@@ -164,6 +164,8 @@ pub(crate) struct Record {
     trace: Option<Box<Trace>>,
     /// What it holds of its app's limits.
     admission: Option<Box<Admission>>,
+    /// And if there are none.
+    places: Places,
     /// What the client has got of the answer.
     portion: Portion,
 }
@@ -214,6 +216,7 @@ impl Record {
             began: Instant::now(),
             trace: Some(Box::new(trace)),
             admission: None,
+            places: Places::default(),
             portion: Portion::default(),
         }
     }
@@ -239,6 +242,11 @@ impl Record {
     pub(crate) fn admitted(&mut self, admission: Admission) {
         self.admission = Some(Box::new(admission));
         self.shared.notices.changed();
+    }
+
+    /// Nothing bounds the call: it is there as long as it runs.
+    pub(crate) fn present(&mut self, places: Places) {
+        self.places = places;
     }
 
     /// A part of the answer goes to the client.
@@ -316,6 +324,7 @@ impl Record {
 
     fn close(&mut self, end: End, trailer: Option<Trailer>) {
         let Some(mut trace) = self.trace.take() else { return };
+        self.places = Places::default();
         trace.end = end;
         trace.trailer = trailer.or(trace.trailer.take());
         trace.total = self.began.elapsed();
