@@ -168,6 +168,8 @@ pub(crate) struct Record {
     places: Places,
     /// What the client has got of the answer.
     portion: Portion,
+    /// Tries that workers have: one, or two where a call is hedged.
+    open: [Option<Begun>; 2],
 }
 
 /// What is known of a call when it begins.
@@ -218,6 +220,7 @@ impl Record {
             admission: None,
             places: Places::default(),
             portion: Portion::default(),
+            open: [None; 2],
         }
     }
 
@@ -263,8 +266,17 @@ impl Record {
         });
     }
 
+    /// A worker has the call.
+    pub(crate) fn trying(&mut self, begun: Begun) {
+        if let Some(free) = self.open.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(begun);
+        }
+    }
+
     /// Notes one try and how it went.
     pub(crate) fn tried(&mut self, begun: Begun, result: AttemptResult) {
+        let over = |slot: &&mut Option<Begun>| slot.is_some_and(|other| other.candidate == begun.candidate);
+        self.open.iter_mut().filter(over).for_each(|slot| *slot = None);
         let Begun { candidate, at: began, queued } = begun;
         let took = self.elapsed().saturating_sub(began);
         self.note(|t| t.attempts.push(Attempt { candidate, began, queued, took, result, aside: None }));
@@ -323,6 +335,10 @@ impl Record {
     }
 
     fn close(&mut self, end: End, trailer: Option<Trailer>) {
+        for begun in self.open.into_iter().flatten() {
+            let why = "the call ended before it answered".to_owned();
+            self.tried(begun, AttemptResult::Failed(FailureKind::Cancelled, why));
+        }
         let Some(mut trace) = self.trace.take() else { return };
         self.places = Places::default();
         trace.end = end;

@@ -103,7 +103,7 @@ impl Run {
     fn let_go(&mut self, loser: Pin<Box<Try>>, winner: &Try) {
         let Try { begun, trial, heard, running, .. } = *Pin::into_inner(loser);
         drop(running);
-        trial.let_go();
+        drop(trial);
         let tokens = self.record.let_go(begun, &heard.portion());
         let name = |at: usize| self.course.candidate(at).address();
         let (won, lost) = (name(winner.begun.candidate), name(begun.candidate));

@@ -82,6 +82,7 @@ impl Run {
             }
         };
         self.course.handed_over(at);
+        self.record.trying(begun);
         let policy = &self.call.caller.policy;
         let hold = Hold::new(shared.snapshot().limits.hold_bytes as usize, policy.hold);
         let heard = Heard::default();
@@ -104,7 +105,6 @@ impl Run {
                 Next::Answered(Box::new(Served { at, answer, trial }))
             }
             Tried::Late => {
-                trial.let_go();
                 self.record.tried(begun, AttemptResult::Failed(FailureKind::Timeout, TOO_LATE.to_owned()));
                 self.too_late();
                 Next::Stop

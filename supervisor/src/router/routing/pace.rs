@@ -30,15 +30,19 @@ impl Pace {
     }
 
     /// The first token had not come after `took`, and then nobody waited for it any more. That counts only where it
-    /// is worse than what is known: without it, who is always let go when it is slow would look fast for ever.
+    /// is worse than what is known: without it, who is always let go when it is slow would look fast for ever. Of what
+    /// is not known at all it says too little, unless it is as long as a failure counts.
     pub(crate) fn at_least(&mut self, took: Duration, now: Instant) {
         let slowest = || self.recent.iter().max().map(|ms| Duration::from_millis(u64::from(*ms)));
-        if self.p95().or_else(slowest).is_none_or(|known| took >= known) {
+        if self.p95().or_else(slowest).is_some_and(|known| took >= known) {
             self.keep(took);
         }
-        let seconds = took.as_secs_f64();
-        if self.at.is_none() || seconds >= self.average * self.kept(now) {
-            self.weigh(seconds, now);
+        let worse = match self.at {
+            Some(_) => took.as_secs_f64() >= self.average * self.kept(now),
+            None => took >= PENALTY,
+        };
+        if worse {
+            self.weigh(took.as_secs_f64(), now);
         }
     }
 
@@ -139,7 +143,9 @@ mod tests {
         assert!((pace.cost(0, now) - 0.9).abs() < 1e-9);
         let mut unknown = Pace::default();
         unknown.at_least(700 * MS, now);
-        assert!((unknown.cost(0, now) - 0.7).abs() < 1e-9, "no longer unknown");
+        assert!(unknown.cost(0, now) < 1e-9 && unknown.cost(1, now) >= 10.0, "it may be fast or slow");
+        unknown.at_least(7000 * MS, now);
+        assert!((unknown.cost(0, now) - 7.0).abs() < 1e-9, "no longer unknown");
     }
 
     #[test]

@@ -114,6 +114,7 @@ export const zhSentences: readonly Pattern[] = [
   ['it is the faster one of two at random', '随机两个中较快的一个'],
   ['hedged: {won} was first, {lost} was cancelled and counts with about {tokens} tokens', '对冲：{won} 先到，{lost} 已取消，按约 {tokens} Token 计入'],
   ['another candidate was faster', '另一个候选更快'],
+  ['the call ended before it answered', '调用在它应答之前已结束'],
   ['turned away: LLM Link was {ms} ms late with what it had', '已拒绝：LLM Link 处理已有调用时延迟了 {ms} 毫秒'],
   // Keys.
   ['by reference', '引用'],
