@@ -54,6 +54,8 @@ struct Seen {
     offered: f64,
     taken: Vec<Duration>,
     told: Vec<Duration>,
+    /// All that were told so, the beginning included.
+    away: usize,
     over: Duration,
     /// Of the gateway, in cores.
     cpu: f64,
@@ -77,8 +79,9 @@ async fn offer(scene: &Scene, callers: usize, rate: f64) -> Result<Seen> {
     let times = |which: &dyn Fn(&Call) -> bool| -> Vec<Duration> {
         later.iter().filter(|c| which(c)).map(|c| c.took).collect()
     };
+    let away = calls.iter().filter(|call| told(call)).count();
     let (taken, told) = (times(&Call::is_answered), times(&told));
-    Ok(Seen { offered: later.len() as f64 / over.as_secs_f64(), taken, told, over, cpu })
+    Ok(Seen { offered: later.len() as f64 / over.as_secs_f64(), taken, told, away, over, cpu })
 }
 
 impl Seen {
@@ -111,10 +114,12 @@ async fn the_excess_is_told_and_what_is_taken_is_answered_in_bounded_time() -> R
     let calm = offer(&scene, CALLERS / 20, 0.5 * capacity).await?;
     calm.row(0.5);
     assert!(calm.told.is_empty(), "{} were turned away without need", calm.told.len());
+    let mut away = 0;
     let loads: &[f64] = if full_counts() { &[1.0, 2.0, 3.0, 5.0] } else { &[3.0] };
     for &load in loads {
         let seen = offer(&scene, CALLERS, load * capacity).await?;
         seen.row(load);
+        away += seen.away;
         assert!(!seen.taken.is_empty(), "nobody is served");
         if load < 2.0 {
             continue;
@@ -125,22 +130,52 @@ async fn the_excess_is_told_and_what_is_taken_is_answered_in_bounded_time() -> R
         let late = quantile(seen.told, 0.99);
         assert!(late < limit(Duration::from_secs(1)), "told late: {late:?}");
     }
-    on_record(&scene).await?;
-    everybody_is_taken_again(&client).await
+    on_record(&scene, away).await?;
+    away += everybody_is_taken_again(&client).await?;
+    each_is_counted(&scene, away).await
 }
 
-async fn everybody_is_taken_again(client: &Client) -> Result<()> {
+/// How many were turned away until then.
+async fn everybody_is_taken_again(client: &Client) -> Result<usize> {
+    let mut away = 0;
     wait::until("calm", Duration::from_secs(20), async || {
         for _ in 0..20 {
-            client.chat("d/demo").await.ok().filter(|reply| reply.status == 200)?;
+            let reply = client.chat("d/demo").await.ok()?;
+            away += usize::from(reply.status == 503);
+            (reply.status == 200).then_some(())?;
         }
         Some(())
     })
-    .await
+    .await?;
+    Ok(away)
+}
+
+async fn turned_away(scene: &Scene) -> Result<usize> {
+    let metrics = scene.client().get("/metrics").await?.text();
+    let counted = metrics.lines().find_map(|l| l.strip_prefix("llm_link_calls_turned_away_total "));
+    Ok(counted.context("the counter")?.parse::<f64>()? as usize)
+}
+
+/// Whoever was told so counts once, with a row or without; and the event at the end of it says how many they were.
+async fn each_is_counted(scene: &Scene, away: usize) -> Result<()> {
+    assert_eq!(turned_away(scene).await?, away);
+    let filter = || EventFilter { kind: Some("overload.ended".to_owned()), ..EventFilter::default() };
+    let ended = wait::until("the end of it", Duration::from_secs(60), async || {
+        let events = control::events(scene, filter()).await.ok()?;
+        let began = EventFilter { kind: Some("overload.began".to_owned()), ..EventFilter::default() };
+        let began = control::events(scene, began).await.ok()?;
+        (!events.is_empty() && events.len() == began.len()).then_some(events)
+    })
+    .await?;
+    say(&format!("overload: {away} calls were turned away; {ended:?}"));
+    let said = ended.iter().filter_map(|event| event.detail["turned_away"].as_u64());
+    // The spells of the router and of its worker overlap; the longer one has all of them.
+    assert_eq!(said.max(), Some(away as u64));
+    Ok(())
 }
 
 /// A call that was turned away has a row, a reason in its trace, and counts in the metrics; the operator is told.
-async fn on_record(scene: &Scene) -> Result<()> {
+async fn on_record(scene: &Scene, away: usize) -> Result<()> {
     let filter = CallFilter { failure: Some(FailureKind::Unavailable), ..CallFilter::default() };
     let rows = control::calls(scene, &filter).await?;
     let row = rows.first().context("a call that was turned away is on record")?;
@@ -152,9 +187,7 @@ async fn on_record(scene: &Scene) -> Result<()> {
     };
     let trace = format!("{:?}", detail.trace.context("its trace")?);
     assert!(trace.contains("turned away: LLM Link was "), "{trace}");
-    let metrics = scene.client().get("/metrics").await?.text();
-    let counted = metrics.lines().find_map(|l| l.strip_prefix("llm_link_calls_turned_away_total "));
-    assert!(counted.context("the counter")?.parse::<f64>()? >= 1.0);
+    assert_eq!(turned_away(scene).await?, away, "exactly, though few of them have a row");
     let events = control::events(scene, EventFilter::default()).await?;
     assert!(events.iter().any(|e| e.kind == "overload.began" && e.subject == "d"), "{events:?}");
     Ok(())

@@ -138,6 +138,12 @@ pub struct TraceAttempt {
     /// Absent = it answered.
     pub failure: Option<FailureKind>,
     pub message: Option<String>,
+    /// What it took besides what the call's own usage says: it was let go for a faster one. It counts against the
+    /// limits of the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_source: Option<UsageSource>,
 }
 
 /// Which events; absent = any.

@@ -1,8 +1,9 @@
 //! Looks how late this runtime comes to what is ready for it, by its own timer, and how late every worker does, by its
 //! answers. Often while there are calls, else hardly ever. What follows from it is in `shed`.
 
-use super::notices::{Notices, Severity};
+use super::notices::Severity;
 use super::shard::Shard;
+use super::shared::Shared;
 use super::shed::{Shedder, Spell, Turn};
 use super::strain::{FEW, Seen, Strain};
 use serde_json::json;
@@ -21,7 +22,7 @@ const ROUTER: &str = "router";
 /// See the module. Of one shard, until everything is cut.
 pub(super) async fn watch(shard: &Shard) {
     let (mut shedder, mut spell) = (Shedder::new(TARGET), Spell::default());
-    let mut workers = HashMap::new();
+    let (mut workers, mut spells) = (HashMap::new(), Spells::default());
     let (mut calls, mut busy) = (0, false);
     loop {
         let period = if busy { LOOK } else { IDLE };
@@ -35,9 +36,9 @@ pub(super) async fn watch(shard: &Shard) {
         let own = if shard.shared.connections.taken() < FEW { Duration::ZERO } else { late };
         let share = shedder.look(own, elapsed);
         if let Some(turn) = spell.look(share, elapsed) {
-            tell(&shard.shared.notices, turn, ROUTER, late);
+            spells.tell(&shard.shared, turn, ROUTER, late);
         }
-        let all = look_at_workers(shard, &mut workers, elapsed);
+        let all = look_at_workers(shard, &mut workers, &mut spells, elapsed);
         let door = share.max(all.share);
         shard.shed.set(door);
         shard.shared.pressure.looked(late.max(all.late));
@@ -64,7 +65,12 @@ fn behind(door: f64, share: f64) -> f64 {
     if share > door { (share - door) / (1.0 - door) } else { 0.0 }
 }
 
-fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed: Duration) -> Least {
+fn look_at_workers(
+    shard: &Shard,
+    workers: &mut HashMap<String, Strain>,
+    spells: &mut Spells,
+    elapsed: Duration,
+) -> Least {
     let now = Instant::now();
     let (mut connected, mut least) = (0, None);
     shard.lanes.each(|provider, worker, _| {
@@ -79,7 +85,7 @@ fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed
             worker.probe();
         }
         if let Some(turn) = verdict.turn {
-            tell(&shard.shared.notices, turn, provider, strain.late());
+            spells.tell(&shard.shared, turn, provider, strain.late());
         }
         if least.as_ref().is_none_or(|least: &Least| strain.share() < least.share) {
             least = Some(Least { share: strain.share(), late: strain.late() });
@@ -92,19 +98,31 @@ fn look_at_workers(shard: &Shard, workers: &mut HashMap<String, Strain>, elapsed
     least.unwrap_or(Least { share: 0.0, late: Duration::ZERO })
 }
 
-fn tell(notices: &Notices, turn: Turn, whose: &str, late: Duration) {
-    let late_ms = late.as_millis() as u64;
-    let detail = json!({ "late_ms": late_ms });
-    match turn {
-        Turn::Began => {
-            let message = format!(
-                "{whose} has more to do than it can and is {late_ms} ms late: some calls are turned away"
-            );
-            notices.tell(Severity::Warning, "overload.began", whose, message, detail);
-        }
-        Turn::Ended => {
-            let message = format!("{whose} keeps up again: no call was turned away for 10 s");
-            notices.tell(Severity::Info, "overload.ended", whose, message, detail);
+/// The spells that last, by whose they are: how many calls had been turned away before.
+#[derive(Default)]
+struct Spells(HashMap<String, u64>);
+
+impl Spells {
+    fn tell(&mut self, shared: &Shared, turn: Turn, whose: &str, late: Duration) {
+        let (late_ms, turned_away) = (late.as_millis() as u64, shared.pressure.turned_away());
+        match turn {
+            Turn::Began => {
+                self.0.insert(whose.to_owned(), turned_away);
+                let message = format!(
+                    "{whose} has more to do than it can and is {late_ms} ms late: some calls are turned away"
+                );
+                let detail = json!({ "late_ms": late_ms });
+                shared.notices.tell(Severity::Warning, "overload.began", whose, message, detail);
+            }
+            Turn::Ended => {
+                let before = self.0.remove(whose).unwrap_or(turned_away);
+                let calls = turned_away.saturating_sub(before);
+                let message = format!(
+                    "{whose} keeps up again: no call was turned away for 10 s, {calls} were since it did not"
+                );
+                let detail = json!({ "late_ms": late_ms, "turned_away": calls });
+                shared.notices.tell(Severity::Info, "overload.ended", whose, message, detail);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use protocol::control::record::{
     CallDetail, CallSummary, CallTimings, CallTrace, TraceAttempt, TraceExclusion,
 };
 use protocol::ipc::configure::price_at;
-use protocol::model::{FailureKind, Usage};
+use protocol::model::{FailureKind, Usage, UsageSource};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Characters of a name, and of a sentence.
@@ -174,6 +174,8 @@ fn attempt(trace: &Trace, attempt: &Attempt) -> TraceAttempt {
         first_token_us: worker.and_then(|w| w.first_content_us),
         failure,
         message,
+        usage: attempt.aside,
+        usage_source: attempt.aside.map(|_| UsageSource::Estimated),
     }
 }
 

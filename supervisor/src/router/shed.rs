@@ -139,7 +139,7 @@ impl Pressure {
         Duration::from_micros(self.late_us.load(Ordering::Relaxed))
     }
 
-    /// A call was turned away.
+    /// A client is told that its call is turned away.
     pub(crate) fn refused(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }

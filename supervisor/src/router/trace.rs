@@ -2,7 +2,7 @@
 //! which result, and how it ended. Kept for people; nothing is decided by it.
 
 use super::front::{estimated_input, used};
-use super::limits::{Admission, Use};
+use super::limits::{Admission, Places, Use};
 use super::notices::now_ms;
 use super::portion::Portion;
 use super::routing::{Candidate, LeftOut, Plan, Route};
@@ -75,12 +75,15 @@ impl Trace {
         }
     }
 
+    fn talks(&self) -> bool {
+        matches!(self.operation, Operation::Chat | Operation::Complete)
+    }
+
     /// A chat that began to answer and of which nobody says what it took is estimated; of what is no chat it stays
     /// unknown.
     fn weigh(&mut self, portion: &Portion, input_tokens: u64) {
-        let talks = matches!(self.operation, Operation::Chat | Operation::Complete);
         let answered = self.committed.is_some() && self.status.is_some_and(|status| status < 400);
-        if talks && answered && self.first_half.is_none() && self.usage().1.is_none() {
+        if self.talks() && answered && self.first_half.is_none() && self.usage().1.is_none() {
             let (input_fresh, output) = (Some(input_tokens), Some(portion.tokens()));
             self.estimate = Some(Usage { input_fresh, output, ..Usage::default() });
         }
@@ -120,6 +123,8 @@ pub(crate) struct Attempt {
     /// Until its first content, or its failure.
     pub(crate) took: Duration,
     pub(crate) result: AttemptResult,
+    /// Of one that was let go for another one: what it took, estimated. It is not among the call's own usage.
+    pub(crate) aside: Option<Usage>,
 }
 
 /// A try in the making.
@@ -159,8 +164,12 @@ pub(crate) struct Record {
     trace: Option<Box<Trace>>,
     /// What it holds of its app's limits.
     admission: Option<Box<Admission>>,
+    /// And if there are none.
+    places: Places,
     /// What the client has got of the answer.
     portion: Portion,
+    /// Tries that workers have: one, or two where a call is hedged.
+    open: [Option<Begun>; 2],
 }
 
 /// What is known of a call when it begins.
@@ -209,7 +218,9 @@ impl Record {
             began: Instant::now(),
             trace: Some(Box::new(trace)),
             admission: None,
+            places: Places::default(),
             portion: Portion::default(),
+            open: [None; 2],
         }
     }
 
@@ -236,6 +247,11 @@ impl Record {
         self.shared.notices.changed();
     }
 
+    /// Nothing bounds the call: it is there as long as it runs.
+    pub(crate) fn present(&mut self, places: Places) {
+        self.places = places;
+    }
+
     /// A part of the answer goes to the client.
     pub(crate) fn delivered(&mut self) -> &mut Portion {
         &mut self.portion
@@ -250,11 +266,39 @@ impl Record {
         });
     }
 
+    /// A worker has the call.
+    pub(crate) fn trying(&mut self, begun: Begun) {
+        if let Some(free) = self.open.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(begun);
+        }
+    }
+
     /// Notes one try and how it went.
     pub(crate) fn tried(&mut self, begun: Begun, result: AttemptResult) {
+        let over = |slot: &&mut Option<Begun>| slot.is_some_and(|other| other.candidate == begun.candidate);
+        self.open.iter_mut().filter(over).for_each(|slot| *slot = None);
         let Begun { candidate, at: began, queued } = begun;
         let took = self.elapsed().saturating_sub(began);
-        self.note(|t| t.attempts.push(Attempt { candidate, began, queued, took, result }));
+        self.note(|t| t.attempts.push(Attempt { candidate, began, queued, took, result, aside: None }));
+    }
+
+    /// Notes a try that lost against another one, of which so much had come: about how many tokens it took.
+    pub(crate) fn let_go(&mut self, begun: Begun, portion: &Portion) -> u64 {
+        let why = "another candidate was faster".to_owned();
+        self.tried(begun, AttemptResult::Failed(FailureKind::Cancelled, why));
+        let mut tokens = 0;
+        self.note(|t| {
+            let usage = Usage {
+                input_fresh: Some(estimated_input(t.request_bytes)),
+                output: t.talks().then(|| portion.tokens()),
+                ..Usage::default()
+            };
+            tokens = usage.input_total().unwrap_or(0).saturating_add(usage.output.unwrap_or(0));
+            if let Some(loser) = t.attempts.last_mut() {
+                loser.aside = Some(usage);
+            }
+        });
+        tokens
     }
 
     /// The answer is the client's from here on.
@@ -291,7 +335,12 @@ impl Record {
     }
 
     fn close(&mut self, end: End, trailer: Option<Trailer>) {
+        for begun in self.open.into_iter().flatten() {
+            let why = "the call ended before it answered".to_owned();
+            self.tried(begun, AttemptResult::Failed(FailureKind::Cancelled, why));
+        }
         let Some(mut trace) = self.trace.take() else { return };
+        self.places = Places::default();
         trace.end = end;
         trace.trailer = trailer.or(trace.trailer.take());
         trace.total = self.began.elapsed();
@@ -327,21 +376,28 @@ impl Drop for Record {
 }
 
 /// What counts against the limits of the app. A call that began to answer and says nothing of its usage counts
-/// for its input at least.
+/// for its input at least; who was let go on the way counts too.
 fn used_up(trace: &Trace, input_tokens: u64) -> Use {
+    let now_ms = now_ms();
+    let candidate = |at: usize| trace.route.as_ref().and_then(|route| route.get(at));
+    let aside = trace.attempts.iter().filter_map(|a| Some(used(&a.aside?, candidate(a.candidate), now_ms)));
+    both(aside.chain([stood(trace, input_tokens, now_ms)]))
+}
+
+/// Of the answer itself.
+fn stood(trace: &Trace, input_tokens: u64, now_ms: u64) -> Use {
     let usage = match (trace.usage(), trace.committed) {
         ((usage, Some(_)), _) => usage,
         ((_, None), Some(_)) => Usage { input_fresh: Some(input_tokens), ..Usage::default() },
         ((_, None), None) => return Use::default(),
     };
-    let now_ms = now_ms();
     match trace.first_half {
         Some(_) => both(trace.shares().into_iter().map(|(c, usage)| used(&usage, c, now_ms))),
         None => used(&usage, trace.shares().first().and_then(|(c, _)| *c), now_ms),
     }
 }
 
-/// Two uses as one. What was paid in another currency than the last is left out: a budget has one.
+/// All uses as one. What was paid in another currency than the last is left out: a budget has one.
 fn both(uses: impl Iterator<Item = Use>) -> Use {
     uses.fold(Use::default(), |sum, next| Use {
         tokens: sum.tokens.saturating_add(next.tokens),

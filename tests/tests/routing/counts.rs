@@ -43,7 +43,7 @@ async fn replace(scene: &Scene) -> Result<()> {
 }
 
 /// How much of a limit of the default app is used, by the router that runs.
-async fn used(scene: &Scene, limit: &str) -> Result<u64> {
+pub(crate) async fn used(scene: &Scene, limit: &str) -> Result<u64> {
     let asked = ControlRequest::App { app: "default".to_owned() };
     let ControlReply::App(app) = control::ask(scene, asked).await? else { bail!("no app") };
     Ok(app.levels.iter().find(|level| level.limit == limit).context("a level")?.used)

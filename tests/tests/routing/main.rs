@@ -6,6 +6,7 @@ mod decisions;
 mod dry_run;
 mod fairness;
 mod hedge;
+mod odd;
 mod poison;
 
 use anyhow::Result;

@@ -27,6 +27,9 @@ const AWAIT: Duration = Duration::from_millis(750);
 /// What a client is told to wait when there is no place or no worker.
 pub(super) const COME_BACK_MS: u64 = 1000;
 
+/// What a client is told whose deadline passed.
+pub(super) const TOO_LATE: &str = "no answer came before the call's deadline";
+
 /// A dispatch that goes on by itself.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
@@ -200,11 +203,12 @@ impl Run {
 
     /// The worker has more to do than it can, and this call is of the share that is not sent there.
     pub(super) fn turned_away(&mut self, at: usize, provider: &str) {
-        self.shard.shared.pressure.refused();
         let begun = Begun { candidate: at, at: self.record.elapsed(), queued: Duration::ZERO };
         let failure =
             overloaded(format!("the worker of the provider `{provider}` has more to do than it can"));
-        self.failed(begun, failure, None, Setback::Crowded);
+        self.record.tried(begun, AttemptResult::Failed(failure.kind, failure.message.clone()));
+        self.course.failed(at, Setback::Crowded, super::random());
+        self.shown.offer_excess(failure, at);
     }
 
     /// No place: the deadline passed while waiting, or another candidate may have one.
@@ -217,7 +221,7 @@ impl Run {
     }
 
     pub(super) fn too_late(&mut self) {
-        let failure = Failure::new(FailureKind::Timeout, "no answer came before the call's deadline");
+        let failure = Failure::new(FailureKind::Timeout, TOO_LATE);
         self.shown.offer(failure, None, 0);
     }
 
@@ -248,7 +252,11 @@ impl Run {
     fn give_up(self) -> Outcome {
         let attempts = self.course.sent();
         let too_large = self.call.rules.replay == Replay::TooLarge && attempts > 0;
-        let shown = if self.shard.shared.is_cut() { Some((stopping(), None, 0)) } else { self.shown.take() };
+        let cut = self.shard.shared.is_cut();
+        if self.shown.is_excess() && !cut {
+            self.shard.shared.pressure.refused();
+        }
+        let shown = if cut { Some((stopping(), None, 0)) } else { self.shown.take() };
         let (mut failure, upstream, at) = shown.unwrap_or_else(|| (self.nobody(), None, 0));
         if too_large && upstream.is_none() {
             failure.message.push_str("; a request body of more than 32 MiB is sent only once");

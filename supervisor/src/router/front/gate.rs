@@ -90,6 +90,11 @@ impl Gate {
         receiver.await.map_err(|_| QueueFull)
     }
 
+    /// A place if there is one now.
+    pub(crate) fn enter_now(self: &Arc<Self>) -> Option<Permit> {
+        self.lock().take().then(|| self.permit())
+    }
+
     /// A place in the queue for a call that waits for the worker itself. Dropped, it is free again.
     pub(crate) fn wait(self: &Arc<Self>) -> Result<Waiting, QueueFull> {
         if self.lock().wait() { Ok(Waiting(Arc::clone(self))) } else { Err(QueueFull) }

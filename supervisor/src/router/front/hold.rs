@@ -5,10 +5,13 @@
 //! that breaks off can be tried again. Either commits early when more than the limit would have to be held. A stream
 //! may be held longer, for a window of chunks, bytes or time, if its app says so.
 
+use crate::router::portion::Portion;
 use bytes::Bytes;
+use protocol::dialect::Dialect;
 use protocol::ipc::call::{ReplyHead, Reset, Trailer};
 pub(crate) use protocol::ipc::configure::Hold as Window;
 use protocol::transport::link::Answer;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,6 +30,33 @@ pub(crate) struct Hold {
     head: Option<ReplyHead>,
     held: Vec<Bytes>,
     bytes: usize,
+    heard: Option<(Dialect, Heard)>,
+}
+
+/// What has come of an answer that the client has not seen, for somebody else to look at meanwhile.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard(Arc<Mutex<Coming>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Coming {
+    portion: Portion,
+    content: bool,
+}
+
+impl Heard {
+    /// How much it is.
+    pub(crate) fn portion(&self) -> Portion {
+        self.look(|coming| coming.portion)
+    }
+
+    /// The answer proper has begun to come.
+    pub(crate) fn has_content(&self) -> bool {
+        self.look(|coming| coming.content)
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&mut Coming) -> T) -> T {
+        at(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What follows from one more part of the answer.
@@ -56,7 +86,26 @@ pub(crate) struct Held {
 impl Hold {
     /// Holds up to `limit` bytes, and the beginning of a stream as long as `window` says.
     pub(crate) fn new(limit: usize, window: Window) -> Self {
-        Self { limit, window, ends: None, since: (0, 0), head: None, held: Vec::new(), bytes: 0 }
+        let (ends, since, head, held, bytes, heard) = (None, (0, 0), None, Vec::new(), 0, None);
+        Self { limit, window, ends, since, head, held, bytes, heard }
+    }
+
+    /// What comes, of this dialect, can be seen there.
+    pub(crate) fn heard_by(mut self, dialect: Dialect, heard: &Heard) -> Self {
+        self.heard = Some((dialect, heard.clone()));
+        self
+    }
+
+    fn note(&self, bytes: &Bytes, committed: bool) {
+        let Some((dialect, heard)) = &self.heard else { return };
+        let streams = self.head.as_ref().is_some_and(|head| head.stream);
+        heard.look(|coming| {
+            coming.content |= committed;
+            match streams {
+                true => coming.portion.events(*dialect, bytes),
+                false => coming.portion.document(bytes.len() as u64),
+            }
+        });
     }
 
     /// When what is held must be shown, whatever has come.
@@ -93,6 +142,7 @@ impl Hold {
             }
             Answer::Data { bytes, committed } => {
                 self.bytes += bytes.len();
+                self.note(&bytes, committed);
                 let over = (committed || self.ends.is_some()) && self.is_over(bytes.len(), now);
                 self.held.push(bytes);
                 if over || self.bytes > self.limit {

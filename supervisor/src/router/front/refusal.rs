@@ -23,20 +23,36 @@ pub(crate) struct Upstream {
 
 /// The best failure so far.
 #[derive(Default)]
-pub(crate) struct Shown(Option<(Failure, Option<Upstream>, usize)>);
+pub(crate) struct Shown {
+    kept: Option<(Failure, Option<Upstream>, usize)>,
+    /// It is that there was too much to do.
+    excess: bool,
+}
 
 impl Shown {
     /// Keeps the failure of candidate `at` if it says more than the one there is.
     pub(crate) fn offer(&mut self, failure: Failure, upstream: Option<Upstream>, at: usize) {
-        let better = self.0.as_ref().is_none_or(|(kept, ..)| says(&failure) > says(kept));
+        let better = self.kept.as_ref().is_none_or(|(kept, ..)| says(&failure) > says(kept));
         if better {
-            self.0 = Some((failure, upstream, at));
+            *self = Self { kept: Some((failure, upstream, at)), excess: false };
         }
+    }
+
+    /// The same of candidate `at` whose worker has too much to do.
+    pub(crate) fn offer_excess(&mut self, failure: Failure, at: usize) {
+        if self.kept.is_none() {
+            *self = Self { kept: Some((failure, None, at)), excess: true };
+        }
+    }
+
+    /// What is shown is that there was too much to do.
+    pub(crate) fn is_excess(&self) -> bool {
+        self.excess
     }
 
     /// The failure to show.
     pub(crate) fn take(&self) -> Option<(Failure, Option<Upstream>, usize)> {
-        self.0.clone()
+        self.kept.clone()
     }
 }
 
@@ -56,6 +72,19 @@ fn says(failure: &Failure) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_much_to_do_is_shown_where_nobody_says_more() {
+        let unavailable = || Failure::new(FailureKind::Unavailable, "");
+        let mut shown = Shown::default();
+        shown.offer_excess(unavailable(), 0);
+        shown.offer(unavailable(), None, 1);
+        assert!(shown.is_excess());
+        shown.offer(Failure::new(FailureKind::Upstream, ""), None, 2);
+        shown.offer_excess(unavailable(), 3);
+        assert!(!shown.is_excess());
+        assert_eq!(shown.take().unwrap().2, 2);
+    }
 
     fn shown(kinds: &[(FailureKind, Option<u16>)]) -> FailureKind {
         let mut shown = Shown::default();

@@ -158,6 +158,7 @@ where
             if let Some(Excess { failure, recorded: false }) = excess {
                 // Its connection can be used again.
                 let _ = read(&snapshot.limits, body).await;
+                shard.shared.pressure.refused();
                 return Err(reject(failure, Extra::Nothing));
             }
             let caller = identify()?;

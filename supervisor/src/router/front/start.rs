@@ -40,6 +40,7 @@ pub(super) async fn start(
     if excess.is_some() {
         let late = shard.shared.pressure.late().as_millis();
         record.note(|t| t.notes.push(format!("turned away: LLM Link was {late} ms late with what it had")));
+        shard.shared.pressure.refused();
     }
     let turned_away = excess.or_else(|| poisonous(shard, &call));
     let planned = turned_away.map_or_else(|| plan(shard, snapshot, &call), Err);
@@ -49,11 +50,14 @@ pub(super) async fn start(
     };
     record.planned(&plan);
     let meter = snapshot.meters.app(&call.caller.app);
-    if let Some(meter) = meter
-        && let Err(failure) = admit(meter, &call, &plan, &mut record).await
-    {
-        let reply = refuse(record, dialect, id, &failure);
-        return finished(Some(meter), None, dialect, reply);
+    match meter {
+        None => record.present(snapshot.meters.present(&call.caller.app, label(&call))),
+        Some(meter) => {
+            if let Err(failure) = admit(meter, &call, &plan, &mut record).await {
+                let reply = refuse(record, dialect, id, &failure);
+                return finished(Some(meter), None, dialect, reply);
+            }
+        }
     }
     let aged = plan.aged;
     if let Some(entry) = &aged {
@@ -107,7 +111,6 @@ pub(super) fn excess(shard: &Shard) -> Option<Excess> {
         return None;
     }
     let pressure = &shard.shared.pressure;
-    pressure.refused();
     let failure = Box::new(overloaded("LLM Link has more to do than it can".to_owned()));
     Some(Excess { failure, recorded: pressure.may_record(shard.shared.age().as_secs()) })
 }
@@ -148,6 +151,11 @@ fn plan(shard: &Shard, snapshot: &Snapshot, call: &Call) -> Result<Plan, Box<Fai
     routing::plan(&snapshot.table, &call.caller.policy, &wanted, &moment)
 }
 
+/// Of the key that was shown.
+fn label(call: &Call) -> Option<&str> {
+    call.caller.key.as_ref().map(|key| key.label.as_str())
+}
+
 /// Takes the call's share of its app's limits, at once or when there is room.
 async fn admit(
     meter: &Arc<AppMeter>,
@@ -160,8 +168,7 @@ async fn admit(
         true => quota::estimate(&call.body, plan.route.first(), now_ms),
         false => Default::default(),
     };
-    let key = call.caller.key.as_ref().map(|key| key.label.as_str());
-    let admitting = meter.admit(&call.caller.app, key, estimate, now_ms);
+    let admitting = meter.admit(&call.caller.app, label(call), estimate, now_ms);
     let admitted = match call.deadline {
         None => admitting.await,
         Some(deadline) => tokio::time::timeout_at(deadline, admitting).await.map_err(|_| {

@@ -1,5 +1,5 @@
 //! One attempt's stay at a provider: its place among the calls there, and what its outcome says of the pair.
-//! Dropped without an outcome, the attempt says nothing.
+//! Dropped without an outcome, the attempt says nothing but that its first content took at least so long.
 
 use super::gate::Permit;
 use crate::router::notices::Notices;
@@ -13,6 +13,8 @@ pub(crate) struct Trial {
     vitals: Arc<Vitals>,
     notices: Notices,
     began: Instant,
+    /// The first content came.
+    answered: bool,
     /// Counted at the provider.
     tokens: u64,
     /// Gone when the outcome is known.
@@ -34,7 +36,8 @@ impl Trial {
         let entry = candidate.vitals.enter(began, force, notices)?;
         candidate.vitals.account.took(tokens, notices);
         let (vitals, notices) = (Arc::clone(&candidate.vitals), notices.clone());
-        Some(Self { vitals, notices, began, tokens, entry: Some(entry), _place: place })
+        let (answered, entry) = (false, Some(entry));
+        Some(Self { vitals, notices, began, answered, tokens, entry, _place: place })
     }
 
     /// See [`Vitals::p95`].
@@ -49,6 +52,7 @@ impl Trial {
 
     /// The first content is there.
     pub(crate) fn committed(&mut self) {
+        self.answered = true;
         let now = Instant::now();
         self.vitals.began(now.saturating_duration_since(self.began), now);
         // A long stream need not end before the next probe may begin.
@@ -80,6 +84,10 @@ impl Drop for Trial {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take() {
             self.vitals.released(entry);
+            if !self.answered {
+                let now = Instant::now();
+                self.vitals.waited(now.saturating_duration_since(self.began), now);
+            }
         }
         self.vitals.left();
     }

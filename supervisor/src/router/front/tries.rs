@@ -1,11 +1,10 @@
-//! One step of the retry loop: the call is handed to a candidate, or to a second one as well if the first is late,
-//! until somebody answers or fails.
+//! One try of the retry loop: the call is handed to a candidate, and what follows when the try has ended.
 
 use super::attempt::{self, Tried};
-use super::course::{Setback, Step};
-use super::dispatch::{COME_BACK_MS, Next, Run, Served, standing};
-use super::hedge;
-use super::hold::Hold;
+use super::course::Setback;
+use super::dispatch::{COME_BACK_MS, Next, Run, Served, TOO_LATE};
+use super::gate::Permit;
+use super::hold::{Heard, Hold};
 use super::poison::quarantined;
 use super::random;
 use super::traits;
@@ -17,15 +16,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// A call that a worker has.
 pub(super) struct Try {
-    begun: Begun,
+    pub(super) begun: Begun,
     /// Of the worker.
     generation: u64,
-    trial: Trial,
-    running: Pin<Box<dyn Future<Output = Tried> + Send>>,
+    pub(super) trial: Trial,
+    /// What has come, if the call may be hedged.
+    pub(super) heard: Heard,
+    pub(super) running: Pin<Box<dyn Future<Output = Tried> + Send>>,
 }
 
 impl Future for Try {
@@ -37,26 +38,6 @@ impl Future for Try {
 }
 
 impl Run {
-    pub(super) async fn attempt(&mut self, at: usize, force: bool) -> Next {
-        let first = match self.begin(at, force).await {
-            Ok(try_) => try_,
-            Err(next) => return next,
-        };
-        let mut first = Box::pin(first);
-        let Some(patience) = hedge::patience(&self.call.caller.policy.hedge, &first.trial) else {
-            let tried = first.as_mut().await;
-            return self.ended(first, tried);
-        };
-        if let Ok(tried) = timeout(patience, first.as_mut()).await {
-            return self.ended(first, tried);
-        }
-        let Some(second) = self.hedge().await else {
-            let tried = first.as_mut().await;
-            return self.ended(first, tried);
-        };
-        self.race(first, Box::pin(second)).await
-    }
-
     /// Hands the call to a candidate. The outcome is what to do next if that was not possible.
     pub(super) async fn begin(&mut self, at: usize, force: bool) -> Result<Try, Next> {
         let candidate = self.course.candidate(at).clone();
@@ -68,12 +49,22 @@ impl Run {
         let Some(place) = self.place(at, &candidate).await else { return Err(self.after_queue()) };
         let queued = self.record.elapsed().saturating_sub(at_queue);
         let begun = Begun { candidate: at, at: at_queue, queued };
+        self.hand_over(begun, place, force)
+            .inspect_err(|setback| {
+                if *setback == Setback::Shut {
+                    self.course.failed(at, Setback::Shut, 0.0);
+                }
+            })
+            .map_err(|_| Next::GoOn)
+    }
+
+    /// Hands the call to a candidate at which it has a place.
+    pub(super) fn hand_over(&mut self, begun: Begun, place: Permit, force: bool) -> Result<Try, Setback> {
+        let at = begun.candidate;
+        let candidate = self.course.candidate(at).clone();
         let shared = &self.shard.shared;
         let tokens = traits::input_tokens(&self.call.body);
-        let Some(trial) = Trial::enter(&candidate, place, force, tokens, &shared.notices) else {
-            self.course.failed(at, Setback::Shut, 0.0);
-            return Err(Next::GoOn);
-        };
+        let trial = Trial::enter(&candidate, place, force, tokens, &shared.notices).ok_or(Setback::Shut)?;
         let opened = match self.shard.lanes.way(&candidate.provider) {
             None => Err("the worker's connection is gone".to_owned()),
             Some(way) => {
@@ -87,53 +78,17 @@ impl Run {
             Err(why) => {
                 let failure = Failure::new(FailureKind::Refused, why).with_retry_after_ms(COME_BACK_MS);
                 self.failed(begun, failure, None, Setback::Refused);
-                return Err(Next::GoOn);
+                return Err(Setback::Refused);
             }
         };
         self.course.handed_over(at);
-        let snapshot = shared.snapshot();
-        let hold = Hold::new(snapshot.limits.hold_bytes as usize, self.call.caller.policy.hold);
+        self.record.trying(begun);
+        let policy = &self.call.caller.policy;
+        let hold = Hold::new(shared.snapshot().limits.hold_bytes as usize, policy.hold);
+        let heard = Heard::default();
+        let hold = if policy.hedge.enabled { hold.heard_by(self.call.dialect, &heard) } else { hold };
         let running = Box::pin(attempt::run(stream, hold, self.call.deadline));
-        Ok(Try { begun, generation, trial, running })
-    }
-
-    /// A second candidate for a call whose first one is late, if there is one and hedges are left.
-    async fn hedge(&mut self) -> Option<Try> {
-        let Step::Go { at, force: false, .. } = self.course.next(|c| standing(&self.shard, c)) else {
-            return None;
-        };
-        if self.course.was_asked(at) || !self.shard.shared.may_hedge() {
-            return None;
-        }
-        self.begin(at, false).await.ok()
-    }
-
-    /// Two candidates have the call: the first answer wins and the other one is told to stop.
-    async fn race(&mut self, mut first: Pin<Box<Try>>, mut second: Pin<Box<Try>>) -> Next {
-        let (first_done, tried) = tokio::select! {
-            tried = first.as_mut() => (true, tried),
-            tried = second.as_mut() => (false, tried),
-        };
-        let (done, mut other) = if first_done { (first, second) } else { (second, first) };
-        if let Tried::Failed { .. } = tried {
-            // The other one may still answer.
-            let next = self.ended(done, tried);
-            if matches!(next, Next::Stop) {
-                return next;
-            }
-            let tried = other.as_mut().await;
-            return self.ended(other, tried);
-        }
-        let (won, lost) = (
-            self.course.candidate(done.begun.candidate).address(),
-            self.course.candidate(other.begun.candidate).address(),
-        );
-        self.record.note(|t| t.notes.push(format!("hedged: {won} was first, {lost} was cancelled")));
-        let late = AttemptResult::Failed(FailureKind::Cancelled, "another candidate was faster".to_owned());
-        self.record.tried(other.begun, late);
-        // Dropped, its stream is reset and its place is free.
-        drop(other);
-        self.ended(done, tried)
+        Ok(Try { begun, generation, trial, heard, running })
     }
 
     /// What follows from a try that ended.
@@ -150,6 +105,7 @@ impl Run {
                 Next::Answered(Box::new(Served { at, answer, trial }))
             }
             Tried::Late => {
+                self.record.tried(begun, AttemptResult::Failed(FailureKind::Timeout, TOO_LATE.to_owned()));
                 self.too_late();
                 Next::Stop
             }

@@ -4,7 +4,7 @@ use super::book::{Book, Reserved, Spend, Today, Use};
 use super::bucket::Level;
 use super::rates::{Full, RateSet};
 use super::tickets::{Found, Hold, Tickets};
-use super::{calendar, gate, millis, nanos};
+use super::{calendar, millis, nanos};
 use crate::router::front::{Gate, Permit};
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::{App, Budgets, Limits};
@@ -28,7 +28,8 @@ pub(super) struct Scope {
     name: String,
     limits: Limits,
     rates: Arc<Mutex<RateSet>>,
-    gate: Option<Arc<Gate>>,
+    /// Also where any number may go through: a bound that comes later counts the calls that run then.
+    gate: Arc<Gate>,
 }
 
 /// See the module.
@@ -42,6 +43,9 @@ pub(crate) struct AppMeter {
     /// Locked before the rates and the book: what is saved fits together.
     tickets: Arc<Mutex<Tickets>>,
 }
+
+/// Those of its key and of its app.
+pub(crate) type Places = [Option<Permit>; 2];
 
 /// Why a call is not admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,38 +82,37 @@ impl Scope {
     fn new(name: String, limits: &Limits, old: Option<&Scope>, now: u64) -> Self {
         let rates = old.map_or_else(Arc::default, |old| Arc::clone(&old.rates));
         lock(&rates).resize(&limits.rates, now);
-        let mut scope = Self { name, limits: *limits, rates, gate: old.and_then(|old| old.gate.clone()) };
-        match (&scope.gate, limits.concurrent) {
-            // Calls that have a place there keep it; nobody else goes through it.
-            (_, None) => scope.gate = None,
-            (Some(gate), Some(_)) => gate.resize(scope.concurrent(), scope.queue()),
-            (None, Some(_)) => scope.gate = Some(gate(&scope)),
-        }
-        scope
+        let most = limits.concurrent.unwrap_or(u32::MAX);
+        let gate = match old {
+            Some(old) => Arc::clone(&old.gate),
+            None => Gate::new(most, limits.queue),
+        };
+        gate.resize(most, limits.queue);
+        Self { name, limits: *limits, rates, gate }
     }
 
-    pub(super) fn concurrent(&self) -> u32 {
+    fn concurrent(&self) -> u32 {
         self.limits.concurrent.unwrap_or(u32::MAX)
     }
 
-    pub(super) fn queue(&self) -> u32 {
-        self.limits.queue
+    /// Where only so many calls may be at once.
+    fn bounded(&self) -> Option<&Arc<Gate>> {
+        self.limits.concurrent.map(|_| &self.gate)
     }
 
     fn counts(&self) -> bool {
-        self.gate.is_some() || !lock(&self.rates).is_empty()
+        self.bounded().is_some() || !lock(&self.rates).is_empty()
     }
 
     /// A place, after waiting for it as long as it may.
-    async fn enter(&self, app: &Arc<str>) -> Result<Option<Permit>, Over> {
-        let Some(gate) = &self.gate else { return Ok(None) };
-        let entering = gate.enter_shared(app, SHARED);
+    async fn enter(&self, app: &Arc<str>) -> Result<Permit, Over> {
+        let entering = self.gate.enter_shared(app, SHARED);
         let entered = match self.limits.wait_ms {
             0 => Ok(entering.await),
             ms => tokio::time::timeout(Duration::from_millis(ms), entering).await,
         };
         match entered {
-            Ok(Ok(place)) => Ok(Some(place)),
+            Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(self.crowded()),
         }
     }
@@ -150,7 +153,7 @@ impl AppMeter {
             start,
             offset_min,
             own,
-            keys: app.keys.iter().map(key).filter(|(_, scope)| scope.counts()).collect(),
+            keys: app.keys.iter().map(key).collect(),
             budgets: app.budgets.clone(),
             book: old.map_or_else(Arc::default, |old| Arc::clone(&old.book)),
             tickets: old
@@ -160,7 +163,7 @@ impl AppMeter {
 
     /// Anything is limited.
     pub(super) fn counts(&self) -> bool {
-        self.own.counts() || !self.keys.is_empty() || self.has_budget()
+        self.own.counts() || self.keys.values().any(Scope::counts) || self.has_budget()
     }
 
     fn has_budget(&self) -> bool {
@@ -185,8 +188,9 @@ impl AppMeter {
         estimate: Use,
         now_ms: u64,
     ) -> Result<Admission, Over> {
-        let label = key.filter(|label| self.keys.contains_key(*label));
-        let key = label.and_then(|label| self.keys.get(label)).cloned();
+        let of_key = key.and_then(|label| Some((label, self.keys.get(label)?)));
+        let key = of_key.map(|(_, scope)| scope.clone());
+        let label = of_key.filter(|(_, scope)| scope.counts()).map(|(label, _)| label);
         let (tokens, today) = (estimate.tokens, calendar::today(now_ms, self.offset_min));
         let hold = Hold { key: label.map(str::to_owned), used: estimate, today };
         let (ticket, reserved) = self.reserve(key.as_ref(), hold, now_ms)?;
@@ -203,7 +207,7 @@ impl AppMeter {
         let scopes = admission.key.clone().into_iter().chain([self.own.clone()]);
         for scope in scopes {
             match scope.enter(app).await {
-                Ok(place) => admission.places.extend(place),
+                Ok(place) => admission.places.push(place),
                 Err(over) => {
                     admission.undo();
                     return Err(over);
@@ -211,6 +215,12 @@ impl AppMeter {
             }
         }
         Ok(admission)
+    }
+
+    /// Places of a call that nothing bounds, for a bound that may come.
+    pub(super) fn present(&self, key: Option<&str>) -> Places {
+        let key = key.and_then(|label| self.keys.get(label));
+        [key.and_then(|scope| scope.gate.enter_now()), self.own.gate.enter_now()]
     }
 
     /// Rates and budgets, all or nothing: the locks are held until every one of them has agreed.
@@ -255,7 +265,7 @@ impl AppMeter {
                 return Some(self.spent_up(spend, now_ms));
             }
         }
-        self.own.gate.as_ref().filter(|gate| gate.is_full()).map(|_| self.own.crowded())
+        self.own.bounded().filter(|gate| gate.is_full()).map(|_| self.own.crowded())
     }
 
     fn spent_up(&self, spend: Spend, now_ms: u64) -> Over {
@@ -278,7 +288,7 @@ impl AppMeter {
     pub(super) fn places(&self) -> impl Iterator<Item = SavedPlaces> {
         let scopes = std::iter::once(&self.own).chain(self.keys.values());
         scopes.filter_map(|scope| {
-            let taken = scope.gate.as_ref()?.taken();
+            let taken = scope.bounded()?.taken();
             (taken > 0).then(|| SavedPlaces { of: scope.name.clone(), taken })
         })
     }
@@ -286,7 +296,7 @@ impl AppMeter {
     /// Other routers have so many of its places.
     pub(super) fn share(&self, beside: &Beside) {
         for scope in std::iter::once(&self.own).chain(self.keys.values()) {
-            scope.gate.iter().for_each(|gate| gate.share(beside.taken(&scope.name)));
+            scope.bounded().into_iter().for_each(|gate| gate.share(beside.taken(&scope.name)));
         }
     }
 
@@ -306,7 +316,7 @@ impl AppMeter {
                 resets_in_ms: millis(level.resets_in),
             })
             .collect();
-        if let Some(gate) = &self.own.gate {
+        if let Some(gate) = self.own.bounded() {
             let (used, _) = gate.load();
             let (limit, of) = ("concurrent".to_owned(), u64::from(self.own.concurrent()));
             all.push(LimitLevel { limit, used: u64::from(used), of, resets_in_ms: 0 });
@@ -428,6 +438,7 @@ impl Admission {
             key: self
                 .key
                 .as_ref()
+                .filter(|key| key.counts())
                 .and_then(|key| key.name.split_once('/'))
                 .map(|(_, label)| label.to_owned()),
             origin: tickets.origin(),

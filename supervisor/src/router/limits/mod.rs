@@ -14,11 +14,9 @@ mod tickets;
 
 pub(crate) use book::Use;
 pub(crate) use bucket::Level;
-pub(crate) use meter::{Admission, AppMeter, SHARED};
+pub(crate) use meter::{Admission, AppMeter, Places, SHARED};
 pub(crate) use rates::{PER_MINUTE, PER_SECOND, RateSet, TOKENS};
 
-use crate::router::front::Gate;
-use meter::Scope;
 use protocol::control::app::LimitLevel;
 use protocol::ipc::configure::RouterConfig;
 use protocol::ipc::notice::{Beside, Memory, SavedPlaces};
@@ -59,6 +57,11 @@ impl Meters {
         self.apps.get(name).filter(|meter| meter.counts())
     }
 
+    /// See [`AppMeter::present`].
+    pub(crate) fn present(&self, app: &str, key: Option<&str>) -> Places {
+        self.apps.get(app).map(|meter| meter.present(key)).unwrap_or_default()
+    }
+
     /// How full the limits of an app are.
     pub(crate) fn levels(&self, app: &str, now_ms: u64) -> Vec<LimitLevel> {
         self.apps.get(app).map(|meter| meter.limit_levels(now_ms)).unwrap_or_default()
@@ -89,11 +92,6 @@ impl Meters {
 fn born() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// A gate for so many calls at once, or for any number.
-fn gate(scope: &Scope) -> Arc<Gate> {
-    Gate::new(scope.concurrent(), scope.queue())
 }
 
 fn nanos(duration: Duration) -> u64 {

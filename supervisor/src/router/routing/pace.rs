@@ -26,6 +26,27 @@ impl Pace {
     /// The first token came after `took`.
     pub(crate) fn sample(&mut self, took: Duration, now: Instant) {
         self.weigh(took.as_secs_f64(), now);
+        self.keep(took);
+    }
+
+    /// The first token had not come after `took`, and then nobody waited for it any more. That counts only where it
+    /// is worse than what is known: without it, who is always let go when it is slow would look fast for ever. Of what
+    /// is not known at all it says too little, unless it is as long as a failure counts.
+    pub(crate) fn at_least(&mut self, took: Duration, now: Instant) {
+        let slowest = || self.recent.iter().max().map(|ms| Duration::from_millis(u64::from(*ms)));
+        if self.p95().or_else(slowest).is_some_and(|known| took >= known) {
+            self.keep(took);
+        }
+        let worse = match self.at {
+            Some(_) => took.as_secs_f64() >= self.average * self.kept(now),
+            None => took >= PENALTY,
+        };
+        if worse {
+            self.weigh(took.as_secs_f64(), now);
+        }
+    }
+
+    fn keep(&mut self, took: Duration) {
         let ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
         match self.recent.get_mut(self.next) {
             Some(slot) => *slot = ms,
@@ -107,6 +128,24 @@ mod tests {
         let mut failed = Pace::default();
         failed.penalty(now);
         assert!((failed.cost(0, now) - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_was_let_go_took_at_least_so_long() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        (0..20).for_each(|_| pace.sample(200 * MS, now));
+        pace.at_least(100 * MS, now);
+        assert_eq!(pace.p95(), Some(200 * MS), "it may have been as fast as ever");
+        assert!((pace.cost(0, now) - 0.2).abs() < 1e-9);
+        (0..2).for_each(|_| pace.at_least(900 * MS, now));
+        assert_eq!(pace.p95(), Some(900 * MS));
+        assert!((pace.cost(0, now) - 0.9).abs() < 1e-9);
+        let mut unknown = Pace::default();
+        unknown.at_least(700 * MS, now);
+        assert!(unknown.cost(0, now) < 1e-9 && unknown.cost(1, now) >= 10.0, "it may be fast or slow");
+        unknown.at_least(7000 * MS, now);
+        assert!((unknown.cost(0, now) - 7.0).abs() < 1e-9, "no longer unknown");
     }
 
     #[test]

@@ -228,8 +228,11 @@ impl Draft<'_> {
         }
         let mut renewed = Vec::with_capacity(candidates.len());
         for (candidate, weight) in candidates {
-            let successors = successors(self.table, &candidate, now_ms, DEEPEST);
-            if !candidate.is_past(now_ms) || successors.is_empty() {
+            let mut successors = Vec::new();
+            if candidate.is_past(now_ms) {
+                stand_ins(self.table, &candidate, now_ms, &mut Followed::default(), &mut successors);
+            }
+            if successors.is_empty() {
                 renewed.push((candidate, weight));
                 continue;
             }
@@ -289,23 +292,41 @@ impl Draft<'_> {
     }
 }
 
+/// Whose alternatives were looked at, and how deep this is.
+#[derive(Default)]
+struct Followed {
+    seen: Vec<Candidate>,
+    depth: usize,
+}
+
 /// What stands for a candidate after its sunset: of its alternatives those that are not past theirs, the same
-/// provider's first.
-fn successors(table: &Table, candidate: &Candidate, now_ms: u64, deepest: usize) -> Vec<Candidate> {
-    let mut found: Vec<Candidate> = Vec::new();
-    let Some(entry) = candidate.entry.as_ref().filter(|_| deepest > 0) else { return found };
+/// provider's first. Each is looked at once, so that models that stand in for each other end somewhere.
+fn stand_ins(
+    table: &Table,
+    candidate: &Candidate,
+    now_ms: u64,
+    followed: &mut Followed,
+    found: &mut Vec<Candidate>,
+) {
+    let Some(entry) = candidate.entry.as_ref().filter(|_| followed.depth < DEEPEST) else { return };
+    if followed.seen.contains(candidate) {
+        return;
+    }
+    followed.seen.push(candidate.clone());
+    followed.depth += 1;
     for name in &entry.alternatives {
         let Ok(way) = table.resolve(name) else { continue };
         let mut heads: Vec<&Candidate> = way.heads().map(|(c, _)| c).collect();
         heads.sort_by_key(|c| c.provider != candidate.provider);
         for head in heads {
-            match head.is_past(now_ms) {
-                true => found.extend(successors(table, head, now_ms, deepest - 1)),
-                false => found.push(head.clone()),
+            if head.is_past(now_ms) {
+                stand_ins(table, head, now_ms, followed, found);
+            } else if !found.contains(head) {
+                found.push(head.clone());
             }
         }
     }
-    found
+    followed.depth -= 1;
 }
 
 /// Why a step does not take the call; `None` = it does.

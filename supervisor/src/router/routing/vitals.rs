@@ -204,6 +204,11 @@ impl Vitals {
         lock(&self.state).pace.sample(took, now);
     }
 
+    /// Nobody waits for the first token any more, which had not come after `took`.
+    pub(crate) fn waited(&self, took: Duration, now: Instant) {
+        lock(&self.state).pace.at_least(took, now);
+    }
+
     /// A probe's first content came: the probe is over, its call goes on as any other.
     pub(crate) fn proved(&self, entry: &mut Entry, now: Instant, notices: &Notices) {
         if let Pass::Probe(_) = entry.model {

@@ -48,13 +48,14 @@ fn trace() -> Trace {
         first_half: None,
         excluded: vec![Exclusion { candidate: 1, reason: "its worker is starting".into() }],
         attempts: vec![
-            Attempt { candidate: 0, began: ms(1), queued: ms(0), took: ms(20), result: failed },
+            Attempt { candidate: 0, began: ms(1), queued: ms(0), took: ms(20), result: failed, aside: None },
             Attempt {
                 candidate: 1,
                 began: ms(21),
                 queued: ms(30),
                 took: ms(80),
                 result: AttemptResult::Answered,
+                aside: None,
             },
         ],
         committed: Some(ms(101)),

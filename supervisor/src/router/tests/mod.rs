@@ -3,6 +3,7 @@
 mod calls;
 mod child;
 mod failover;
+mod hedge;
 mod limits;
 mod rig;
 mod worker;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use protocol::ipc::call::{CallHead, ReplyHead, Reset, ResetCode, Trailer};
 use protocol::ipc::configure::Lane;
-use protocol::model::{Failure, Loss, LossReason, Usage};
+use protocol::model::{Failure, Loss, LossReason, Usage, UsageSource};
 use protocol::transport::link::{Call, Commit, Expect, Reply, RequestBody, welcome};
 use protocol::transport::local::LocalListener;
 use std::path::Path;
@@ -193,5 +193,6 @@ fn head(stream: bool) -> ReplyHead {
 }
 
 fn trailer() -> Trailer {
-    Trailer { usage: Usage { output: Some(3), ..Usage::default() }, ..Trailer::default() }
+    let usage = Usage { output: Some(3), ..Usage::default() };
+    Trailer { usage, usage_source: Some(UsageSource::Reported), ..Trailer::default() }
 }

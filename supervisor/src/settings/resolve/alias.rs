@@ -7,7 +7,7 @@ use super::value::word;
 use crate::settings::mistake::Findings;
 use crate::settings::place::Place;
 use crate::settings::raw::keys::alias as alias_keys;
-use crate::settings::raw::{RawAlias, RawStep};
+use crate::settings::raw::{RawAlias, RawStep, RawTarget};
 use protocol::ipc::configure::{Alias, Candidate, Conditions, Rule};
 
 /// An alias whose candidates all exist. `earlier` are the aliases before it.
@@ -57,6 +57,15 @@ pub(super) fn alias(
     Some(Alias { name: name.value, rule, candidates })
 }
 
+/// What is named without a model.
+fn bare(target: &RawTarget) -> Option<&str> {
+    match target {
+        RawTarget::Text(text) if !text.value.contains('/') => Some(&text.value),
+        RawTarget::Apart { provider: Some(provider), model: None } => Some(&provider.value),
+        RawTarget::Text(_) | RawTarget::Apart { .. } => None,
+    }
+}
+
 fn candidate(
     raw: RawStep,
     providers: &Names<'_>,
@@ -65,12 +74,14 @@ fn candidate(
 ) -> Option<Candidate> {
     let place = raw.place.clone();
     let example = alias_keys::CANDIDATES.example;
-    let step = route::step(raw, alias_keys::CANDIDATES, providers, findings)?;
-    let Some(model) = step.model else {
-        let what = format!("candidate `{}` is not of the form `provider/model`", step.provider);
+    // Said first: without a model it is wrong, whatever providers there are.
+    if let Some(provider) = bare(&raw.target) {
+        let what = format!("candidate `{}` is not of the form `provider/model`", provider.escape_debug());
         findings.mistake(&place, what, example);
         return None;
-    };
+    }
+    let step = route::step(raw, alias_keys::CANDIDATES, providers, findings)?;
+    let model = step.model?;
     if step.when != Conditions::default() {
         let what = "the candidates of an alias have no conditions; those of an app may";
         findings.mistake(&place, what, example);

@@ -64,6 +64,11 @@ pub(super) fn step(
     let (provider, model) = target(raw.target, &place, key, findings)?;
     let shown = shown(&provider.value, model.as_ref().map(|model| model.value.as_str()));
     let shown = shown.escape_debug();
+    if provider.value.is_empty() {
+        let what = format!("candidate `{shown}` is not of the form `provider/model`");
+        findings.mistake(&provider.place, what, key.example);
+        return None;
+    }
     if !providers.has(&provider) {
         let named = provider.value.escape_debug().to_string();
         let hint = providers.hint(&named);

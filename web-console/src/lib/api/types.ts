@@ -442,6 +442,8 @@ export interface TraceAttempt {
   first_token_us: number | null;
   failure: string | null;
   message: string | null;
+  usage?: Usage;
+  usage_source?: 'Estimated';
 }
 export interface CallTrace {
   key: string | null;

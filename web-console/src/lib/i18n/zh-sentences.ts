@@ -63,7 +63,7 @@ export const zhSentences: readonly Pattern[] = [
   ['calls are missing from the record: {unwritten} could not be written by the router, {torn} were cut off, {late} waited too long', '记录缺少调用：{unwritten} 个未能由路由进程写入，{torn} 个被截断，{late} 个等待过久'],
   ['{dropped} events came faster than they could be written, and are lost', '{dropped} 个事件来得太快，未能写入'],
   ['{whose} has more to do than it can and is {late} ms late: some calls are turned away', '{whose} 过载，延迟 {late} 毫秒：部分调用被拒绝'],
-  ['{whose} keeps up again: no call was turned away for 10 s', '{whose} 已恢复正常：10 秒内没有拒绝调用'],
+  ['{whose} keeps up again: no call was turned away for 10 s, {calls} were since it did not', '{whose} 已恢复正常：10 秒内没有拒绝调用，此次过载共拒绝 {calls} 次'],
   ['the worker of the provider `{provider}` has more to do than it can', '提供商 {provider} 的工作进程过载'],
   ['LLM Link has more to do than it can', 'LLM Link 过载'],
   // Who is fit, and who is asked.
@@ -112,8 +112,9 @@ export const zhSentences: readonly Pattern[] = [
   ['it is its turn', '轮到它'],
   ['it has the fewest calls in flight', '它进行中的调用最少'],
   ['it is the faster one of two at random', '随机两个中较快的一个'],
-  ['hedged: {won} was first, {lost} was cancelled', '对冲：{won} 先到，{lost} 已取消'],
+  ['hedged: {won} was first, {lost} was cancelled and counts with about {tokens} tokens', '对冲：{won} 先到，{lost} 已取消，按约 {tokens} Token 计入'],
   ['another candidate was faster', '另一个候选更快'],
+  ['the call ended before it answered', '调用在它应答之前已结束'],
   ['turned away: LLM Link was {ms} ms late with what it had', '已拒绝：LLM Link 处理已有调用时延迟了 {ms} 毫秒'],
   // Keys.
   ['by reference', '引用'],

@@ -168,6 +168,25 @@ fn alternatives_in_a_circle_end() {
 }
 
 #[test]
+fn many_that_stand_in_for_each_other_are_looked_at_once_each() {
+    let names: Vec<String> = (0..60).map(|n| format!("old-{n}")).collect();
+    let mut world = World::new(|_, config| {
+        let old = |id: &String| ModelEntry {
+            sunset_ms: Some(2000),
+            alternatives: [&names[..], &["m".to_owned(), "a/m".to_owned()]].concat(),
+            ..ModelEntry::new(id.clone(), ModelFacts::default())
+        };
+        config.providers[0].models.extend(names.iter().map(old));
+    });
+    world.now_ms = 3000;
+    let began = Instant::now();
+    assert_eq!(world.way(&world.wanted("old-7")), ["a/m", "b/m", "c/z"]);
+    let plan = world.plan(&world.wanted("old-7")).unwrap();
+    assert_eq!(plan.moved[0], "a/old-7 is past its sunset: a/m, b/m instead");
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_dry_run_says_where_and_why() {
     let world = World::new(|app, _| app.route.candidates = vec![any("a", None), any("b", None)]);
     world.down.borrow_mut().insert("a");
