@@ -55,6 +55,26 @@ async fn a_full_provider_hands_over_to_the_next() {
 }
 
 #[tokio::test]
+async fn only_clients_that_are_told_count_as_turned_away() {
+    let mut rig = Rig::new();
+    let (_a, _b) = (rig.worker("a", always(GOOD)), rig.worker("b", always(GOOD)));
+    assert_eq!(rig.chat().await.status, 200);
+    let mut told = 0;
+    for late in [&["a"][..], &["a", "b"]] {
+        let (mut elsewhere, before) = (0, told);
+        // The next look at the workers finds that they are not late: then it is set again.
+        while elsewhere < 5 && told - before < 5 {
+            rig.shard.lanes.each(|name, _, shed| shed.set(if late.contains(&name) { 1.0 } else { 0.0 }));
+            let answer = rig.chat().await;
+            told += u64::from(answer.status == 503);
+            elsewhere += u64::from(late.len() == 1 && answer.header("x-llm-link-provider") == "b");
+        }
+        assert_eq!(rig.shared.pressure.turned_away(), told, "{late:?}");
+    }
+    assert!(told >= 5);
+}
+
+#[tokio::test]
 async fn a_head_that_never_ends_is_cut() {
     let mut rig = Rig::with(|config| config.limits.read_timeout_ms = 300);
     let mut slow = TcpStream::connect(rig.address).await.unwrap();

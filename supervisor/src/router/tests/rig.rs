@@ -32,6 +32,7 @@ pub(super) struct Rig {
     pub(super) config: RouterConfig,
     pub(super) address: SocketAddr,
     pub(super) dir: TempDir,
+    pub(super) shard: Arc<Shard>,
     tasks: JoinSet<()>,
 }
 
@@ -76,8 +77,8 @@ impl Rig {
         let address = listener.local_addr().unwrap();
         let (shard, inbox) = Shard::new(Arc::clone(&shared), 1);
         let mut tasks = JoinSet::new();
-        tasks.spawn(shard.run(vec![(0, listener)], inbox));
-        Self { shared, config, address, dir, tasks }
+        tasks.spawn(Arc::clone(&shard).run(vec![(0, listener)], inbox));
+        Self { shared, config, address, dir, shard, tasks }
     }
 
     /// Starts a worker and configures its provider, with the model `m`.
