@@ -145,6 +145,8 @@ impl Trouble {
             let upstream = scene.upstream("a")?;
             let all = || upstream.busy() == count as i64;
             wait::holds("all calls to be taken", PATIENCE, all).await?;
+            // So many calls at once are work for everybody; what follows is not.
+            at_rest(scene).await?;
         }
         if mischief == Mischief::Noise {
             let told = || scene.log()[lines..].iter().any(|l| l.contains(DROPPED));
@@ -208,20 +210,7 @@ impl Trouble {
             control::ask(scene, asked).await?;
         }
         scene.provider_is("a", "ready", PATIENCE).await?;
-        self.at_rest(scene).await
-    }
-
-    /// What the workers of A spend is next to nothing again.
-    async fn at_rest(&self, scene: &Scene) -> Result<()> {
-        let spent = || -> Duration {
-            scene.workers("a").iter().filter_map(|worker| Some(proc::stat(worker.pid)?.cpu)).sum()
-        };
-        wait::until("A to be at rest", PATIENCE, async || {
-            let before = spent();
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            (spent().saturating_sub(before) <= Duration::from_millis(10)).then_some(())
-        })
-        .await
+        at_rest(scene).await
     }
 
     fn note(&self, scene: &Scene) -> Result<Note> {
@@ -248,6 +237,17 @@ impl Trouble {
         };
         Ok(Note { was_real, text })
     }
+}
+
+/// What all processes of LLM Link spend is next to nothing again.
+async fn at_rest(scene: &Scene) -> Result<()> {
+    let spent = || -> Duration { scene.processes().iter().map(|process| process.cpu).sum() };
+    wait::until("LLM Link to be at rest", PATIENCE, async || {
+        let before = spent();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        (spent().saturating_sub(before) <= Duration::from_millis(10)).then_some(())
+    })
+    .await
 }
 
 /// Each call asks something else: a request that ends two workers would be turned away from then on.
