@@ -4,11 +4,13 @@
 //! The machine itself changes from second to second by more than is promised. So quiet and troubled windows take turns,
 //! many short ones, and the row "nothing", which has no trouble, shows how much of a change is chance.
 
+mod awake;
 mod change;
 mod mischief;
 mod neighbours;
 
 use anyhow::{Result, ensure};
+use awake::awake;
 use change::Change;
 use mischief::{Mischief, Trouble};
 use neighbours::{Seen, watch};
@@ -98,6 +100,8 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
     say(&format!("|{}|", cells.join("|")));
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
     say(&format!("|{}|", rule.join("|")));
+    // Only where figures are to be had.
+    let _awake = if full_counts() { awake() } else { None };
     let mut judged = Vec::new();
     for mischief in Mischief::ALL {
         // A stack for each: what is done to a worker may stay done.
