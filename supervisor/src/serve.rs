@@ -33,6 +33,7 @@ use kept::Kept;
 use open::Opened;
 use protocol::ipc::configure::Upstream;
 use protocol::transport::local::LocalListener;
+use protocol::transport::precedence::give_way;
 use reload::Reload;
 use sd_notify::NotifyState;
 use sockets::Sockets;
@@ -80,7 +81,9 @@ fn live(origin: (Source, Account), base: Base, settings: Settings, ring: LogRing
     };
     ground::harden();
     ground::widen();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // What is done beside the main thread can wait.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.on_thread_start(give_way).enable_all().build()?;
     runtime.block_on(async {
         let ground = Ground::lay(&settings, sockets, former.is_some())?;
         let opened = open::open(&settings).await?;

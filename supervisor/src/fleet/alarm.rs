@@ -14,7 +14,7 @@ pub(crate) enum Due {
     Timer { member: MemberId, timer: Timer, number: u64 },
     /// A leaving worker has waited long enough for the router's acknowledgement.
     Leave { member: MemberId },
-    /// A greedy worker is looked at again.
+    /// A greedy worker, or one that was new, is looked at again.
     Rest { member: MemberId },
 }
 

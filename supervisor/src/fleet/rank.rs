@@ -9,7 +9,7 @@
 
 use super::alarm::Due;
 use super::child::ChildId;
-use super::greed::{Greed, REST, Reading, STEP};
+use super::greed::{Greed, REST, Reading, STEP, Standing};
 use super::member::{Live, MemberId};
 use super::owner::Owner;
 use super::tree::Slot;
@@ -107,16 +107,21 @@ impl Owner {
 
     /// A worker has become ready: what it spends is looked at from now on.
     pub(super) fn watch(&mut self, id: MemberId) {
-        let Some(router) = self.router_clock() else { return };
+        let router = self.router_clock();
         let Some(member) = self.tree.member(id) else { return };
         let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
-        // It has started, or was put behind by the program that we were before.
-        stand(live, Precedence::Usual);
+        // As at its start, or as the program that we were before did not leave it.
+        stand(live, Precedence::Later);
         let began = read(live, router).and_then(|now| {
             arm(live)?;
             Ok(Greed::new(now))
         });
         live.greed = began.inspect_err(|error| debug(live, error)).ok();
+        match live.greed {
+            Some(_) => self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id }),
+            // Nobody will look.
+            None => stand(live, Precedence::Usual),
+        }
     }
 
     /// Nothing is looked at any more.
@@ -134,29 +139,41 @@ impl Owner {
 
     /// Looks at one, and lets it stand where it belongs.
     pub(super) fn look_at(&mut self, id: MemberId) {
-        let Some(router) = self.router_clock() else { return };
+        let router = self.router_clock();
         let lowest = self.ranks.lowest();
         let Some(live) = self.tree.member(id).and_then(|member| member.live.as_mut()) else { return };
         let Some(mut greed) = live.greed else { return };
-        let before = greed.is_greedy();
+        let before = greed.standing();
         let Ok(now) = read(live, router) else { return };
         if !greed.look(now) {
             return;
         }
         live.greed = Some(greed);
-        if greed.is_greedy() != before {
-            stand(live, if greed.is_greedy() { lowest } else { Precedence::Usual });
+        if greed.standing() != before {
+            stand(live, place(greed.standing(), lowest));
         }
-        if greed.is_greedy() {
-            self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id });
-        } else if let Err(error) = arm(live) {
-            debug(live, &error);
+        match greed.standing() {
+            Standing::Greedy => self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id }),
+            Standing::New { .. } | Standing::Modest => {
+                if let Err(error) = arm(live) {
+                    debug(live, &error);
+                }
+            }
         }
     }
 
     fn router_clock(&self) -> Option<ClockId> {
         let live = self.tree.router.active.live.as_ref()?;
         clock(live).ok()
+    }
+}
+
+/// Where one stands who is taken for that.
+fn place(standing: Standing, lowest: Precedence) -> Precedence {
+    match standing {
+        Standing::New { .. } => Precedence::Later,
+        Standing::Modest => Precedence::Usual,
+        Standing::Greedy => lowest,
     }
 }
 
@@ -172,10 +189,10 @@ fn clock(live: &Live) -> Result<ClockId, Errno> {
     ClockId::pid_cpu_clock_id(pid(live))
 }
 
-fn read(live: &Live, router: ClockId) -> Result<Reading, Errno> {
+fn read(live: &Live, router: Option<ClockId>) -> Result<Reading, Errno> {
     let worker = Duration::from(clock(live)?.now()?);
-    // It may have ended by now.
-    let router = router.now().map_or(Duration::ZERO, Duration::from);
+    // There may be none just now.
+    let router = router.and_then(|clock| clock.now().ok()).map_or(Duration::ZERO, Duration::from);
     Ok(Reading { at: Instant::now(), worker, router })
 }
 
