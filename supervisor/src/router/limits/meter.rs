@@ -293,10 +293,11 @@ impl AppMeter {
         })
     }
 
-    /// Other routers have so many of its places.
+    /// Other routers have so many of its places. What is not bounded hears it, too: a bound that comes later is not to
+    /// count calls that are long over.
     pub(super) fn share(&self, beside: &Beside) {
         for scope in std::iter::once(&self.own).chain(self.keys.values()) {
-            scope.bounded().into_iter().for_each(|gate| gate.share(beside.taken(&scope.name)));
+            scope.gate.share(beside.taken(&scope.name));
         }
     }
 

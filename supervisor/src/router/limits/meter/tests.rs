@@ -132,3 +132,19 @@ async fn counts_survive_a_new_configuration_and_a_new_router() {
     assert_eq!(spent.used, 70, "what runs elsewhere counts as spent");
     drop(running);
 }
+
+#[tokio::test]
+async fn what_other_routers_held_is_forgotten_while_nothing_is_bounded() {
+    let bounded = |app: &mut App| app.limits.concurrent = Some(2);
+    let used = |meters: &Meters| {
+        let levels = meters.levels("x", NOW);
+        levels.iter().find(|level| level.limit == "concurrent").map(|level| level.used)
+    };
+    let first = meters(bounded, None);
+    let places = vec![SavedPlaces { of: "app:x".to_owned(), taken: 2 }];
+    first.share(&Beside { routers: 1, places });
+    assert_eq!(used(&first), Some(2));
+    let second = meters(|_| {}, Some(&first));
+    second.share(&Beside::default());
+    assert_eq!(used(&meters(bounded, Some(&second))), Some(0));
+}
