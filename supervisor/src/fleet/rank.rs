@@ -100,9 +100,7 @@ impl Owner {
 
     /// As [`Owner::watch`], of those who were ready before.
     pub(super) fn watch_all(&mut self) {
-        let workers = self.tree.providers.values().flat_map(Slot::members);
-        let workers: Vec<MemberId> = workers.map(|m| m.id).collect();
-        workers.into_iter().for_each(|id| self.watch(id));
+        self.workers().into_iter().for_each(|id| self.watch(id));
     }
 
     /// A worker has become ready: what it spends is looked at from now on.
@@ -110,7 +108,7 @@ impl Owner {
         let router = self.router_clock();
         let Some(member) = self.tree.member(id) else { return };
         let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
-        // As at its start, or as the program that we were before did not leave it.
+        // It stands there since its start, unless the program that we were before has left it elsewhere.
         stand(live, Precedence::Later);
         let began = read(live, router).and_then(|now| {
             arm(live)?;
@@ -131,10 +129,7 @@ impl Owner {
 
     /// Somebody has spent a step.
     pub(super) fn look_around(&mut self) {
-        let workers = self.tree.providers.values().flat_map(Slot::members);
-        let watched = workers.filter(|m| m.live.as_ref().is_some_and(|live| live.greed.is_some()));
-        let watched: Vec<MemberId> = watched.map(|m| m.id).collect();
-        watched.into_iter().for_each(|id| self.look_at(id));
+        self.workers().into_iter().for_each(|id| self.look_at(id));
     }
 
     /// Looks at one, and lets it stand where it belongs.
@@ -160,6 +155,10 @@ impl Owner {
                 }
             }
         }
+    }
+
+    fn workers(&self) -> Vec<MemberId> {
+        self.tree.providers.values().flat_map(Slot::members).map(|member| member.id).collect()
     }
 
     fn router_clock(&self) -> Option<ClockId> {

@@ -1,7 +1,7 @@
 //! A second candidate for a call whose first one is late: who wins, what becomes of the other one, what it counts for.
 
 use super::rig::{Answer, Flow, Rig, chat, finish, next_chunk, soon, until};
-use super::worker::{Step, always, in_turn};
+use super::worker::{Step, Worker, always, in_turn};
 use crate::router::notices::now_ms;
 use crate::router::routing::Vitals;
 use crate::router::trace::{Attempt, AttemptResult, End, Trace};
@@ -95,6 +95,19 @@ async fn what_the_loser_took_is_estimated_and_counts_once() {
     assert!(cost("a") > least, "who was let go took at least so long: {} {}", cost("a"), cost("b"));
 }
 
+/// One call has the only place at `b`, and another one waits for `a` until long after its hedge.
+async fn nobody_answers<T>(
+    busy: &mut (impl Future<Output = T> + Unpin),
+    call: &mut (impl Future<Output = T> + Unpin),
+    b: &Worker,
+) {
+    tokio::select! {
+        _ = busy => panic!("nobody answers"),
+        () = until("the place to be taken", || b.calls() == 1) => {}
+    }
+    assert!(timeout(LATER, call).await.is_err(), "nobody answers yet");
+}
+
 #[tokio::test]
 async fn a_hedge_stands_in_no_queue() {
     let mut rig = hedged(|_| {});
@@ -105,11 +118,7 @@ async fn a_hedge_stands_in_no_queue() {
     let (mut other, mut client) = (rig.client().await, rig.client().await);
     let mut busy = Box::pin(other.send_request(chat("b/m", Flow::Stream)));
     let mut call = Box::pin(client.send_request(chat("m", Flow::Stream)));
-    tokio::select! {
-        _ = &mut busy => panic!("nobody answers"),
-        () = until("the place to be taken", || b.calls() == 1) => {}
-    }
-    assert!(timeout(LATER, &mut call).await.is_err(), "nobody answers yet");
+    nobody_answers(&mut busy, &mut call, &b).await;
     go.add_permits(1);
     let answer = finish(soon(call).await.unwrap()).await;
     assert_eq!((answer.header("x-llm-link-provider"), answer.header("x-llm-link-attempts")), ("a", "1"));
@@ -126,11 +135,7 @@ async fn a_hedge_that_was_not_possible_spoils_no_later_try() {
     let (mut other, mut client) = (rig.client().await, rig.client().await);
     let mut busy = Box::pin(other.send_request(chat("b/m", Flow::Stream)));
     let mut call = Box::pin(client.send_request(chat("m", Flow::Stream)));
-    tokio::select! {
-        _ = &mut busy => panic!("nobody answers"),
-        () = until("the place to be taken", || b.calls() == 1) => {}
-    }
-    assert!(timeout(LATER, &mut call).await.is_err(), "nobody answers yet");
+    nobody_answers(&mut busy, &mut call, &b).await;
     drop(busy);
     drop(other);
     let snapshot = rig.shared.snapshot();
