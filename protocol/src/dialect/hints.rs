@@ -1,7 +1,7 @@
 //! Fields that only advise a provider. An app that insists on what it said is not refused for one of them: without it
 //! the same is answered, and nothing else is kept or paid for that a caller relies on. It is told as lost all the same.
 //!
-//! Owns: which fields these are, one table a dialect, by what the makers' references say of them. Never: drops a field,
+//! Owns: which fields these are, one table a dialect, by what the makers' references, or their own clients, say of them. Never: drops a field,
 //! or decides what is lost.
 //!
 //! Not here, though they look alike: `store` (what is kept), `service_tier`, `speed`, Gemini's `labels` (what is paid,
