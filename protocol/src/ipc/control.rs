@@ -59,6 +59,8 @@ pub enum FromChild {
     Ready {
         epoch: u64,
     },
+    /// The configuration is in force: nothing that starts from now on goes by the former one, in a router also no call
+    /// to a worker that was replaced.
     Acked {
         epoch: u64,
     },

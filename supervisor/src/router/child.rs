@@ -11,6 +11,7 @@ use super::question;
 use super::shared::{Shared, Stage};
 use super::snapshot::Snapshot;
 use super::spool::Spool;
+use futures_util::FutureExt;
 use nix::sys::prctl;
 use protocol::ipc::configure::RouterConfig;
 use protocol::ipc::control::{FromChild, Role, ToChild};
@@ -169,8 +170,8 @@ struct Life {
     started: u64,
 }
 
-/// A drain in progress; resolves when nobody is left.
-type Drain = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Something that the supervisor will hear of.
+type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Life {
     async fn tell(&mut self, message: FromChild) -> Result<(), LifeError> {
@@ -200,7 +201,10 @@ impl Life {
 
     /// Ready: answers the supervisor until it says stop or is gone.
     async fn obey(&mut self, mut epoch: u64, shared: &Arc<Shared>, crew: &Crew) -> Result<(), LifeError> {
-        let mut drain: Option<Drain> = None;
+        // Resolves when nobody is left.
+        let mut drain: Option<Waiting<()>> = None;
+        // Resolves when what is configured is so; the supervisor sends no other until it is told.
+        let mut settling: Option<Waiting<u64>> = None;
         let mut report = Report::default();
         loop {
             let received = tokio::select! {
@@ -218,18 +222,24 @@ impl Life {
                     self.tell(FromChild::Drained).await?;
                     continue;
                 }
+                epoch = finished(&mut settling) => {
+                    settling = None;
+                    self.tell(FromChild::Acked { epoch }).await?;
+                    continue;
+                }
             };
             let Some(received) = received else { return Ok(()) };
             match received.message {
                 ToChild::Ping { seq } => self.answer(seq, epoch, shared, crew).await?,
                 ToChild::Configure { epoch: next } => {
-                    let applied = self.apply(&received.body, shared);
-                    epoch = if applied.is_ok() { next } else { epoch };
-                    self.tell(match applied {
-                        Ok(()) => FromChild::Acked { epoch: next },
-                        Err(error) => FromChild::Rejected { epoch: next, reason: error.to_string() },
-                    })
-                    .await?;
+                    if let Err(error) = self.apply(&received.body, shared) {
+                        let reason = error.to_string();
+                        self.tell(FromChild::Rejected { epoch: next, reason }).await?;
+                        continue;
+                    }
+                    epoch = next;
+                    let settled = crew.settled(Arc::clone(shared));
+                    settling = Some(Box::pin(settled.map(move |()| next)));
                 }
                 ToChild::Drain { within_ms } => {
                     shared.enter(Stage::Draining);
@@ -286,10 +296,10 @@ async fn drained(shared: Arc<Shared>, within: Duration) {
     let _ = timeout(LAST_WORDS, shared.connections.empty()).await;
 }
 
-/// Pending for ever while there is no drain.
-async fn finished(drain: &mut Option<Drain>) {
-    match drain {
-        Some(drain) => drain.await,
+/// Pending for ever while there is nothing to wait for.
+async fn finished<T>(waiting: &mut Option<Waiting<T>>) -> T {
+    match waiting {
+        Some(waiting) => waiting.await,
         None => pending().await,
     }
 }

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 /// How long the shards may take to end after everything was cut.
 const ENDING: Duration = Duration::from_secs(2);
+/// A worker that takes no connection may hold up the word that a configuration is in force for so long.
+const SETTLING: Duration = Duration::from_secs(1);
 /// More threads than this only fight for the same sockets.
 const MOST_THREADS: usize = 64;
 
@@ -104,6 +106,25 @@ impl Crew {
     /// How late the slowest shard is.
     pub(crate) fn lag(&self) -> Duration {
         self.shards.iter().map(|s| s.lag()).max().unwrap_or_default()
+    }
+
+    /// Resolves when a call that comes from now on meets no worker that the configuration has replaced, or when that
+    /// takes too long.
+    pub(crate) fn settled(&self, shared: Arc<Shared>) -> impl Future<Output = ()> + Send + use<> {
+        let shards = self.shards.clone();
+        let all_follow = async move {
+            let mut news = shared.news.listen();
+            let follow = || {
+                let snapshot = shared.snapshot();
+                shards.iter().all(|shard| shard.lanes.follow(snapshot.table.providers()))
+            };
+            while !follow() && news.changed().await.is_ok() {}
+        };
+        async move {
+            if timeout(SETTLING, all_follow).await.is_err() {
+                tracing::warn!("a replaced worker may still get calls: the new one takes no connection");
+            }
+        }
     }
 
     /// Waits for the shards to end, once everything was cut.

@@ -45,6 +45,7 @@ pub(super) async fn keep(
             (None, old) => {
                 publish(&slot, None);
                 retire(old, &context);
+                context.news.announce();
                 changed(&mut wanted, &context).await
             }
         };

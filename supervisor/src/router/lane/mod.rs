@@ -102,6 +102,15 @@ impl Lanes {
         (!way.opener.is_closed() && !way.opener.is_stalled()).then_some(way)
     }
 
+    /// Whether no call goes to a worker that these have replaced by another.
+    pub(crate) fn follow(&self, providers: &[Provider]) -> bool {
+        providers.iter().all(|provider| match (&provider.lane, self.way(&provider.name)) {
+            (Some(lane), Some(way)) => way.generation == lane.generation,
+            // Calls wait for a connection, or do not come.
+            (None, _) | (_, None) => true,
+        })
+    }
+
     /// Whether a call for this worker is turned away, as it has more to do than it can.
     pub(crate) fn sheds(&self, provider: &str, random: impl FnOnce() -> f64) -> bool {
         self.slots.load().get(provider).is_some_and(|slot| slot.shed.hits(random))

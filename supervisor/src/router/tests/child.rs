@@ -1,7 +1,9 @@
 //! The conversation with the supervisor, over a socketpair.
 
-use super::rig::{empty, soon};
+use super::rig::{empty, provider, soon};
+use super::worker::{Step, Worker, always};
 use crate::router::child::{Args, converse_for_test};
+use protocol::ipc::configure::{Lane, Provider};
 use protocol::ipc::control::{FromChild, Role, ToChild};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
 use std::net::{SocketAddr, TcpListener};
@@ -46,14 +48,37 @@ impl Supervisor {
     }
 
     async fn configure(&mut self, epoch: u64) {
+        self.configure_lane(epoch, None).await;
+    }
+
+    /// With a provider `a`, if that has a lane.
+    async fn configure_lane(&mut self, epoch: u64, lane: Option<&Lane>) {
         let mut config = empty();
         config.epoch = epoch;
+        config.providers =
+            lane.map(|lane| Provider { lane: Some(lane.clone()), ..provider("a") }).into_iter().collect();
         self.say(ToChild::Configure { epoch }, &serde_json::to_vec(&config).unwrap()).await;
     }
 
+    /// The ping is answered before the configuration is acknowledged.
+    async fn is_asked_for_long(&mut self, seq: u64) {
+        self.say(ToChild::Ping { seq }, &[]).await;
+        let told = self.hear().await;
+        assert!(matches!(&told, FromChild::Pong(pulse) if pulse.seq == seq), "{told:?}");
+    }
+
     async fn health(&self) -> String {
+        self.get("/health").await
+    }
+
+    async fn answers_ready(&self) -> bool {
+        self.get("/ready").await.starts_with("HTTP/1.1 200")
+    }
+
+    async fn get(&self, path: &str) -> String {
         let mut client = TcpStream::connect(self.address).await.unwrap();
-        client.write_all(b"GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         soon(client.read_to_string(&mut answer)).await.unwrap();
         answer
@@ -99,4 +124,32 @@ async fn a_first_configuration_that_is_none_is_fatal() {
     let mut supervisor = Supervisor::start().await;
     supervisor.say(ToChild::Configure { epoch: 1 }, b"nonsense").await;
     assert!(!soon(supervisor.router.join_next()).await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_replacement_is_acknowledged_when_calls_go_to_the_new_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = || always(&[Step::Hang]);
+    let old = Worker::start(dir.path(), "a", 1, silent());
+    let mut supervisor = Supervisor::start().await;
+    supervisor.configure_lane(1, Some(&old.lane)).await;
+    assert_eq!(supervisor.hear().await, FromChild::Ready { epoch: 1 });
+    soon(async { while !supervisor.answers_ready().await {} }).await;
+    // Named, but not there yet: calls still go to the old one.
+    let new = dir.path().join("a-2.sock").display().to_string();
+    let named = Lane { generation: 2, socket: new, token: vec![2; 32] };
+    supervisor.configure_lane(2, Some(&named)).await;
+    supervisor.is_asked_for_long(9).await;
+    let new = Worker::start(dir.path(), "a", 2, silent());
+    assert_eq!(new.lane, named);
+    assert_eq!(supervisor.hear().await, FromChild::Acked { epoch: 2 });
+    // One that never comes holds up nothing for ever.
+    let never = Lane { generation: 3, socket: format!("{}.none", named.socket), token: vec![3; 32] };
+    supervisor.configure_lane(3, Some(&never)).await;
+    supervisor.is_asked_for_long(10).await;
+    assert_eq!(supervisor.hear().await, FromChild::Acked { epoch: 3 });
+    // Nor one that is gone: a call waits for whoever comes.
+    drop((old, new));
+    supervisor.configure_lane(4, Some(&never)).await;
+    assert_eq!(supervisor.hear().await, FromChild::Acked { epoch: 4 });
 }
