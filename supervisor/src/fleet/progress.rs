@@ -98,6 +98,9 @@ fn worker_behind(slot: &Slot) -> Option<Behind> {
     if let Some(change) = &slot.change {
         return behind(change.clone(), false);
     }
+    if slot.retiring.iter().any(|replaced| replaced.leaving.is_some()) {
+        return behind("calls still go to the former generation".to_owned(), true);
+    }
     match slot.active.machine.state() {
         WorkerState::Ready | WorkerState::Degraded if slot.active.acked >= slot.active.sent => None,
         WorkerState::Ready | WorkerState::Degraded => {

@@ -72,6 +72,9 @@ impl Fake {
             match received.message {
                 ToChild::Configure { epoch: next } => {
                     epoch = next;
+                    if ready && self.does("late") {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
                     *self.routing.lock().unwrap() = received.body.to_vec();
                     if ready {
                         self.tell(FromChild::Acked { epoch }).await;

@@ -24,6 +24,16 @@ async fn a_change_is_settled_when_everybody_concerned_has_it() {
 }
 
 #[tokio::test]
+async fn a_replacement_is_settled_when_the_router_knows_it() {
+    let mut rig = Rig::start_with(&["a"], "router-late").await;
+    rig.until_routed("a", |p| p.state == WorkerState::Ready).await;
+    rig.adopt(vec![version("a", "2")]).await;
+    assert_eq!(rig.fleet.settled(2, PATIENCE).await, []);
+    let routed = rig.routing().await.unwrap();
+    assert_eq!(routed.providers[0].lane.as_ref().map(|lane| lane.generation), Some(2));
+}
+
+#[tokio::test]
 async fn who_will_not_come_is_named_and_keeps_nobody_waiting() {
     let mut rig = Rig::start(&["a", "b"]).await;
     let old = rig.until_state("a", WorkerState::Ready).await;
