@@ -227,7 +227,8 @@ impl Life<'_> {
                     slack.look(in_flight, calls);
                     let mut pulse = heart.pulse(seq);
                     (pulse.epoch, pulse.in_flight, pulse.calls) = (epoch, in_flight, calls);
-                    self.tell(FromChild::Pong(pulse)).await?;
+                    let moved = serde_json::to_vec(&desk.moved()).unwrap_or_default();
+                    self.sender.send(&FromChild::Pong(pulse), &moved).await?;
                 }
                 ToChild::Configure { epoch: next } => {
                     epoch = next;

@@ -7,10 +7,10 @@ use crate::probe;
 use crate::upstream::{Client, Credential};
 use protocol::dialect::{Dialect, Quirks, QuirksError};
 use protocol::ipc::configure::{Endpoint, HttpUpstream, ModelFacts, Timeouts, WorkerConfig};
-use protocol::ipc::control::KeyNews;
+use protocol::ipc::control::{KeyNews, Moved};
 use protocol::ipc::question::Reply;
 use protocol::model::{Failure, FailureKind};
-use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, welcome};
+use protocol::transport::link::{Driver, Expect, Incoming, LinkEnd, Traffic, welcome};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -134,6 +134,7 @@ pub(crate) struct Desk {
     in_flight: AtomicU32,
     calls: AtomicU64,
     connections: AtomicU32,
+    traffic: Arc<Traffic>,
     idle: Notify,
     probes: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -149,6 +150,7 @@ impl Desk {
             in_flight: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             connections: AtomicU32::new(0),
+            traffic: Arc::default(),
             idle: Notify::new(),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),
             tasks: TaskTracker::new(),
@@ -158,6 +160,11 @@ impl Desk {
     /// Calls running now, and calls taken since start.
     pub(crate) fn counts(&self) -> (u32, u64) {
         (self.in_flight.load(Relaxed), self.calls.load(Relaxed))
+    }
+
+    /// What the calls have moved since start.
+    pub(crate) fn moved(&self) -> Moved {
+        self.traffic.moved()
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
@@ -199,6 +206,7 @@ impl Desk {
             generation: self.config.generation,
             token: self.config.token.clone(),
             max_streams: self.config.limits.max_streams,
+            traffic: Arc::clone(&self.traffic),
         };
         match welcome(stream, &expect).await {
             Ok((incoming, driver)) => self.run(incoming, driver).await,

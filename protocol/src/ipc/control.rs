@@ -69,6 +69,7 @@ pub enum FromChild {
         epoch: u64,
         reason: String,
     },
+    /// Body, from a worker: JSON of [`Moved`]. From one of an older program: none.
     Pong(Pulse),
     Drained,
     /// From the router: an operator asks. Body: JSON of [`crate::control::Ask`]. Many may be under way.
@@ -112,6 +113,13 @@ pub struct Pulse {
     pub calls: u64,
     /// CPU time used since start.
     pub cpu_us: u64,
+}
+
+/// What went over a worker's data connections since its start, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub frames: u64,
+    pub bytes: u64,
 }
 
 /// How much of the sandbox is in force.

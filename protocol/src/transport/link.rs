@@ -7,10 +7,12 @@
 mod call;
 mod driver;
 mod handshake;
+mod traffic;
 
 pub use call::{Answer, Call, CallStream, Cancellation, Commit, Gone, Incoming, Opener, Reply, RequestBody};
 pub use driver::{Driver, LinkEnd};
 pub use handshake::{Expect, connect, welcome};
+pub use traffic::Traffic;
 
 use crate::ipc::codec::CodecError;
 use crate::ipc::frame::FrameError;

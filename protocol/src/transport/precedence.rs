@@ -17,12 +17,14 @@ pub enum Precedence {
     /// Its share is as large as before, but whoever wakes up need not wait for the end of its turn: its turns are
     /// long, and shorter ones come first (sched_setattr(2), `sched_runtime`; Linux 6.12. Without effect before).
     Later,
-    /// After everybody: it gets what nobody else wants (`SCHED_IDLE`, sched(7)), in turns as long.
+    /// After everybody: it gets what nobody else wants (`SCHED_IDLE`, sched(7)). Now and then the scheduler finds that
+    /// it is owed a moment all the same; so its turns are the shortest there are.
     Last,
 }
 
-/// The turns of those who stand behind.
+/// The turns of those who stand behind: from and to what the system takes (sched_setattr(2)).
 const LONG_TURN: Duration = Duration::from_millis(20);
+const SHORTEST_TURN: Duration = Duration::from_micros(100);
 
 /// Lets a thread stand so; 0 is the calling one. Its nice value stays.
 ///
@@ -36,8 +38,8 @@ pub fn set_precedence(thread: Pid, precedence: Precedence) -> Result<(), Errno> 
         Precedence::Later => schedule(thread, libc::SCHED_OTHER, LONG_TURN),
         // The length of its turns is taken from the usual policy only, and stays.
         Precedence::Last => {
-            schedule(thread, libc::SCHED_OTHER, LONG_TURN)?;
-            schedule(thread, libc::SCHED_IDLE, LONG_TURN)
+            schedule(thread, libc::SCHED_OTHER, SHORTEST_TURN)?;
+            schedule(thread, libc::SCHED_IDLE, SHORTEST_TURN)
         }
     }
 }

@@ -1,9 +1,15 @@
-//! Whether a worker takes more of the processors than its calls explain. Pure.
+//! Whether a worker takes more of the processors than its calls explain, and when such a one may run. Pure.
 //!
 //! A loop that does not end, or a leak that fills memory, takes a whole processor and lets every other process wait for
 //! the end of its turns. A worker with much to do may take as much; but then the router, through which all of it goes,
 //! has much to do as well.
+//!
+//! To stand behind all others is not enough where calls are short: the scheduler gives whoever runs next to such a one
+//! now and then a place behind it for the rest of a tick, and it keeps processors from resting. One whose calls explain
+//! nothing, by what it has moved to and from the router, is therefore held, and runs in short turns only; but only while
+//! there are calls to protect.
 
+use protocol::ipc::control::Moved;
 use std::time::{Duration, Instant};
 
 /// Processor time after which a modest worker is looked at again.
@@ -22,12 +28,39 @@ const LITTLE: u32 = 30;
 /// passing on takes the router.
 const EXPLAINED: u32 = 6;
 
+/// What a call, a frame of it and a byte may take of a processor: more than ten times what was measured for translating.
+const PER_CALL: Duration = Duration::from_millis(5);
+const PER_FRAME: Duration = Duration::from_micros(300);
+const PER_MEGABYTE: Duration = Duration::from_millis(100);
+
+/// What moved explains what comes after it, up to so much: a body is there before it is translated.
+const CREDIT: Duration = Duration::from_secs(5);
+
+/// Accounts that come sooner after one another say nothing: one that did not answer for long answers all at once.
+const APART: Duration = Duration::from_millis(500);
+
+/// So much between two accounts that nothing explains makes one senseless; once it is, this.
+const DEFICIT: Duration = Duration::from_millis(200);
+const STILL: Duration = Duration::from_millis(2);
+
+/// One that was held not so long ago is held again at once.
+const MEMORY: Duration = Duration::from_secs(30);
+
+/// Of a processor, in hundredths, from which on the router has calls to protect.
+const BUSY: u32 = 1;
+
+/// One that is held rests so long, and then runs so long.
+const PAUSE: Duration = Duration::from_millis(95);
+const TURN: Duration = Duration::from_millis(5);
+
 /// Processor time spent until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) at: Instant,
     pub(super) worker: Duration,
     pub(super) router: Duration,
+    /// It takes calls. One that finishes its last ones, or ends, is not held.
+    pub(super) serves: bool,
 }
 
 /// What a worker is taken for.
@@ -40,6 +73,27 @@ pub(super) enum Standing {
     },
     Modest,
     Greedy,
+    /// Greedy and senseless, and stopped.
+    Held,
+    /// The same, and let run for a moment.
+    Turn,
+}
+
+impl Standing {
+    /// When it is to be looked at by the clock on the wall.
+    pub(super) fn again(self) -> Option<Duration> {
+        match self {
+            Self::New { .. } | Self::Modest => None,
+            Self::Greedy => Some(REST),
+            Self::Held => Some(PAUSE),
+            Self::Turn => Some(TURN),
+        }
+    }
+
+    /// Whether it runs in turns.
+    pub(super) fn is_held(self) -> bool {
+        matches!(self, Self::Held | Self::Turn)
+    }
 }
 
 /// What is known of one worker.
@@ -47,147 +101,149 @@ pub(super) enum Standing {
 pub(super) struct Greed {
     since: Reading,
     standing: Standing,
+    /// When it, or the process before it, was held last.
+    held: Option<Instant>,
+    account: Option<Account>,
+    /// What it spent before its last account is not explained.
+    senseless: bool,
+}
+
+/// What it has done, as it says itself, and spent until then. One that lies only keeps its place behind the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    at: Instant,
+    calls: u64,
+    moved: Moved,
+    worker: Duration,
+    /// What was moved and nothing spent on yet.
+    credit: Duration,
+}
+
+impl Account {
+    pub(super) fn new(at: Instant, calls: u64, moved: Moved, worker: Duration) -> Self {
+        Self { at, calls, moved, worker, credit: Duration::ZERO }
+    }
+
+    /// What the calls since that one may take.
+    fn explains(&self, before: &Self) -> Duration {
+        let times = |each: Duration, n: u64| each.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
+        let bytes = self.moved.bytes.saturating_sub(before.moved.bytes);
+        times(PER_CALL, self.calls.saturating_sub(before.calls))
+            .saturating_add(times(PER_FRAME, self.moved.frames.saturating_sub(before.moved.frames)))
+            .saturating_add(times(PER_MEGABYTE, bytes) / 1_000_000)
+    }
 }
 
 impl Greed {
-    /// One that has begun to work.
-    pub(super) fn new(now: Reading) -> Self {
-        Self { since: now, standing: Standing::New { until: now.at + REST } }
+    /// One that has begun to work; the process before it was held last at `held`.
+    pub(super) fn new(now: Reading, held: Option<Instant>) -> Self {
+        Self {
+            since: now,
+            standing: Standing::New { until: now.at + REST },
+            held,
+            account: None,
+            senseless: false,
+        }
     }
 
     pub(super) fn standing(&self) -> Standing {
         self.standing
     }
 
+    pub(super) fn held(&self) -> Option<Instant> {
+        self.held
+    }
+
+    /// Takes its account of what it does.
+    pub(super) fn weigh(&mut self, mut now: Account) {
+        if let Some(before) = self.account {
+            if now.at.saturating_duration_since(before.at) < APART {
+                return;
+            }
+            let spent = now.worker.saturating_sub(before.worker);
+            let explained = before.credit.saturating_add(now.explains(&before));
+            now.credit = explained.saturating_sub(spent).min(CREDIT);
+            let enough = if self.standing.is_held() { STILL } else { DEFICIT };
+            self.senseless = spent.saturating_sub(explained) >= enough;
+        }
+        self.account = Some(now);
+    }
+
     /// Judges it by what it has spent since the last judgement; false: that is not enough to tell.
     pub(super) fn look(&mut self, now: Reading) -> bool {
-        let passed = now.at.saturating_duration_since(self.since.at);
-        let spent = now.worker.saturating_sub(self.since.worker);
+        let spell = Spell::between(&self.since, &now);
         let enough = match self.standing {
-            Standing::New { until } => spent >= STEP || now.at >= until,
-            Standing::Modest => spent >= STEP,
-            Standing::Greedy => passed >= REST,
+            Standing::New { until } => spell.worker >= STEP || now.at >= until,
+            Standing::Modest => spell.worker >= STEP,
+            Standing::Greedy => spell.passed >= REST,
+            Standing::Held if !self.senseless => true,
+            Standing::Held => spell.passed >= PAUSE || !now.serves,
+            Standing::Turn => spell.passed >= TURN || !now.serves,
         };
-        if !enough {
-            return false;
+        if enough {
+            self.standing = self.judge(&now, &spell);
+            self.since = now;
+            if self.standing.is_held() {
+                self.held = Some(now.at);
+                // One that was so not so long ago is taken for it until its next account.
+                self.senseless = true;
+            }
         }
-        // A router that is another one by now has spent nothing yet.
-        let router = now.router.saturating_sub(self.since.router);
-        let unexplained = spent > router * EXPLAINED;
-        let share = if self.standing == Standing::Greedy { LITTLE } else { MUCH };
-        let greedy = unexplained && spent * 100 >= passed * share;
-        self.standing = match self.standing {
-            _ if greedy => Standing::Greedy,
+        enough
+    }
+
+    /// It took that share of a processor, in hundredths, and its calls do not explain that.
+    fn is_greedy(&self, spell: &Spell, share: u32) -> bool {
+        let unexplained = self.senseless || spell.worker > spell.router * EXPLAINED;
+        unexplained && spell.worker * 100 >= spell.passed * share
+    }
+
+    fn judge(&self, now: &Reading, spell: &Spell) -> Standing {
+        let is_known = self.held.is_some_and(|held| now.at.saturating_duration_since(held) < MEMORY);
+        match self.standing {
+            Standing::New { .. } | Standing::Modest if self.is_greedy(spell, MUCH) => {
+                if is_known && now.serves { Standing::Held } else { Standing::Greedy }
+            }
             Standing::New { until } if now.at < until => self.standing,
-            Standing::New { .. } | Standing::Modest | Standing::Greedy => Standing::Modest,
-        };
-        self.since = now;
-        true
+            Standing::New { .. } | Standing::Modest => Standing::Modest,
+            Standing::Greedy | Standing::Turn if !self.is_greedy(spell, LITTLE) => Standing::Modest,
+            Standing::Held | Standing::Turn if !now.serves || !self.senseless => Standing::Greedy,
+            // There is nobody to protect from it.
+            Standing::Held if !spell.has_calls() => Standing::Greedy,
+            Standing::Held => Standing::Turn,
+            Standing::Turn => Standing::Held,
+            Standing::Greedy => {
+                if self.senseless && now.serves && spell.has_calls() {
+                    Standing::Held
+                } else {
+                    self.standing
+                }
+            }
+        }
+    }
+}
+
+/// What was spent between two readings.
+struct Spell {
+    passed: Duration,
+    worker: Duration,
+    router: Duration,
+}
+
+impl Spell {
+    fn between(since: &Reading, now: &Reading) -> Self {
+        Self {
+            passed: now.at.saturating_duration_since(since.at),
+            worker: now.worker.saturating_sub(since.worker),
+            // A router that is another one by now has spent nothing yet.
+            router: now.router.saturating_sub(since.router),
+        }
+    }
+
+    fn has_calls(&self) -> bool {
+        self.router * 100 >= self.passed * BUSY
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Clock {
-        began: Instant,
-        now: Reading,
-    }
-
-    impl Clock {
-        fn new() -> (Self, Greed) {
-            let began = Instant::now();
-            let now = Reading { at: began, worker: Duration::ZERO, router: Duration::ZERO };
-            (Self { began, now }, Greed::new(now))
-        }
-
-        /// So many milliseconds later they have spent so many.
-        fn pass(&mut self, passed: u64, worker: u64, router: u64) -> Reading {
-            self.now.at += Duration::from_millis(passed);
-            self.now.worker += Duration::from_millis(worker);
-            self.now.router += Duration::from_millis(router);
-            self.now
-        }
-    }
-
-    fn is_greedy(greed: &Greed) -> bool {
-        greed.standing() == Standing::Greedy
-    }
-
-    #[test]
-    fn a_new_one_is_known_after_a_while_or_by_its_greed() {
-        let (mut clock, mut greed) = Clock::new();
-        let until = clock.began + REST;
-        assert!(!greed.look(clock.pass(50, 3, 0)));
-        // A little of its time: it may still be anything.
-        assert!(greed.look(clock.pass(40, 3, 0)));
-        assert_eq!(greed.standing(), Standing::New { until });
-        let mut hasty = greed;
-        assert!(hasty.look(Clock { ..clock }.pass(5, 5, 0)));
-        assert_eq!(hasty.standing(), Standing::Greedy);
-        assert!(greed.look(clock.pass(10, 0, 0)));
-        assert_eq!(greed.standing(), Standing::Modest);
-        assert!(!greed.look(clock.pass(1000, 3, 0)), "an idle one is not judged again");
-    }
-
-    #[test]
-    fn a_loop_is_greedy_after_its_first_step_and_for_as_long_as_it_lasts() {
-        let (mut clock, mut greed) = Clock::new();
-        greed.look(clock.pass(5, 4, 0));
-        assert!(is_greedy(&greed));
-        for _ in 0..20 {
-            greed.look(clock.pass(100, 95, 1));
-            assert!(is_greedy(&greed), "after {:?}", clock.now.at - clock.began);
-        }
-        // What it gets while others want the processor is no longer much; it is still less than it wants.
-        greed.look(clock.pass(100, 40, 1));
-        assert!(is_greedy(&greed));
-        greed.look(clock.pass(100, 20, 1));
-        assert!(!is_greedy(&greed));
-    }
-
-    #[test]
-    fn whoever_rested_is_judged_by_what_it_does_now() {
-        let (mut clock, mut greed) = Clock::new();
-        greed.look(clock.pass(60_000, 4, 0));
-        assert!(!is_greedy(&greed));
-        greed.look(clock.pass(4, 4, 0));
-        assert!(is_greedy(&greed));
-    }
-
-    #[test]
-    fn much_work_is_no_greed() {
-        let (mut clock, mut greed) = Clock::new();
-        for _ in 0..100 {
-            greed.look(clock.pass(5, 4, 2));
-            assert!(!is_greedy(&greed));
-        }
-        // It was greedy, and now its calls explain what it spends.
-        greed.look(clock.pass(5, 4, 0));
-        assert!(is_greedy(&greed));
-        greed.look(clock.pass(100, 90, 40));
-        assert!(!is_greedy(&greed));
-    }
-
-    #[test]
-    fn too_little_tells_nothing() {
-        let (mut clock, mut greed) = Clock::new();
-        greed.look(clock.pass(1, 1, 0));
-        assert!(!is_greedy(&greed));
-        greed.look(clock.pass(3, 3, 0));
-        assert!(is_greedy(&greed), "what it spent before the first look counts");
-        greed.look(clock.pass(50, 0, 0));
-        assert!(is_greedy(&greed), "half a rest is none");
-    }
-
-    #[test]
-    fn another_router_has_spent_less_than_the_one_before() {
-        let (mut clock, mut greed) = Clock::new();
-        clock.pass(0, 0, 500);
-        greed.look(clock.pass(5, 4, 0));
-        clock.now.router = Duration::from_millis(1);
-        greed.look(clock.pass(100, 90, 0));
-        assert!(is_greedy(&greed));
-    }
-}
+mod tests;

@@ -92,6 +92,8 @@ pub(crate) struct Member {
     pub(crate) report: Option<SandboxReport>,
     pub(crate) pulse: Option<Pulse>,
     pub(crate) last_exit: Option<ExitReport>,
+    /// When it was last held back from the processors, this process or one before it.
+    pub(super) held: Option<Instant>,
     /// What the process that ended last wrote last.
     pub(crate) last_words: Vec<String>,
     pub(crate) leaving: Option<Leaving>,
@@ -117,6 +119,7 @@ impl Member {
             report: None,
             pulse: None,
             last_exit: None,
+            held: None,
             last_words: Vec::new(),
             leaving: None,
             sent: 0,

@@ -171,6 +171,11 @@ impl Owner {
             ChildEvent::Said(FromChild::Notices, body) => return self.told(child, Upward::Notices { body }),
             ChildEvent::Said(FromChild::Key(news), _) => return self.key_news(child, news),
             ChildEvent::Said(FromChild::Memory, body) => return self.remember(child, body),
+            ChildEvent::Said(FromChild::Pong(pulse), body) => {
+                self.weigh(id, pulse.calls, &body);
+                let Some(member) = self.tree.member(id) else { return };
+                said(member, FromChild::Pong(pulse))
+            }
             ChildEvent::Said(message, _) => {
                 if is_ready {
                     (self.shell.grounds.tell)(Happening::ready(member));

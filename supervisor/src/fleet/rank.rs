@@ -1,5 +1,6 @@
 //! Who stands behind at the processors: a worker that takes more of them than its calls explain ([`greed`]) lets
-//! everybody else go first, until it takes little again. Nobody's calls wait for the end of its turns then.
+//! everybody else go first, until it takes little again; one that takes all it gets for long is stopped and let run in
+//! turns (SIGSTOP, SIGCONT). Nobody's calls wait for the end of its turns then.
 //!
 //! A timer on each worker's own processor clock (timer_create(2), clock_getcpuclockid(3)) says when it has spent a
 //! step; so an idle gateway looks at nobody. A greedy one is looked at by the clock on the wall, for it may get no
@@ -9,7 +10,7 @@
 
 use super::alarm::Due;
 use super::child::ChildId;
-use super::greed::{Greed, REST, Reading, STEP, Standing};
+use super::greed::{Account, Greed, REST, Reading, STEP, Standing};
 use super::member::{Live, MemberId};
 use super::owner::Owner;
 use super::tree::Slot;
@@ -28,6 +29,10 @@ use tokio::signal::unix::{self, SignalKind};
 
 /// What timers send: ignored by a program that knows nothing of them.
 const SPENT: Signal = Signal::SIGURG;
+
+/// Said of one that is held; no more than once in this time.
+pub(super) const HELD: &str = "held back: it takes a whole processor, which its calls do not explain";
+const REPEAT: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// The timers of children. Here and not with their children: a timer cannot move to another thread, and the
@@ -98,21 +103,27 @@ impl Owner {
         }
     }
 
-    /// As [`Owner::watch`], of those who were ready before.
+    /// As [`Owner::watch`], of those who were ready before. The program that we were may have held one.
     pub(super) fn watch_all(&mut self) {
-        self.workers().into_iter().for_each(|id| self.watch(id));
+        for id in self.workers() {
+            if let Some(live) = self.tree.member(id).and_then(|member| member.live.as_ref()) {
+                live.child.signal(Signal::SIGCONT);
+            }
+            self.watch(id);
+        }
     }
 
     /// A worker has become ready: what it spends is looked at from now on.
     pub(super) fn watch(&mut self, id: MemberId) {
         let router = self.router_clock();
         let Some(member) = self.tree.member(id) else { return };
+        let held = member.held;
         let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
         // It stands there since its start, unless the program that we were before has left it elsewhere.
         stand(live, Precedence::Later);
         let began = read(live, router).and_then(|now| {
             arm(live)?;
-            Ok(Greed::new(now))
+            Ok(Greed::new(now, held))
         });
         live.greed = began.inspect_err(|error| debug(live, error)).ok();
         match live.greed {
@@ -132,28 +143,49 @@ impl Owner {
         self.workers().into_iter().for_each(|id| self.look_at(id));
     }
 
-    /// Looks at one, and lets it stand where it belongs.
+    /// One has said what it does.
+    pub(super) fn weigh(&mut self, id: MemberId, calls: u64, body: &[u8]) {
+        let Some(live) = self.tree.member(id).and_then(|member| member.live.as_mut()) else { return };
+        let (Some(mut greed), Ok(moved), Ok(spent)) =
+            (live.greed, serde_json::from_slice(body), clock(live).and_then(|clock| clock.now()))
+        else {
+            return;
+        };
+        greed.weigh(Account::new(Instant::now(), calls, moved, spent.into()));
+        live.greed = Some(greed);
+    }
+
+    /// Looks at one, and lets it stand and run as it should.
     pub(super) fn look_at(&mut self, id: MemberId) {
         let router = self.router_clock();
         let lowest = self.ranks.lowest();
-        let Some(live) = self.tree.member(id).and_then(|member| member.live.as_mut()) else { return };
+        let Some(member) = self.tree.member(id) else { return };
+        let serves = member.machine.is_serving();
+        let Some(live) = member.live.as_mut() else { return };
         let Some(mut greed) = live.greed else { return };
         let before = greed.standing();
-        let Ok(now) = read(live, router) else { return };
+        let Ok(now) = read(live, router).map(|now| Reading { serves, ..now }) else { return };
         if !greed.look(now) {
             return;
         }
         live.greed = Some(greed);
-        if greed.standing() != before {
-            stand(live, place(greed.standing(), lowest));
+        let after = greed.standing();
+        if place(before, lowest) != place(after, lowest) {
+            stand(live, place(after, lowest));
         }
-        match greed.standing() {
-            Standing::Greedy => self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id }),
-            Standing::New { .. } | Standing::Modest => {
+        run(live, before, after);
+        match after.again() {
+            Some(wait) => self.shell.alarms.set(Instant::now() + wait, Due::Rest { member: id }),
+            None => {
                 if let Err(error) = arm(live) {
                     debug(live, &error);
                 }
             }
+        }
+        let known = std::mem::replace(&mut member.held, greed.held());
+        if after.is_held() && known.is_none_or(|before| now.at.saturating_duration_since(before) > REPEAT) {
+            let name = member.name();
+            tracing::warn!(name, generation = member.generation, "{HELD}");
         }
     }
 
@@ -172,7 +204,17 @@ fn place(standing: Standing, lowest: Precedence) -> Precedence {
     match standing {
         Standing::New { .. } => Precedence::Later,
         Standing::Modest => Precedence::Usual,
-        Standing::Greedy => lowest,
+        Standing::Greedy | Standing::Held | Standing::Turn => lowest,
+    }
+}
+
+/// Stops it or lets it go on.
+fn run(live: &Live, before: Standing, after: Standing) {
+    match (before, after) {
+        (_, Standing::Held) => live.child.signal(Signal::SIGSTOP),
+        // Once more at the end of a turn that it may not have had: a signal may be lost.
+        (Standing::Held | Standing::Turn, _) => live.child.signal(Signal::SIGCONT),
+        (Standing::New { .. } | Standing::Modest | Standing::Greedy, _) => {}
     }
 }
 
@@ -192,7 +234,7 @@ fn read(live: &Live, router: Option<ClockId>) -> Result<Reading, Errno> {
     let worker = Duration::from(clock(live)?.now()?);
     // There may be none just now.
     let router = router.and_then(|clock| clock.now().ok()).map_or(Duration::ZERO, Duration::from);
-    Ok(Reading { at: Instant::now(), worker, router })
+    Ok(Reading { at: Instant::now(), worker, router, serves: true })
 }
 
 /// Has it said when the worker has spent the next step.

@@ -1,6 +1,7 @@
 //! The fleet as a value: what `llm-link status` and the admin API show. Reads; changes nothing.
 
 use super::member::Member;
+use super::rank::HELD;
 use super::shell::{millis, wall_ms};
 use super::tree::{Hold, Slot, Tree};
 use protocol::control::{ChildStatus, ProviderStatus};
@@ -71,16 +72,22 @@ fn reason(slot: &Slot) -> String {
     match (slot.hold, slot.active.machine.state()) {
         (Hold::Operator, WorkerState::Stopped) => "drained by the operator".to_owned(),
         (Hold::Disabled, WorkerState::Stopped) => "disabled in the configuration".to_owned(),
-        (Hold::Free | Hold::Removed, _) | (Hold::Operator | Hold::Disabled, _) => {
-            slot.active.machine.explain()
-        }
+        (Hold::Free | Hold::Removed, _) | (Hold::Operator | Hold::Disabled, _) => explain(&slot.active),
+    }
+}
+
+fn explain(member: &Member) -> String {
+    let greed = member.live.as_ref().and_then(|live| live.greed);
+    match (member.machine.state(), greed) {
+        (WorkerState::Ready, Some(greed)) if greed.standing().is_held() => HELD.to_owned(),
+        _ => member.machine.explain(),
     }
 }
 
 fn child(member: &Member, clock: Clock) -> ChildStatus {
     ChildStatus {
         state: member.state(),
-        reason: member.machine.explain(),
+        reason: explain(member),
         since_ms: clock.wall(member.machine.since()),
         pid: member.live.as_ref().map(|live| live.child.pid),
         generation: member.generation,

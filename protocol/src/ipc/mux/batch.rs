@@ -32,6 +32,11 @@ impl Batch {
         self.bytes >= FULL_BYTES || self.frames >= FULL_FRAMES
     }
 
+    /// Frames and bytes in it.
+    pub fn size(&self) -> (usize, usize) {
+        (self.frames, self.bytes)
+    }
+
     /// Appends one frame.
     pub fn push(&mut self, frame: Frame) {
         self.frames += 1;

@@ -1,7 +1,7 @@
 //! The one task of a data connection: reads frames into the table, writes what the table has to send, and
 //! notices a peer that answers nothing any more.
 
-use super::{LinkError, Shared};
+use super::{LinkError, Shared, Traffic};
 use crate::ipc::call::{Reset, ResetCode};
 use crate::ipc::codec;
 use crate::ipc::frame;
@@ -41,11 +41,19 @@ pub struct Driver {
     pings: Option<Interval>,
     /// Pings sent since the peer was last heard.
     missed: u8,
+    traffic: Arc<Traffic>,
 }
 
 impl Driver {
-    pub(super) fn new(stream: UnixStream, buf: BytesMut, shared: Arc<Shared>, side: Side) -> Self {
-        Self { stream, buf, batch: Batch::default(), shared, side, wakes: Vec::new(), pings: None, missed: 0 }
+    pub(super) fn new(
+        stream: UnixStream,
+        buf: BytesMut,
+        shared: Arc<Shared>,
+        side: Side,
+        traffic: Arc<Traffic>,
+    ) -> Self {
+        let (batch, wakes) = (Batch::default(), Vec::new());
+        Self { stream, buf, batch, shared, side, wakes, pings: None, missed: 0, traffic }
     }
 
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
@@ -71,6 +79,7 @@ impl Driver {
                 Poll::Ready(Err(e)) => return Some(LinkEnd::Failed(e.into())),
             };
             self.missed = 0;
+            self.traffic.add(0, n);
             if let Err(e) = self.take_frames() {
                 return Some(LinkEnd::Failed(e));
             }
@@ -95,6 +104,7 @@ impl Driver {
     fn take_frames(&mut self) -> Result<(), LinkError> {
         let mut mux = self.shared.lock();
         while let Some(frame) = frame::decode(&mut self.buf)? {
+            self.traffic.add(1, 0);
             mux.on_frame(frame, &mut self.wakes)?;
         }
         drop(mux);
@@ -109,6 +119,8 @@ impl Driver {
                 if self.batch.is_empty() {
                     return Poll::Pending;
                 }
+                let (frames, bytes) = self.batch.size();
+                self.traffic.add(frames, bytes);
             }
             let n = {
                 let slices = self.batch.slices();

@@ -2,7 +2,7 @@
 
 use super::call::{Incoming, Opener};
 use super::driver::Driver;
-use super::{LinkError, Shared};
+use super::{LinkError, Shared, Traffic};
 use crate::ipc::call::{DataHello, DataHelloAck};
 use crate::ipc::frame::{self, Frame, FrameType};
 use crate::ipc::mux::{Mux, Side};
@@ -25,6 +25,8 @@ pub struct Expect {
     pub generation: u64,
     pub token: Vec<u8>,
     pub max_streams: u32,
+    /// Counts what goes over the connection.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Connects to a worker's data socket. The driver must be polled (on a tracked task) for anything to move.
@@ -45,7 +47,8 @@ async fn greet(path: &Path, hello: &DataHello) -> Result<(Opener, Driver), LinkE
         return Err(LinkError::Refused("the worker speaks another protocol version"));
     }
     let shared = Arc::new(Shared(Mutex::new(Mux::new(Side::Opener, ack.max_streams))));
-    Ok((Opener::new(Arc::clone(&shared)), Driver::new(stream, buf, shared, Side::Opener)))
+    let driver = Driver::new(stream, buf, Arc::clone(&shared), Side::Opener, Arc::default());
+    Ok((Opener::new(shared), driver))
 }
 
 /// Checks the user and the hello of a connection that was accepted. Takes as long as the peer lets it, up to
@@ -72,7 +75,8 @@ async fn check(mut stream: UnixStream, expect: &Expect) -> Result<(Incoming, Dri
     send(&mut stream, FrameType::HelloAck, codec::encode(&ack)?).await?;
     let side = Side::Acceptor { max_streams: expect.max_streams };
     let shared = Arc::new(Shared(Mutex::new(Mux::new(side, 0))));
-    Ok((Incoming::new(Arc::clone(&shared)), Driver::new(stream, buf, shared, side)))
+    let driver = Driver::new(stream, buf, Arc::clone(&shared), side, Arc::clone(&expect.traffic));
+    Ok((Incoming::new(shared), driver))
 }
 
 /// Equal, in a time that does not depend on where they differ.

@@ -8,6 +8,7 @@ use crate::model::Usage;
 use crate::transport::local::LocalListener;
 use bytes::Bytes;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
@@ -18,7 +19,7 @@ struct Rig {
 }
 
 fn expect() -> Expect {
-    Expect { generation: 3, token: vec![7; 32], max_streams: 100 }
+    Expect { generation: 3, token: vec![7; 32], max_streams: 100, traffic: Arc::default() }
 }
 
 fn hello() -> DataHello {

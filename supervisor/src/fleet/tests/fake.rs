@@ -6,7 +6,7 @@
 //! The fake router answers every connection with the routing it was told last, as JSON, and closes; the fake
 //! worker answers every data connection with its generation.
 
-use protocol::ipc::control::{FromChild, Pulse, Role, SandboxLevel, SandboxReport, ToChild};
+use protocol::ipc::control::{FromChild, Moved, Pulse, Role, SandboxLevel, SandboxReport, ToChild};
 use protocol::ipc::question::Reply;
 use protocol::ipc::{PROTOCOL_MAX, PROTOCOL_MIN};
 use protocol::transport::control::{ControlReceiver, ControlSender, child_end};
@@ -135,6 +135,9 @@ impl Fake {
         if self.does("spin") {
             std::thread::Builder::new().spawn(spin).unwrap();
         }
+        if self.does("busy") {
+            std::thread::Builder::new().spawn(be_busy).unwrap();
+        }
         self.tell(FromChild::Ready { epoch }).await;
         self.remember("ready").await;
         if self.does("flood") {
@@ -149,7 +152,9 @@ impl Fake {
 
     async fn pong(&mut self, seq: u64, epoch: u64) {
         if !self.does("mute") {
-            self.tell(FromChild::Pong(Pulse { seq, epoch, in_flight: 3, ..Pulse::default() })).await;
+            let pong = FromChild::Pong(Pulse { seq, epoch, in_flight: 3, ..Pulse::default() });
+            let moved = serde_json::to_vec(&Moved::default()).unwrap();
+            self.sender.send(&pong, if self.role == Role::Worker { &moved } else { &[] }).await.unwrap();
         }
     }
 
@@ -220,6 +225,15 @@ fn end(code: i32) -> ! {
 
 /// Until the child is asked something.
 static SPINS: AtomicBool = AtomicBool::new(true);
+
+/// Takes some hundredths of a processor.
+fn be_busy() {
+    loop {
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < Duration::from_millis(5) {}
+        std::thread::sleep(Duration::from_millis(45));
+    }
+}
 
 fn spin() {
     while SPINS.load(Ordering::Relaxed) {

@@ -1,8 +1,9 @@
 //! Who stands behind at the processors.
 
 use super::rig::{Rig, eventually};
-use crate::fleet::StopMode;
+use crate::fleet::{Ask, StopMode};
 use nix::unistd::Pid;
+use protocol::control::ProviderStatus;
 use protocol::ipc::configure::WorkerState;
 use protocol::ipc::question::Question;
 use protocol::transport::precedence::{Precedence, precedence, set_precedence};
@@ -71,5 +72,53 @@ async fn another_program_goes_on_looking() {
     eventually("behind again", async || none_usual(pid).then_some(())).await;
     cease(&rig, "a-spin").await;
     eventually("as usual", async || all_usual(pid).then_some(())).await;
+    rig.stop(StopMode::Fast).await;
+}
+
+/// The letter of its state (proc(5)): `T` is stopped.
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+}
+
+fn says_so(provider: &ProviderStatus) -> bool {
+    provider.reason.starts_with("held back")
+}
+
+/// A worker that spins while the router has calls, and is held.
+async fn held() -> (Rig, u32) {
+    let rig = Rig::start_with(&["a-spin"], "router-busy").await;
+    let held = rig.until("a-spin", says_so).await;
+    let pid = held.pid.unwrap();
+    assert_eq!(held.state, WorkerState::Ready);
+    eventually("stopped", async || is_stopped(pid).then_some(())).await;
+    eventually("running", async || (!is_stopped(pid)).then_some(())).await;
+    eventually("stopped again", async || is_stopped(pid).then_some(())).await;
+    (rig, pid)
+}
+
+#[tokio::test]
+async fn a_worker_that_spins_for_nothing_runs_in_turns_until_it_ceases() {
+    let (rig, pid) = held().await;
+    // It answers in its turns.
+    cease(&rig, "a-spin").await;
+    rig.until("a-spin", |p| p.reason == "serving").await;
+    eventually("as usual", async || all_usual(pid).then_some(())).await;
+    assert!(!is_stopped(pid));
+    rig.stop(StopMode::Fast).await;
+}
+
+#[tokio::test]
+async fn one_that_is_held_can_be_drained_and_replaced_and_handed_over() {
+    let (rig, pid) = held().await;
+    let rig = rig.hand_over(vec![super::rig::provider("a-spin")]).await;
+    eventually("running", async || (!is_stopped(pid)).then_some(())).await;
+    let held = rig.until("a-spin", says_so).await;
+    assert_eq!(held.pid, Some(pid));
+    rig.fleet.ask(Ask::Restart { target: "a-spin".to_owned() }).await.unwrap();
+    rig.until("a-spin", |p| p.generation == 2 && p.retiring.is_empty()).await;
+    rig.until("a-spin", says_so).await;
+    rig.fleet.ask(Ask::Drain { provider: "a-spin".to_owned(), within: None }).await.unwrap();
+    rig.until_state("a-spin", WorkerState::Stopped).await;
     rig.stop(StopMode::Fast).await;
 }

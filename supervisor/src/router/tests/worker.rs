@@ -78,7 +78,8 @@ impl Worker {
         let path = dir.join(format!("{name}-{generation}.sock"));
         let listener = LocalListener::bind(&path).unwrap();
         let lane = Lane { generation, socket: path.display().to_string(), token: vec![generation as u8; 32] };
-        let expect = Expect { generation, token: lane.token.clone(), max_streams: 64 };
+        let expect =
+            Expect { generation, token: lane.token.clone(), max_streams: 64, traffic: Arc::default() };
         let seen = Arc::new(Seen::default());
         let mut tasks = JoinSet::new();
         let stop = Arc::new(Semaphore::new(0));
