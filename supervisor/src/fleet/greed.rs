@@ -59,7 +59,7 @@ pub(super) struct Reading {
     pub(super) at: Instant,
     pub(super) worker: Duration,
     pub(super) router: Duration,
-    /// It takes calls. One that finishes its last ones, or ends, is not held.
+    /// It takes calls and answers. One that finishes its last ones, or has to show that it lives, is not held.
     pub(super) serves: bool,
 }
 
@@ -202,7 +202,7 @@ impl Greed {
         let is_known = self.held.is_some_and(|held| now.at.saturating_duration_since(held) < MEMORY);
         match self.standing {
             Standing::New { .. } | Standing::Modest if self.is_greedy(spell, MUCH) => {
-                if is_known && now.serves { Standing::Held } else { Standing::Greedy }
+                if (is_known || self.senseless) && now.serves { Standing::Held } else { Standing::Greedy }
             }
             Standing::New { until } if now.at < until => self.standing,
             Standing::New { .. } | Standing::Modest => Standing::Modest,

@@ -4,6 +4,7 @@
 use super::exit::Cause;
 use super::machine::Machine;
 use super::member::Member;
+use super::rank::HELD;
 use super::shell::role_name;
 use protocol::ipc::configure::WorkerState;
 
@@ -52,6 +53,11 @@ impl Happening {
 
     pub(super) fn ready(member: &Member) -> Self {
         Self::of(member, Weight::Info, "ready", "it is ready for calls".to_owned())
+    }
+
+    /// It is let run in turns only.
+    pub(super) fn held(member: &Member) -> Self {
+        Self::of(member, Weight::Warning, "held", HELD.to_owned())
     }
 
     pub(super) fn died(member: &Member, cause: &Cause, last_words: Vec<String>) -> Self {

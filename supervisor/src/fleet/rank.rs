@@ -11,6 +11,7 @@
 use super::alarm::Due;
 use super::child::ChildId;
 use super::greed::{Account, Greed, REST, Reading, STEP, Standing};
+use super::happening::Happening;
 use super::member::{Live, MemberId};
 use super::owner::Owner;
 use super::tree::Slot;
@@ -19,6 +20,7 @@ use nix::sys::signal::{SigEvent, SigevNotify, Signal};
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::Pid;
+use protocol::ipc::configure::WorkerState;
 use protocol::ipc::control::Role;
 use protocol::transport::precedence::{Precedence, set_precedence, set_precedence_of_process};
 use std::cell::RefCell;
@@ -160,7 +162,8 @@ impl Owner {
         let router = self.router_clock();
         let lowest = self.ranks.lowest();
         let Some(member) = self.tree.member(id) else { return };
-        let serves = member.machine.is_serving();
+        // One that does not answer is to show whether it still does anything.
+        let serves = member.machine.state() == WorkerState::Ready;
         let Some(live) = member.live.as_mut() else { return };
         let Some(mut greed) = live.greed else { return };
         let before = greed.standing();
@@ -184,8 +187,8 @@ impl Owner {
         }
         let known = std::mem::replace(&mut member.held, greed.held());
         if after.is_held() && known.is_none_or(|before| now.at.saturating_duration_since(before) > REPEAT) {
-            let name = member.name();
-            tracing::warn!(name, generation = member.generation, "{HELD}");
+            tracing::warn!(name = %member.name(), generation = member.generation, "{HELD}");
+            (self.shell.grounds.tell)(Happening::held(member));
         }
     }
 

@@ -7,6 +7,7 @@ mod breaker;
 mod clients;
 mod dies;
 mod flood;
+mod greed;
 mod ipc;
 mod kill;
 mod routing;

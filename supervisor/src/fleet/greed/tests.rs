@@ -242,3 +242,15 @@ fn one_that_was_held_is_held_at_once_and_so_is_the_process_after_it() {
     forgiven.look(clock.pass(5, 5, 0));
     assert!(is_greedy(&forgiven));
 }
+
+#[test]
+fn on_a_full_machine_one_step_is_enough_for_one_whose_account_says_nothing() {
+    let (mut clock, mut greed) = Clock::new();
+    account(&mut greed, &clock, 0, 0, 0);
+    // It takes half of a processor, for others take the rest.
+    greed.look(clock.pass(1000, 500, 300));
+    assert_eq!(greed.standing(), Standing::Modest);
+    account(&mut greed, &clock, 2, 10, 1000);
+    greed.look(clock.pass(5, 4, 3));
+    assert_eq!(greed.standing(), Standing::Held);
+}

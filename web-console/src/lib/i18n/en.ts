@@ -256,6 +256,7 @@ export const en = {
   'event.router.stopped': 'Router stopped',
   'event.usage.lost': 'Usage lost',
   'event.worker.degraded': 'Worker degraded',
+  'event.worker.held': 'Worker held back',
   'event.worker.draining': 'Worker draining',
   'event.worker.exited': 'Worker died',
   'event.worker.failed': 'Worker failed',

@@ -22,6 +22,7 @@ export const zhSentences: readonly Pattern[] = [
   ['starting: waiting until it is ready', '正在启动：等待就绪'],
   ['it does not answer pings', '不响应心跳'],
   ['it uses more than 80 % of its memory limit', '内存使用超过上限的 80 %'],
+  ['held back: it takes a whole processor, which its calls do not explain', '已限制运行：占用整个处理器，而其调用量无法解释'],
   ['serving', '正在服务'],
   ['finishing its calls', '正在完成已有调用'],
   ['stopping', '正在停止'],

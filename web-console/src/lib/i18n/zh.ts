@@ -258,6 +258,7 @@ export const zh: Record<keyof typeof en, string> = {
   'event.router.stopped': '路由进程已停止',
   'event.usage.lost': '用量记录丢失',
   'event.worker.degraded': '工作进程性能下降',
+  'event.worker.held': '工作进程被限制运行',
   'event.worker.draining': '工作进程排空中',
   'event.worker.exited': '工作进程意外退出',
   'event.worker.failed': '工作进程失败',
