@@ -43,8 +43,7 @@ const APART: Duration = Duration::from_millis(500);
 const DEFICIT: Duration = Duration::from_millis(200);
 const STILL: Duration = Duration::from_millis(2);
 
-/// One that was held not so long ago is held again at once; and so is one that died twice, for what it does between two
-/// deaths is too short to be seen.
+/// One that was held not so long ago is held again at once.
 const MEMORY: Duration = Duration::from_secs(30);
 
 /// Of a processor, in hundredths, from which on the router has calls to protect.
@@ -97,43 +96,12 @@ impl Standing {
     }
 }
 
-/// What is known of a worker beyond the life of its process.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Record {
-    /// When it was held last, or should have been.
-    held: Option<Instant>,
-    restarts: u64,
-    restarted: Option<Instant>,
-}
-
-impl Record {
-    /// A process of it begins to work; so many were restarts that nobody had planned.
-    pub(super) fn begin(&mut self, restarts: u64, now: Instant) {
-        if restarts > self.restarts {
-            if self.restarted.is_some_and(|before| now.saturating_duration_since(before) < MEMORY) {
-                self.held = Some(now);
-            }
-            (self.restarts, self.restarted) = (restarts, Some(now));
-        }
-    }
-
-    /// Notes when one is held; true: it was not for so long that it is worth a word.
-    pub(super) fn note(&mut self, held: Option<Instant>) -> bool {
-        let before = std::mem::replace(&mut self.held, held);
-        match (before, held) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(before), Some(now)) => now.saturating_duration_since(before) > MEMORY,
-        }
-    }
-}
-
-/// What is known of one process.
+/// What is known of one worker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Greed {
     since: Reading,
     standing: Standing,
-    /// See [`Record`].
+    /// When it, or the process before it, was held last.
     held: Option<Instant>,
     account: Option<Account>,
     /// What it spent before its last account is not explained.
@@ -167,10 +135,15 @@ impl Account {
 }
 
 impl Greed {
-    /// One that has begun to work just now, or (`account` is none) before we saw it.
-    pub(super) fn new(now: Reading, record: &Record, account: Option<Account>) -> Self {
-        let standing = Standing::New { until: now.at + REST };
-        Self { since: now, standing, held: record.held, account, senseless: false }
+    /// One that has begun to work; the process before it was held last at `held`.
+    pub(super) fn new(now: Reading, held: Option<Instant>) -> Self {
+        Self {
+            since: now,
+            standing: Standing::New { until: now.at + REST },
+            held,
+            account: None,
+            senseless: false,
+        }
     }
 
     pub(super) fn standing(&self) -> Standing {

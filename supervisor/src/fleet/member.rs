@@ -2,7 +2,7 @@
 //! now. Holds; decides nothing and starts nothing.
 
 use super::child::{Child, ChildId};
-use super::greed::{Greed, Record};
+use super::greed::Greed;
 use super::machine::{Machine, Traits};
 use super::policy::Policy;
 use super::spec::{ProviderSpec, RouterSpec};
@@ -92,8 +92,8 @@ pub(crate) struct Member {
     pub(crate) report: Option<SandboxReport>,
     pub(crate) pulse: Option<Pulse>,
     pub(crate) last_exit: Option<ExitReport>,
-    /// Whether it has taken too much of the processors, this process or one before it.
-    pub(super) record: Record,
+    /// When it was last held back from the processors, this process or one before it.
+    pub(super) held: Option<Instant>,
     /// What the process that ended last wrote last.
     pub(crate) last_words: Vec<String>,
     pub(crate) leaving: Option<Leaving>,
@@ -119,7 +119,7 @@ impl Member {
             report: None,
             pulse: None,
             last_exit: None,
-            record: Record::default(),
+            held: None,
             last_words: Vec::new(),
             leaving: None,
             sent: 0,

@@ -21,7 +21,7 @@ use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use protocol::ipc::configure::WorkerState;
-use protocol::ipc::control::{Moved, Role};
+use protocol::ipc::control::Role;
 use protocol::transport::precedence::{Precedence, set_precedence, set_precedence_of_process};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,8 +32,9 @@ use tokio::signal::unix::{self, SignalKind};
 /// What timers send: ignored by a program that knows nothing of them.
 const SPENT: Signal = Signal::SIGURG;
 
-/// Said of one that is held.
+/// Said of one that is held; no more than once in this time.
 pub(super) const HELD: &str = "held back: it takes a whole processor, which its calls do not explain";
+const REPEAT: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// The timers of children. Here and not with their children: a timer cannot move to another thread, and the
@@ -95,13 +96,6 @@ fn try_the_last() -> mpsc::Receiver<Precedence> {
     told
 }
 
-/// Whether we know all that a process has done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Begins {
-    Now,
-    Before,
-}
-
 impl Owner {
     /// A worker starts: that is much work, and nobody's calls are to wait for it.
     pub(super) fn starts(&mut self, id: MemberId) {
@@ -117,27 +111,21 @@ impl Owner {
             if let Some(live) = self.tree.member(id).and_then(|member| member.live.as_ref()) {
                 live.child.signal(Signal::SIGCONT);
             }
-            self.look_after(id, Begins::Before);
+            self.watch(id);
         }
     }
 
     /// A worker has become ready: what it spends is looked at from now on.
     pub(super) fn watch(&mut self, id: MemberId) {
-        self.look_after(id, Begins::Now);
-    }
-
-    fn look_after(&mut self, id: MemberId, begins: Begins) {
         let router = self.router_clock();
         let Some(member) = self.tree.member(id) else { return };
-        member.record.begin(member.machine.restarts(), Instant::now());
-        let record = member.record;
+        let held = member.held;
         let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
         // It stands there since its start, unless the program that we were before has left it elsewhere.
         stand(live, Precedence::Later);
         let began = read(live, router).and_then(|now| {
             arm(live)?;
-            let nothing = || Account::new(now.at, 0, Moved::default(), now.worker);
-            Ok(Greed::new(now, &record, (begins == Begins::Now).then(nothing)))
+            Ok(Greed::new(now, held))
         });
         live.greed = began.inspect_err(|error| debug(live, error)).ok();
         match live.greed {
@@ -197,7 +185,8 @@ impl Owner {
                 }
             }
         }
-        if after.is_held() && member.record.note(greed.held()) {
+        let known = std::mem::replace(&mut member.held, greed.held());
+        if after.is_held() && known.is_none_or(|before| now.at.saturating_duration_since(before) > REPEAT) {
             tracing::warn!(name = %member.name(), generation = member.generation, "{HELD}");
             (self.shell.grounds.tell)(Happening::held(member));
         }

@@ -11,7 +11,7 @@ impl Clock {
     fn new() -> (Self, Greed) {
         let began = Instant::now();
         let now = Reading { at: began, worker: Duration::ZERO, router: Duration::ZERO, serves: true };
-        (Self { began, now }, Greed::new(now, &Record::default(), None))
+        (Self { began, now }, Greed::new(now, None))
     }
 
     /// So many milliseconds later they have spent so many.
@@ -224,59 +224,20 @@ fn whoever_finishes_its_last_calls_is_let_go() {
     }
 }
 
-fn record(greed: &Greed) -> Record {
-    Record { held: greed.held(), ..Record::default() }
-}
-
-#[test]
-fn whoever_dies_twice_is_held_by_its_first_greed() {
-    let (mut clock, _) = Clock::new();
-    let mut record = Record::default();
-    record.begin(0, clock.now.at);
-    for (after, restarts, expected) in
-        [(1000, 1, Standing::Greedy), (29_000, 2, Standing::Held), (31_000, 3, Standing::Greedy)]
-    {
-        clock.pass(after, 0, 0);
-        record.begin(restarts, clock.now.at);
-        let mut greed = Greed::new(clock.now, &record, None);
-        greed.look(clock.pass(5, 5, 0));
-        assert_eq!(greed.standing(), expected, "restart {restarts}");
-    }
-    // A planned one is none.
-    record.begin(3, clock.pass(1000, 0, 0).at);
-    assert!(!is_held_at_once(&record, &mut clock));
-}
-
-fn is_held_at_once(record: &Record, clock: &mut Clock) -> bool {
-    let mut greed = Greed::new(clock.now, record, None);
-    greed.look(clock.pass(5, 5, 0));
-    greed.standing() == Standing::Held
-}
-
-#[test]
-fn a_long_time_of_being_held_is_told_once() {
-    let (clock, _) = Clock::new();
-    let mut record = Record::default();
-    assert!(!record.note(None));
-    let told = |record: &mut Record, s: u64| record.note(Some(clock.began + Duration::from_secs(s)));
-    assert_eq!([0, 1, 2, 20, 40].map(|s| told(&mut record, s)), [true, false, false, false, false]);
-    assert!(told(&mut record, 71));
-}
-
 #[test]
 fn one_that_was_held_is_held_at_once_and_so_is_the_process_after_it() {
     let (mut clock, mut greed) = held();
     greed.look(clock.pass(95, 0, 2));
     greed.look(clock.pass(5, 0, 0));
     assert_eq!(greed.standing(), Standing::Modest);
-    for mut greed in [greed, Greed::new(clock.now, &record(&greed), None)] {
+    for mut greed in [greed, Greed::new(clock.now, greed.held())] {
         let mut clock = Clock { ..clock };
         greed.look(clock.pass(5, 5, 0));
         assert_eq!(greed.standing(), Standing::Held);
         greed.look(clock.pass(95, 0, 2));
         assert_eq!(greed.standing(), Standing::Turn);
     }
-    let mut forgiven = Greed::new(clock.now, &record(&greed), None);
+    let mut forgiven = Greed::new(clock.now, greed.held());
     forgiven.look(clock.pass(31_000, 0, 0));
     forgiven.look(clock.pass(5, 5, 0));
     assert!(is_greedy(&forgiven));
