@@ -12,6 +12,7 @@
 //! web      what both need of HTTP
 //! routing  which (provider, model) pairs, in which order (pure)
 //! notices  what the supervisor is told unasked: events, changes of memory
+//! allowance  how many calls may be hedged (pure)
 //! limits   how much apps may do: rates, calls at once, budgets
 //! memory   what the next router must know
 //! live     the live page's stream, log lines as they come, figures for Prometheus
@@ -23,6 +24,7 @@
 //! and no outbound connection. It imports neither the fleet nor the store nor the vault.
 
 mod admin;
+mod allowance;
 mod asker;
 mod child;
 mod console;

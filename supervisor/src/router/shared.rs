@@ -1,6 +1,7 @@
 //! What all shards of the router share: the current configuration, the retry budget, the stage of its life,
 //! counters and recent traces. Every lock here is held for a few instructions.
 
+use super::allowance::Allowance;
 use super::asker::Asker;
 use super::front::{Places, Poison, RetryBudget};
 use super::lane::News;
@@ -26,9 +27,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Traces kept for people to look at.
 const TRACES: usize = 256;
-
-/// At most one call in so many is hedged.
-const CALLS_PER_HEDGE: u64 = 20;
 
 /// Apps and models that warnings are remembered of, and for how long.
 const WARNED: usize = 1024;
@@ -65,7 +63,7 @@ pub(crate) struct Shared {
     /// How late this process comes to what is ready.
     pub(crate) pressure: Pressure,
     /// Second candidates asked because the first one was late.
-    hedges: AtomicU64,
+    hedges: Mutex<Allowance>,
     /// The youngest memory of another router that was heard: by whom and when it was written.
     heard: Mutex<Option<(u64, u64)>>,
     /// What other routers hold, as it was told last.
@@ -100,7 +98,7 @@ impl Shared {
             notices: Notices::default(),
             poison: Poison::default(),
             pressure: Pressure::default(),
-            hedges: AtomicU64::new(0),
+            hedges: Mutex::default(),
             heard: Mutex::default(),
             beside: Mutex::default(),
             turns: Turnstile::default(),
@@ -211,9 +209,8 @@ impl Shared {
 
     /// Takes one hedge, if there were few for the calls there were.
     pub(crate) fn may_hedge(&self) -> bool {
-        let allowed = self.calls.load(Ordering::Relaxed) / CALLS_PER_HEDGE + 1;
-        let taken = |n: u64| (n < allowed).then_some(n + 1);
-        self.hedges.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
+        let calls = self.calls.load(Ordering::Relaxed);
+        self.hedges.lock().unwrap_or_else(PoisonError::into_inner).take(calls)
     }
 
     /// A call is over: it is recorded when this returns, and its trace is kept for a while.

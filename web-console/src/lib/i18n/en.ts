@@ -644,6 +644,7 @@ export const en = {
   'provider.proxyLogin': 'Proxy login',
   'provider.proxyLoginHint': 'user:password; kept sealed, never shown again',
   'provider.retiring': 'Generation {generation} finishes its last call. || Generation {generation} finishes its last {count} calls.',
+  'provider.retiringSoon': 'Generation {generation} finishes what it has begun.',
   'provider.sandbox': 'Sandbox',
   'provider.sandboxHint': 'Required: does not start without the whole of it',
   'provider.secretHeaders': 'Secret headers',

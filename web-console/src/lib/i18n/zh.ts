@@ -646,6 +646,7 @@ export const zh: Record<keyof typeof en, string> = {
   'provider.proxyLogin': '代理登录',
   'provider.proxyLoginHint': '用户名:密码；加密保存，不再显示',
   'provider.retiring': '第 {generation} 代正在完成最后 {count} 个调用。',
+  'provider.retiringSoon': '第 {generation} 代正在完成已开始的工作。',
   'provider.sandbox': '沙箱',
   'provider.sandboxHint': '必需：缺少任何一层则不启动',
   'provider.secretHeaders': '机密请求头',
