@@ -4,9 +4,11 @@
 use super::exit::Cause;
 use super::machine::Machine;
 use super::member::Member;
-use super::rank::HELD;
 use super::shell::role_name;
 use protocol::ipc::configure::WorkerState;
+
+/// Said of a worker that is let run in turns only.
+pub(super) const HELD: &str = "held back: it takes a whole processor, which its calls do not explain";
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,6 @@ impl Happening {
         Self::of(member, Weight::Info, "ready", "it is ready for calls".to_owned())
     }
 
-    /// It is let run in turns only.
     pub(super) fn held(member: &Member) -> Self {
         Self::of(member, Weight::Warning, "held", HELD.to_owned())
     }

@@ -11,7 +11,7 @@
 use super::alarm::Due;
 use super::child::ChildId;
 use super::greed::{Account, Greed, REST, Reading, STEP, Standing};
-use super::happening::Happening;
+use super::happening::{HELD, Happening};
 use super::member::{Live, MemberId};
 use super::owner::Owner;
 use super::tree::Slot;
@@ -32,8 +32,7 @@ use tokio::signal::unix::{self, SignalKind};
 /// What timers send: ignored by a program that knows nothing of them.
 const SPENT: Signal = Signal::SIGURG;
 
-/// Said of one that is held; no more than once in this time.
-pub(super) const HELD: &str = "held back: it takes a whole processor, which its calls do not explain";
+/// That one is held is said no more than once in this time.
 const REPEAT: Duration = Duration::from_secs(60);
 
 thread_local! {

@@ -1,7 +1,7 @@
 //! The fleet as a value: what `llm-link status` and the admin API show. Reads; changes nothing.
 
+use super::happening::HELD;
 use super::member::Member;
-use super::rank::HELD;
 use super::shell::{millis, wall_ms};
 use super::tree::{Hold, Slot, Tree};
 use protocol::control::{ChildStatus, ProviderStatus};
