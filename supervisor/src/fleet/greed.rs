@@ -39,7 +39,8 @@ const CREDIT: Duration = Duration::from_secs(5);
 /// Accounts that come sooner after one another say nothing: one that did not answer for long answers all at once.
 const APART: Duration = Duration::from_millis(500);
 
-/// So much between two accounts that nothing explains makes one senseless; once it is, this.
+/// So much between two accounts that nothing explains makes one senseless; so little is enough to stay so for one that
+/// is held, and gets no more than its turns.
 const DEFICIT: Duration = Duration::from_millis(200);
 const STILL: Duration = Duration::from_millis(2);
 

@@ -1,6 +1,6 @@
 //! Who stands behind at the processors: a worker that takes more of them than its calls explain ([`greed`]) lets
-//! everybody else go first, until it takes little again; one that takes all it gets for long is stopped and let run in
-//! turns (SIGSTOP, SIGCONT). Nobody's calls wait for the end of its turns then.
+//! everybody else go first, until it takes little again; one whose calls explain nothing of it is stopped and let run
+//! in turns (SIGSTOP, SIGCONT). Nobody's calls wait for the end of its turns then.
 //!
 //! A timer on each worker's own processor clock (timer_create(2), clock_getcpuclockid(3)) says when it has spent a
 //! step; so an idle gateway looks at nobody. A greedy one is looked at by the clock on the wall, for it may get no

@@ -16,6 +16,8 @@ struct Rig {
     tasks: JoinSet<()>,
     opener: Opener,
     incoming: Incoming,
+    /// The worker's.
+    traffic: Arc<Traffic>,
 }
 
 fn expect() -> Expect {
@@ -51,7 +53,7 @@ async fn rig(name: &str) -> Rig {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { drop(router_driver.await) });
     tasks.spawn(async move { drop(worker_driver.await) });
-    Rig { tasks, opener, incoming }
+    Rig { tasks, opener, incoming, traffic: expected.traffic }
 }
 
 fn head(body_len: u64) -> CallHead {
@@ -90,6 +92,8 @@ async fn a_call_and_its_answer_cross() {
         got += chunk.unwrap().len();
     }
     assert_eq!(got, body.len());
+    let asked = rig.traffic.moved();
+    assert!(asked.bytes > body.len() as u64 && asked.frames > 3, "{asked:?}");
     let reply = ReplyHead { status: 200, headers: vec![], stream: true, losses: vec![] };
     call.reply.head(&reply);
     call.reply.data(Bytes::from_static(b"hi"), Commit::Committed).await.unwrap();
@@ -99,6 +103,8 @@ async fn a_call_and_its_answer_cross() {
     let data = Answer::Data { bytes: Bytes::from_static(b"hi"), committed: true };
     assert_eq!(soon(stream.next()).await, data);
     assert_eq!(soon(stream.next()).await, Answer::End(trailer));
+    let answered = rig.traffic.moved();
+    assert!(answered.frames >= asked.frames + 3, "head, data and end: {asked:?} {answered:?}");
 }
 
 #[tokio::test]
