@@ -252,7 +252,7 @@ impl Life {
                 ToChild::Shutdown => return Ok(()),
                 ToChild::Answer { seq } => self.asking.answered(seq, received.body),
                 ToChild::Ask { seq } => {
-                    let reply = question::answer(&received.body, shared);
+                    let reply = question::answer(&received.body, shared, crew);
                     self.sender.send(&FromChild::Answer { seq }, &reply).await?;
                 }
                 ToChild::Recall => memory::recall(shared, &received.body),

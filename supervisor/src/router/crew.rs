@@ -1,5 +1,6 @@
 //! The threads of the router: one shard on a multi-thread runtime, or one per core on current-thread runtimes.
 
+use super::routing::{Standing, Table};
 use super::shard::Shard;
 use super::shared::Shared;
 use protocol::ipc::configure::RouterRuntime;
@@ -106,6 +107,12 @@ impl Crew {
     /// How late the slowest shard is.
     pub(crate) fn lag(&self) -> Duration {
         self.shards.iter().map(|s| s.lag()).max().unwrap_or_default()
+    }
+
+    /// How fit a provider's worker is, seen from the shard that it serves worst: a call may come to any of them.
+    pub(crate) fn reach(&self, table: &Table, provider: &str) -> Standing {
+        let seen = self.shards.iter().map(|shard| shard.reach(table, provider));
+        seen.fold(table.standing(provider), |worst, seen| if worst.is_fit() { seen } else { worst })
     }
 
     /// Resolves when a call that comes from now on meets no worker that the configuration has replaced, or when that

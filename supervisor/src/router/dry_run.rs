@@ -1,5 +1,6 @@
 //! A call that is not made: where it would go now, and why.
 
+use super::crew::Crew;
 use super::front::supposed;
 use super::notices::now_ms;
 use super::routing::{self, Candidate, Moment, Standing, Traits, Turnstile, Wanted};
@@ -9,7 +10,7 @@ use protocol::dialect::Dialect;
 use std::time::Instant;
 
 /// The report. Takes nobody's turn: the next real call goes where it would have gone.
-pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
+pub(crate) fn run(shared: &Shared, crew: &Crew, call: &DryRun) -> DryRunReport {
     let snapshot = shared.snapshot();
     let app = snapshot.callers.policy(&call.app);
     // A header that the app does not look at keeps nothing together.
@@ -27,7 +28,7 @@ pub(crate) fn run(shared: &Shared, call: &DryRun) -> DryRunReport {
     };
     let now = Instant::now();
     let standing = |candidate: &Candidate| -> Standing {
-        let standing = snapshot.table.standing(&candidate.provider);
+        let standing = crew.reach(&snapshot.table, &candidate.provider);
         let crowded = || snapshot.gate(&candidate.provider).is_some_and(|gate| gate.is_full());
         match standing.is_fit() {
             true => candidate.vitals.standing(now).unwrap_or_else(|| match crowded() {

@@ -107,7 +107,10 @@ async fn who_is_drained_disabled_or_busy() -> Result<()> {
     scene.provider_is("a", "stopped", Duration::from_secs(20)).await?;
     without_a(&scene, "drained", "its worker is stopped").await?;
     control::ask(&scene, ControlRequest::Resume { provider: "a".to_owned() }).await?;
-    scene.provider_is("a", "ready", Duration::from_secs(20)).await?;
+    // The supervisor knows that it is ready a moment before the router is connected.
+    let leads_to_a =
+        async || (dry(&scene, plain("m1")).await.ok()?.plan.first()?.provider == "a").then_some(());
+    wait::until("the router to know", Duration::from_secs(20), leads_to_a).await?;
     let (report, _) = agree(&scene, "back", plain("m1"), &ask("m1")).await?;
     assert_eq!(report.plan[0].provider, "a");
 

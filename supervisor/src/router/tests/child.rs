@@ -3,8 +3,10 @@
 use super::rig::{empty, provider, soon};
 use super::worker::{Step, Worker, always};
 use crate::router::child::{Args, converse_for_test};
+use protocol::control::route::{DryRun, DryRunReport};
 use protocol::ipc::configure::{Lane, Provider};
 use protocol::ipc::control::{FromChild, Role, ToChild};
+use protocol::ipc::question::{Question, Reply};
 use protocol::transport::control::{ControlReceiver, ControlSender, supervisor_end};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -65,6 +67,27 @@ impl Supervisor {
         self.say(ToChild::Ping { seq }, &[]).await;
         let told = self.hear().await;
         assert!(matches!(&told, FromChild::Pong(pulse) if pulse.seq == seq), "{told:?}");
+    }
+
+    /// Where a plain call would go.
+    async fn dry_run(&mut self) -> DryRunReport {
+        let call = DryRun {
+            app: "default".into(),
+            model: "m".into(),
+            dialect: None,
+            needs_tools: false,
+            needs_vision: false,
+            input_tokens: None,
+            sticky: None,
+        };
+        let question = serde_json::to_vec(&Question::DryRun { call }).unwrap();
+        self.say(ToChild::Ask { seq: 1 }, &question).await;
+        let told = soon(self.receiver.receive()).await.unwrap().expect("an answer");
+        assert_eq!(told.message, FromChild::Answer { seq: 1 });
+        match serde_json::from_slice(&told.body).unwrap() {
+            Reply::DryRun(report) => *report,
+            other => panic!("no report: {other:?}"),
+        }
     }
 
     async fn health(&self) -> String {
@@ -152,4 +175,20 @@ async fn a_replacement_is_acknowledged_when_calls_go_to_the_new_worker() {
     drop((old, new));
     supervisor.configure_lane(4, Some(&never)).await;
     assert_eq!(supervisor.hear().await, FromChild::Acked { epoch: 4 });
+}
+
+#[tokio::test]
+async fn a_dry_run_knows_who_is_not_connected_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let lane =
+        Lane { generation: 1, socket: dir.path().join("a-1.sock").display().to_string(), token: vec![1; 32] };
+    let mut supervisor = Supervisor::start().await;
+    supervisor.configure_lane(1, Some(&lane)).await;
+    assert_eq!(supervisor.hear().await, FromChild::Ready { epoch: 1 });
+    let report = supervisor.dry_run().await;
+    assert!(report.excluded[0].reason.contains("not connected"), "{report:?}");
+    let worker = Worker::start(dir.path(), "a", 1, always(&[Step::Hang]));
+    assert_eq!(worker.lane, lane);
+    soon(async { while !supervisor.dry_run().await.excluded.is_empty() {} }).await;
+    assert_eq!(supervisor.dry_run().await.plan[0].provider, "a");
 }
