@@ -6,6 +6,7 @@
 //! * [`control`]: the conversation on fd 3.
 //! * [`link`]: the data connection between a router and a worker.
 //! * [`precedence`]: who goes first at the processors.
+//! * [`pulse`]: how a process is doing.
 //! * [`slack`]: memory that is given back after a busy time.
 
 pub mod control;
@@ -13,4 +14,5 @@ pub mod inherit;
 pub mod link;
 pub mod local;
 pub mod precedence;
+pub mod pulse;
 pub mod slack;

@@ -38,7 +38,6 @@ mod live;
 mod memory;
 mod notices;
 mod portion;
-mod pulse;
 mod question;
 mod reception;
 mod routing;

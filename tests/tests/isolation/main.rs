@@ -13,8 +13,9 @@ use anyhow::{Result, ensure};
 use awake::awake;
 use change::Change;
 use mischief::{Mischief, Trouble};
-use neighbours::{Seen, watch};
+use neighbours::{Neighbours, Seen};
 use std::time::Duration;
+use tests::scene::Scene;
 use tests::stack::{count, full_counts, say};
 
 /// How long B and C are watched at a time.
@@ -56,19 +57,19 @@ fn judge(name: &str, pairs: &[Pair]) -> Result<()> {
 }
 
 /// A window without trouble. What looks after a trouble looks here too: it costs time of the machine itself.
-async fn in_peace(scene: &tests::scene::Scene) -> Result<Seen> {
+async fn in_peace(scene: &Scene, neighbours: &Neighbours) -> Result<Seen> {
     let peace = Trouble::begin(scene, Mischief::Nothing).await?;
     tokio::select! {
-        seen = watch(scene, window()) => seen,
+        seen = neighbours.watch(scene, window()) => seen,
         ended = peace.goes_on(scene) => anyhow::bail!("the peace ended: {ended:?}"),
     }
 }
 
 /// A window with the trouble in it, and proof that there was some.
-async fn in_trouble(scene: &tests::scene::Scene, mischief: Mischief) -> Result<Seen> {
+async fn in_trouble(scene: &Scene, neighbours: &Neighbours, mischief: Mischief) -> Result<Seen> {
     let trouble = Trouble::begin(scene, mischief).await?;
     let watching = async {
-        let seen = watch(scene, window()).await?;
+        let seen = neighbours.watch(scene, window()).await?;
         // On a busy machine it may take longer to show.
         trouble.is_real(scene).await?;
         anyhow::Ok(seen)
@@ -104,19 +105,20 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
     let _awake = if full_counts() { awake() } else { None };
     let mut judged = Vec::new();
     for mischief in Mischief::ALL {
+        let neighbours = Neighbours::new()?;
         // A stack for each: what is done to a worker may stay done.
-        let mut scene = mischief.scene().await?;
+        let mut scene = mischief.scene(&neighbours).await?;
         scene.stack().hush();
-        watch(&scene, window()).await?;
+        neighbours.watch(&scene, window()).await?;
         let mut pairs = Vec::new();
         for n in 0..count(2, 12) {
             // Neither is always the first.
             pairs.push(if n % 2 == 0 {
-                let calm = in_peace(&scene).await?;
-                (calm, in_trouble(&scene, mischief).await?)
+                let calm = in_peace(&scene, &neighbours).await?;
+                (calm, in_trouble(&scene, &neighbours, mischief).await?)
             } else {
-                let troubled = in_trouble(&scene, mischief).await?;
-                (in_peace(&scene).await?, troubled)
+                let troubled = in_trouble(&scene, &neighbours, mischief).await?;
+                (in_peace(&scene, &neighbours).await?, troubled)
             });
         }
         show(mischief.name(), &pairs);

@@ -1,5 +1,6 @@
 //! What happens to provider A, and proof that it did.
 
+use crate::neighbours::Neighbours;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use protocol::control::ControlRequest;
@@ -78,8 +79,8 @@ impl Mischief {
     }
 
     /// A is the demo provider where its knobs are needed.
-    pub(crate) async fn scene(self) -> Result<Scene> {
-        let cast = Cast::new()?.provider("b").await?.provider("c").await?;
+    pub(crate) async fn scene(self, neighbours: &Neighbours) -> Result<Scene> {
+        let cast = neighbours.host(async { Cast::new()?.provider("b").await?.provider("c").await }).await?;
         let cast = match self {
             Self::Leak | Self::Spin | Self::Noise => {
                 let demo = Provider::demo("a").set("memory_limit", "256MiB");

@@ -1,18 +1,26 @@
 //! What the users of providers B and C see: calls that begin at a fixed rate whatever becomes of those before, each on a
 //! connection that stays open, and beside them calls that go to the upstream directly, so that what is added can be
 //! told from what the machine does.
+//!
+//! They and their upstreams live on a thread of their own, for those who call A and look at it are no neighbours of
+//! theirs: what they do to one another in this process is nothing that LLM Link could prevent.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use http::Method;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tests::client::{Client, Connection, ask};
 use tests::crowd::quantile;
 use tests::scene::Scene;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 /// Between the beginnings of two calls of one client: little enough work for any machine.
 const PACE: Duration = Duration::from_millis(8);
+
+/// Where they and their upstreams live.
+pub(crate) struct Neighbours(Option<Runtime>);
 
 /// What they saw in one window, or in several.
 #[derive(Clone, Debug, Default)]
@@ -45,14 +53,39 @@ impl Seen {
     }
 }
 
-/// Clients of B and C, and of the upstream of B itself, for so long.
-pub(crate) async fn watch(scene: &Scene, during: Duration) -> Result<Seen> {
+impl Neighbours {
+    pub(crate) fn new() -> Result<Self> {
+        let mut runtime = Builder::new_multi_thread();
+        Ok(Self(Some(runtime.worker_threads(1).thread_name("neighbours").enable_all().build()?)))
+    }
+
+    /// Whatever it starts lives there.
+    pub(crate) async fn host<T: Send + 'static>(
+        &self,
+        what: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.0.as_ref().context("a thread")?.spawn(what).await?
+    }
+
+    /// Clients of B and C, and of the upstream of B itself, for so long.
+    pub(crate) async fn watch(&self, scene: &Scene, during: Duration) -> Result<Seen> {
+        let (gateway, upstream) = (scene.address(), scene.upstream("b")?.address());
+        self.host(watch([(gateway, "b/m1", true), (upstream, "m1", false), (gateway, "c/m1", true)], during))
+            .await
+    }
+}
+
+impl Drop for Neighbours {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Each place is called in its turn; true = that goes through LLM Link.
+async fn watch(places: [(SocketAddr, &'static str, bool); 3], during: Duration) -> Result<Seen> {
     let mut clients = JoinSet::new();
-    let places = [
-        (scene.address(), "b/m1", true),
-        (scene.upstream("b")?.address(), "m1", false),
-        (scene.address(), "c/m1", true),
-    ];
     for (n, (address, model, through)) in places.into_iter().enumerate() {
         // One after the other, not all at the same moment.
         let offset = PACE / 3 * n as u32;

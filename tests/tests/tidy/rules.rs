@@ -199,13 +199,12 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
         paths: &["std::env::var", "std::env::vars", "std::env::var_os", "std::env::vars_os"],
     },
     Boundary {
-        // Apart from the settings: what a process says of itself (/proc/self), the sandbox, the directories that the
+        // Apart from the settings: the sandbox, the directories that the
         // supervisor makes, and what the router must know across restarts.
         says: "files are read by the settings",
         within: &["worker/src/", "supervisor/src/"],
         except: &[
             "supervisor/src/settings/",
-            "supervisor/src/router/pulse.rs",
             // The kernel's list of who listens on this machine.
             "supervisor/src/control/local.rs",
             "supervisor/src/serve/directory.rs",
@@ -215,7 +214,6 @@ pub(crate) const BOUNDARIES: &[Boundary] = &[
             // What the user asked the command line to write, and an installation.
             "supervisor/src/operate/write.rs",
             "supervisor/src/install/shell.rs",
-            "worker/src/pulse.rs",
             "worker/src/sandbox/landlock.rs",
             "worker/src/sandbox/probe.rs",
             // The record and its master key: files of its own, made and read by nobody else.

@@ -3,7 +3,6 @@
 //! so that nobody waits for the effect of what was done.
 
 use super::{Live, ask, now_ms, status};
-use crate::router::pulse;
 use crate::router::shared::Shared;
 use crate::router::snapshot::Snapshot;
 use protocol::control::live::{BreakerView, LiveFrame, LiveMeter, LiveProcess, LiveProvider, LiveTick};
@@ -11,6 +10,7 @@ use protocol::control::record::{EventFilter, EventView, Page};
 use protocol::control::{ChildStatus, ControlReply, ControlRequest, ProviderStatus, SystemStatus};
 use protocol::ipc::control::Pulse;
 use protocol::ipc::notice::SavedBreaker;
+use protocol::transport::pulse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
