@@ -114,3 +114,8 @@ async fn pages() -> Result<()> {
 async fn contract() -> Result<()> {
     browse("contract").await
 }
+
+#[tokio::test]
+async fn held() -> Result<()> {
+    browse("held").await
+}

@@ -68,10 +68,11 @@ pub fn give_back_memory() {
     }
 }
 
-/// Schedules a thread by that policy, in turns of that length; its nice value stays (sched_setattr(2)).
-pub(super) fn schedule(thread: Pid, policy: i32, turn: Duration) -> Result<(), Errno> {
+/// Schedules a thread by that policy, with that nice value, in turns of that length (sched_setattr(2)).
+pub(super) fn schedule(thread: Pid, policy: i32, nice: i32, turn: Duration) -> Result<(), Errno> {
     let mut attributes = scheduling(thread)?;
     attributes.sched_policy = policy.cast_unsigned();
+    attributes.sched_nice = nice;
     attributes.sched_runtime = u64::try_from(turn.as_nanos()).unwrap_or_default();
     // SAFETY: the structure lives until the call returns, begins with its own size, and is only read.
     let done = unsafe { libc::syscall(libc::SYS_sched_setattr, thread.as_raw(), &raw const attributes, 0) };

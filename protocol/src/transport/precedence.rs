@@ -5,7 +5,7 @@
 use super::inherit::{schedule, scheduling};
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 use std::io;
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ pub enum Precedence {
     /// As the system has it.
     Usual,
     /// Its share is as large as before, but whoever wakes up need not wait for the end of its turn: its turns are
-    /// long, and shorter ones come first (sched_setattr(2), `sched_runtime`; Linux 6.12. Without effect before).
+    /// long, and shorter ones come first (sched_setattr(2), `sched_runtime`; Linux 6.12. Without effect before). Only
+    /// whoever has just run beside it waits all the same: it has had more than its share.
     Later,
+    /// The same with about a tenth of a share (sched(7), nice values), of which hardly anybody takes too much.
+    Lesser,
     /// After everybody: it gets what nobody else wants (`SCHED_IDLE`, sched(7)). Now and then the scheduler finds that
     /// it is owed a moment all the same; so its turns are the shortest there are.
     Last,
@@ -26,28 +29,36 @@ pub enum Precedence {
 const LONG_TURN: Duration = Duration::from_millis(20);
 const SHORTEST_TURN: Duration = Duration::from_micros(100);
 
-/// Lets a thread stand so; 0 is the calling one. Its nice value stays.
+/// Nice values (sched(7)): ten of them leave a tenth of a share.
+const LESS: i32 = 10;
+const LEAST: i32 = 19;
+
+/// Lets a thread stand so; 0 is the calling one. As usual is as the first thread of the calling process stands, which
+/// is not to be moved.
 ///
 /// # Errors
-/// The system's: `EPERM` when it is somebody else's, or must not come back from [`Precedence::Last`]
-/// (sched(7): `RLIMIT_NICE`), `ESRCH` when there is none.
+/// The system's: `EPERM` when it is somebody else's, or must not come back from [`Precedence::Lesser`] or
+/// [`Precedence::Last`] (sched(7): `RLIMIT_NICE`), `ESRCH` when there is none.
 pub fn set_precedence(thread: Pid, precedence: Precedence) -> Result<(), Errno> {
+    let usual = scheduling(getpid())?.sched_nice;
     match precedence {
         // 0: the system's own.
-        Precedence::Usual => schedule(thread, libc::SCHED_OTHER, Duration::ZERO),
-        Precedence::Later => schedule(thread, libc::SCHED_OTHER, LONG_TURN),
+        Precedence::Usual => schedule(thread, libc::SCHED_OTHER, usual, Duration::ZERO),
+        Precedence::Later => schedule(thread, libc::SCHED_OTHER, usual, LONG_TURN),
+        Precedence::Lesser => schedule(thread, libc::SCHED_OTHER, (usual + LESS).min(LEAST), LONG_TURN),
         // The length of its turns is taken from the usual policy only, and stays.
         Precedence::Last => {
-            schedule(thread, libc::SCHED_OTHER, SHORTEST_TURN)?;
-            schedule(thread, libc::SCHED_IDLE, SHORTEST_TURN)
+            let own = scheduling(thread)?.sched_nice;
+            schedule(thread, libc::SCHED_OTHER, own, SHORTEST_TURN)?;
+            schedule(thread, libc::SCHED_IDLE, own, SHORTEST_TURN)
         }
     }
 }
 
-/// The calling thread gives way from now on, for its work can wait ([`Precedence::Later`]).
+/// The calling thread gives way from now on, for its work can wait ([`Precedence::Lesser`]).
 pub fn give_way() {
     // Where the system does not let it, it stands as before.
-    let _ = set_precedence(Pid::from_raw(0), Precedence::Later);
+    let _ = set_precedence(Pid::from_raw(0), Precedence::Lesser);
 }
 
 /// Lets every thread of a process stand so, and with them those that they start.
@@ -81,9 +92,10 @@ fn threads(process: Pid) -> Vec<Pid> {
 /// # Errors
 /// The system's.
 pub fn precedence(thread: Pid) -> Result<Precedence, Errno> {
-    let attributes = scheduling(thread)?;
+    let (usual, attributes) = (scheduling(getpid())?.sched_nice, scheduling(thread)?);
     Ok(match attributes.sched_policy.cast_signed() {
         libc::SCHED_IDLE => Precedence::Last,
+        _ if attributes.sched_nice > usual => Precedence::Lesser,
         _ if u128::from(attributes.sched_runtime) >= LONG_TURN.as_nanos() => Precedence::Later,
         _ => Precedence::Usual,
     })
@@ -102,11 +114,12 @@ mod tests {
         let tried = move || {
             let first = precedence(oneself);
             let later = stands(Precedence::Later);
-            let last = stands(Precedence::Last);
-            (first, later, last, stands(Precedence::Usual))
+            let (lesser, last) = (stands(Precedence::Lesser), stands(Precedence::Last));
+            (first, later, [lesser, last], stands(Precedence::Usual))
         };
-        let (first, later, last, usual) = std::thread::Builder::new().spawn(tried).unwrap().join().unwrap();
-        assert_eq!((first, last), (Ok(Precedence::Usual), Ok(Precedence::Last)));
+        let (first, later, low, usual) = std::thread::Builder::new().spawn(tried).unwrap().join().unwrap();
+        assert_eq!(first, Ok(Precedence::Usual));
+        assert_eq!(low, [Ok(Precedence::Lesser), Ok(Precedence::Last)]);
         // Before Linux 6.12 turns have one length.
         assert!(matches!(later, Ok(Precedence::Later | Precedence::Usual)), "{later:?}");
         assert!(matches!(usual, Ok(Precedence::Usual) | Err(Errno::EPERM)), "{usual:?}");

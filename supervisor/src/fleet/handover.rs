@@ -17,6 +17,7 @@ use protocol::ipc::control::{Pulse, Role, SandboxReport};
 use protocol::ipc::notice::SavedPlaces;
 use protocol::transport::inherit::{InheritError, keep, resume};
 use protocol::transport::local::LocalListener;
+use protocol::transport::precedence::Precedence;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -304,6 +305,6 @@ impl super::shell::Shell {
         (member.generation, member.report, member.pulse) = (image.generation, image.report, image.pulse);
         member.places = image.places;
         let child = child::adopt(adoption, &self.tasks, self.events.clone())?;
-        Ok(Live { child, socket, token, greed: None })
+        Ok(Live { child, socket, token, stands: Precedence::Usual, greed: None })
     }
 }

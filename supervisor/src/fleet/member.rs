@@ -11,6 +11,7 @@ use protocol::ipc::configure::{Lane, WorkerState};
 use protocol::ipc::control::{Pulse, Role, SandboxReport};
 use protocol::ipc::notice::SavedPlaces;
 use protocol::transport::local::LocalListener;
+use protocol::transport::precedence::Precedence;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -68,6 +69,8 @@ pub(crate) struct Live {
     pub(crate) socket: Option<LocalListener>,
     /// What a data connection to this generation must present.
     pub(crate) token: Zeroizing<Vec<u8>>,
+    /// Where it was put at the processors.
+    pub(super) stands: Precedence,
     /// Of a worker that has been ready; none where the system does not say what it spends.
     pub(super) greed: Option<Greed>,
 }

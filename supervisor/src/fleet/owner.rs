@@ -254,6 +254,9 @@ impl Owner {
                 None
             }
             effect @ (Effect::Send(_) | Effect::Signal(_) | Effect::Arm { .. } | Effect::Crashed(_)) => {
+                if let Effect::Crashed(_) = effect {
+                    self.tree.slot_of(id)?.crashed = Some(Instant::now());
+                }
                 let member = self.tree.member(id)?;
                 self.shell.perform(member, effect, &self.routing)
             }

@@ -1,6 +1,7 @@
 //! Who stands behind at the processors: a worker that takes more of them than its calls explain ([`greed`]) lets
 //! everybody else go first, until it takes little again; one whose calls explain nothing of it is stopped and let run
-//! in turns (SIGSTOP, SIGCONT). Nobody's calls wait for the end of its turns then.
+//! in turns (SIGSTOP, SIGCONT). Nobody's calls wait for the end of its turns then. One that starts, and for a while one
+//! whose provider's processes crash, has less than a share: what it does is over before it could be judged.
 //!
 //! A timer on each worker's own processor clock (timer_create(2), clock_getcpuclockid(3)) says when it has spent a
 //! step; so an idle gateway looks at nobody. A greedy one is looked at by the clock on the wall, for it may get no
@@ -32,6 +33,9 @@ use tokio::signal::unix::{self, SignalKind};
 /// What timers send: ignored by a program that knows nothing of them.
 const SPENT: Signal = Signal::SIGURG;
 
+/// For so long after a crash one is not trusted.
+const DISTRUST: Duration = Duration::from_secs(30);
+
 /// That one is held is said no more than once in this time.
 const REPEAT: Duration = Duration::from_secs(60);
 
@@ -45,16 +49,41 @@ thread_local! {
 pub(super) struct Ranks {
     /// Some worker has spent a step. None: the system has no such signal for us, and nobody is looked at.
     spent: Option<unix::Signal>,
+    places: Places,
+    /// Says whether there are lower ones.
+    trial: mpsc::Receiver<Places>,
+}
+
+/// The places of those who do not stand as usual.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Of whoever starts or is not trusted.
+    low: Precedence,
+    /// Of whoever is greedy.
     lowest: Precedence,
-    /// Says whether there is a lower one.
-    trial: mpsc::Receiver<Precedence>,
+}
+
+impl Places {
+    /// From which one comes back everywhere.
+    const NEAR: Self = Self { low: Precedence::Later, lowest: Precedence::Later };
+    const FAR: Self = Self { low: Precedence::Lesser, lowest: Precedence::Last };
+
+    /// Where one stands who is taken for that.
+    fn of(self, standing: Standing, trusted: bool) -> Precedence {
+        match standing {
+            Standing::New { .. } => self.low,
+            Standing::Modest if trusted => Precedence::Usual,
+            Standing::Modest => self.low,
+            Standing::Greedy | Standing::Held | Standing::Turn => self.lowest,
+        }
+    }
 }
 
 impl Ranks {
     pub(super) fn new() -> Self {
         let spent = unix::signal(SignalKind::from_raw(SPENT as i32));
         let spent = spent.inspect_err(|error| tracing::warn!("what workers spend is not seen: {error}")).ok();
-        Self { spent, lowest: Precedence::Later, trial: try_the_last() }
+        Self { spent, places: Places::NEAR, trial: try_the_last() }
     }
 
     /// Waits until some worker has spent a step. Cancel-safe.
@@ -68,25 +97,24 @@ impl Ranks {
         }
     }
 
-    /// The place of whoever is greedy.
-    fn lowest(&mut self) -> Precedence {
+    fn places(&mut self) -> Places {
         if let Ok(found) = self.trial.try_recv() {
-            self.lowest = found;
+            self.places = found;
         }
-        self.lowest
+        self.places
     }
 }
 
 /// Whether one comes back from the last place (sched(7): `RLIMIT_NICE`), found out by a thread that has nothing
 /// else to do: it may have to wait there for long.
-fn try_the_last() -> mpsc::Receiver<Precedence> {
+fn try_the_last() -> mpsc::Receiver<Places> {
     let (tell, told) = mpsc::channel();
     let oneself = Pid::from_raw(0);
     let attempt = move || {
         let back = set_precedence(oneself, Precedence::Last)
             .and_then(|()| set_precedence(oneself, Precedence::Usual));
         // A fleet that has ended does not ask any more.
-        let _ = tell.send(if back.is_ok() { Precedence::Last } else { Precedence::Later });
+        let _ = tell.send(if back.is_ok() { Places::FAR } else { Places::NEAR });
     };
     let began = std::thread::Builder::new().name("precedence".to_owned()).spawn(attempt);
     if let Err(error) = began {
@@ -96,11 +124,13 @@ fn try_the_last() -> mpsc::Receiver<Precedence> {
 }
 
 impl Owner {
-    /// A worker starts: that is much work, and nobody's calls are to wait for it.
+    /// A worker starts: that is much work, and nobody's calls are to wait for it. (What it does before it is the worker's
+    /// program, it does as we stand: we wait for that.)
     pub(super) fn starts(&mut self, id: MemberId) {
+        let place = self.ranks.places().low;
         let Some(member) = self.tree.member(id) else { return };
-        if let Some(live) = member.live.as_ref().filter(|_| member.work.role() == Role::Worker) {
-            stand(live, Precedence::Later);
+        if let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) {
+            stand(live, place);
         }
     }
 
@@ -117,18 +147,26 @@ impl Owner {
     /// A worker has become ready: what it spends is looked at from now on.
     pub(super) fn watch(&mut self, id: MemberId) {
         let router = self.router_clock();
+        let place = self.ranks.places().low;
+        let distrust = self.distrust(id);
         let Some(member) = self.tree.member(id) else { return };
         let held = member.held;
         let Some(live) = member.live.as_mut().filter(|_| member.work.role() == Role::Worker) else { return };
-        // It stands there since its start, unless the program that we were before has left it elsewhere.
-        stand(live, Precedence::Later);
+        // It stands there since its start.
+        stand(live, place);
         let began = read(live, router).and_then(|now| {
             arm(live)?;
             Ok(Greed::new(now, held))
         });
         live.greed = began.inspect_err(|error| debug(live, error)).ok();
         match live.greed {
-            Some(_) => self.shell.alarms.set(Instant::now() + REST, Due::Rest { member: id }),
+            Some(_) => {
+                let looks = [Some(Instant::now() + REST), distrust];
+                looks
+                    .into_iter()
+                    .flatten()
+                    .for_each(|at| self.shell.alarms.set(at, Due::Rest { member: id }));
+            }
             // Nobody will look.
             None => stand(live, Precedence::Usual),
         }
@@ -159,7 +197,8 @@ impl Owner {
     /// Looks at one, and lets it stand and run as it should.
     pub(super) fn look_at(&mut self, id: MemberId) {
         let router = self.router_clock();
-        let lowest = self.ranks.lowest();
+        let places = self.ranks.places();
+        let trusted = self.distrust(id).is_none_or(|until| until <= Instant::now());
         let Some(member) = self.tree.member(id) else { return };
         // One that does not answer is to show whether it still does anything.
         let serves = member.machine.state() == WorkerState::Ready;
@@ -167,14 +206,13 @@ impl Owner {
         let Some(mut greed) = live.greed else { return };
         let before = greed.standing();
         let Ok(now) = read(live, router).map(|now| Reading { serves, ..now }) else { return };
-        if !greed.look(now) {
+        let judged = greed.look(now);
+        let after = greed.standing();
+        stand(live, places.of(after, trusted));
+        if !judged {
             return;
         }
         live.greed = Some(greed);
-        let after = greed.standing();
-        if place(before, lowest) != place(after, lowest) {
-            stand(live, place(after, lowest));
-        }
         run(live, before, after);
         match after.again() {
             Some(wait) => self.shell.alarms.set(Instant::now() + wait, Due::Rest { member: id }),
@@ -191,6 +229,11 @@ impl Owner {
         }
     }
 
+    /// Until when one is not trusted, if it was not.
+    fn distrust(&mut self, id: MemberId) -> Option<Instant> {
+        self.tree.slot_of(id)?.crashed.map(|crash| crash + DISTRUST)
+    }
+
     fn workers(&self) -> Vec<MemberId> {
         self.tree.providers.values().flat_map(Slot::members).map(|member| member.id).collect()
     }
@@ -198,15 +241,6 @@ impl Owner {
     fn router_clock(&self) -> Option<ClockId> {
         let live = self.tree.router.active.live.as_ref()?;
         clock(live).ok()
-    }
-}
-
-/// Where one stands who is taken for that.
-fn place(standing: Standing, lowest: Precedence) -> Precedence {
-    match standing {
-        Standing::New { .. } => Precedence::Later,
-        Standing::Modest => Precedence::Usual,
-        Standing::Greedy | Standing::Held | Standing::Turn => lowest,
     }
 }
 
@@ -256,12 +290,33 @@ fn arm(live: &Live) -> Result<(), Errno> {
 }
 
 /// Every thread of it stands there from now on, and those that it starts.
-fn stand(live: &Live, precedence: Precedence) {
+fn stand(live: &mut Live, precedence: Precedence) {
+    if std::mem::replace(&mut live.stands, precedence) == precedence {
+        return;
+    }
     match set_precedence_of_process(pid(live), precedence) {
         // Its end is on its way.
         Ok(()) | Err(Errno::ESRCH) => {}
         Err(error) => {
             tracing::debug!(pid = live.child.pid, ?precedence, "a worker does not stand there: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_stands_as_usual_who_is_new_or_greedy_or_not_trusted() {
+        let new = Standing::New { until: Instant::now() };
+        let standings = [new, Standing::Modest, Standing::Greedy, Standing::Held, Standing::Turn];
+        for places in [Places::NEAR, Places::FAR] {
+            let stand = |trusted| standings.map(|standing| places.of(standing, trusted));
+            let (low, lowest) = (places.low, places.lowest);
+            assert_eq!(stand(true), [low, Precedence::Usual, lowest, lowest, lowest]);
+            assert_eq!(stand(false), [low, low, lowest, lowest, lowest]);
+        }
+        assert_eq!(Places::FAR.low, Precedence::Lesser);
     }
 }

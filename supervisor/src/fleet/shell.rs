@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use protocol::control::ExitReport;
 use protocol::ipc::control::{Role, ToChild};
 use protocol::transport::local::{LocalListener, MAX_PATH};
+use protocol::transport::precedence::Precedence;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -107,7 +108,7 @@ impl Shell {
         let tag = Tag { role: role_name(role), name: name.to_owned(), generation };
         let start = Start { id, invocation, listeners, spool, tag, secret };
         let child = child::spawn(start, &self.tasks, self.events.clone())?;
-        Ok(Live { child, socket, token, greed: None })
+        Ok(Live { child, socket, token, stands: Precedence::Usual, greed: None })
     }
 
     /// Without one the router serves all the same, and counts what it cannot record.

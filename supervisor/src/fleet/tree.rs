@@ -5,6 +5,7 @@ use super::child::ChildId;
 use super::member::{Member, MemberId, Work};
 use protocol::ipc::control::Role;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The place of one child: the one in service, the one that will take over, and those that finish.
 pub(crate) struct Slot {
@@ -27,6 +28,8 @@ pub(crate) struct Slot {
     pub(crate) generations: u64,
     /// Unplanned restarts of members that are gone.
     pub(crate) former_restarts: u64,
+    /// When a process of it crashed last.
+    pub(super) crashed: Option<Instant>,
 }
 
 /// Whether a slot's child is to run.
@@ -56,6 +59,7 @@ impl Slot {
             spurned: None,
             generations: 0,
             former_restarts: 0,
+            crashed: None,
         }
     }
 

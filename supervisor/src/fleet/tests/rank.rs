@@ -2,12 +2,14 @@
 
 use super::rig::{Rig, eventually};
 use crate::fleet::{Ask, StopMode};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use protocol::control::ProviderStatus;
 use protocol::ipc::configure::WorkerState;
 use protocol::ipc::question::Question;
 use protocol::transport::precedence::{Precedence, precedence, set_precedence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Where its threads stand; empty when it has ended.
 fn places(pid: u32) -> Vec<Precedence> {
@@ -72,6 +74,32 @@ async fn another_program_goes_on_looking() {
     eventually("behind again", async || none_usual(pid).then_some(())).await;
     cease(&rig, "a-spin").await;
     eventually("as usual", async || all_usual(pid).then_some(())).await;
+    rig.stop(StopMode::Fast).await;
+}
+
+#[tokio::test]
+async fn one_that_crashed_is_not_trusted_and_its_neighbour_is() {
+    if !is_possible() {
+        return;
+    }
+    let rig = Rig::start(&["a", "b"]).await;
+    let first = rig.until_state("a", WorkerState::Ready).await.pid.unwrap();
+    let neighbour = rig.until_state("b", WorkerState::Ready).await.pid.unwrap();
+    eventually("trusted", async || (all_usual(first) && all_usual(neighbour)).then_some(())).await;
+    kill(Pid::from_raw(first.cast_signed()), Signal::SIGKILL).unwrap();
+    let next =
+        rig.until("a", |p| p.pid.is_some_and(|pid| pid != first) && p.state == WorkerState::Ready).await;
+    let pid = next.pid.unwrap();
+    // Longer than one is new.
+    let judged = Instant::now() + Duration::from_millis(500);
+    while Instant::now() < judged {
+        assert!(none_usual(pid) && all_usual(neighbour));
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Nor is the one that replaces it.
+    rig.fleet.ask(Ask::Restart { target: "a".to_owned() }).await.unwrap();
+    let next = rig.until("a", |p| p.pid.is_some_and(|now| now != pid) && p.retiring.is_empty()).await;
+    assert!(none_usual(next.pid.unwrap()));
     rig.stop(StopMode::Fast).await;
 }
 
