@@ -46,6 +46,17 @@ pub fn full_counts() -> bool {
     std::env::var_os("LLM_LINK_FULL").is_some_and(|v| v == "1")
 }
 
+/// Whether a row of the isolation table was asked for by the beginning of its name; all are if none was.
+pub fn wants_row(name: &str) -> bool {
+    let named = |wanted: String| wanted.split(',').any(|beginning| name.starts_with(beginning));
+    std::env::var("LLM_LINK_ROWS").map_or(true, named)
+}
+
+/// How many pairs of windows a row of that table is to have, if that was said.
+pub fn pairs() -> Option<usize> {
+    std::env::var("LLM_LINK_PAIRS").ok()?.parse().ok()
+}
+
 /// Whether pages that tests write are to be written anew.
 pub fn bless() -> bool {
     std::env::var_os("LLM_LINK_BLESS").is_some_and(|v| v == "1")

@@ -55,10 +55,11 @@ pub fn set_precedence(thread: Pid, precedence: Precedence) -> Result<(), Errno> 
     }
 }
 
-/// The calling thread gives way from now on, for its work can wait ([`Precedence::Lesser`]).
+/// The calling thread gives way from now on, for its work can wait ([`Precedence::Later`]; but not for ever: people look
+/// at what it does, also while others want all of the processors).
 pub fn give_way() {
     // Where the system does not let it, it stands as before.
-    let _ = set_precedence(Pid::from_raw(0), Precedence::Lesser);
+    let _ = set_precedence(Pid::from_raw(0), Precedence::Later);
 }
 
 /// Lets every thread of a process stand so, and with them those that they start.

@@ -79,6 +79,15 @@ async fn without_a(scene: &Scene, what: &str, why: &str) -> Result<()> {
     Ok(())
 }
 
+/// The supervisor knows what becomes of a worker a moment before the router does.
+async fn until_a_is_out(scene: &Scene, why: &str) -> Result<()> {
+    wait::until("the router to know", Duration::from_secs(20), async || {
+        let report = dry(scene, plain("m1")).await.ok()?;
+        report.excluded.iter().any(|e| e.provider == "a" && e.reason.contains(why)).then_some(())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn what_failures_say_of_a_provider() -> Result<()> {
     let limited = Script::error(429, "slow down").with_header("retry-after", "60");
@@ -104,10 +113,9 @@ async fn what_failures_say_of_a_provider() -> Result<()> {
 async fn who_is_drained_disabled_or_busy() -> Result<()> {
     let scene = two("").await?;
     control::ask(&scene, ControlRequest::Drain { provider: "a".to_owned(), within_ms: None }).await?;
-    scene.provider_is("a", "stopped", Duration::from_secs(20)).await?;
+    until_a_is_out(&scene, "its worker is stopped").await?;
     without_a(&scene, "drained", "its worker is stopped").await?;
     control::ask(&scene, ControlRequest::Resume { provider: "a".to_owned() }).await?;
-    // The supervisor knows that it is ready a moment before the router is connected.
     let leads_to_a =
         async || (dry(&scene, plain("m1")).await.ok()?.plan.first()?.provider == "a").then_some(());
     wait::until("the router to know", Duration::from_secs(20), leads_to_a).await?;
@@ -118,7 +126,8 @@ async fn who_is_drained_disabled_or_busy() -> Result<()> {
     let cast = cast.provider_with("b", |p| p.priority(10)).await?;
     let scene = cast.launch().await?;
     scene.provider_is("b", "ready", Duration::from_secs(20)).await?;
-    wait::until("the router to know", Duration::from_secs(20), async || {
+    until_a_is_out(&scene, "its worker is stopped").await?;
+    wait::until("the router to be connected", Duration::from_secs(20), async || {
         (scene.client().chat("b/m1").await.ok()?.status == 200).then_some(())
     })
     .await?;
