@@ -53,7 +53,7 @@ pub fn wants_row(name: &str) -> bool {
 }
 
 /// How many pairs of windows a row of that table is to have, if that was said.
-pub fn pairs() -> Option<usize> {
+pub fn count_of_pairs() -> Option<usize> {
     std::env::var("LLM_LINK_PAIRS").ok()?.parse().ok()
 }
 

@@ -16,7 +16,7 @@ use mischief::{Mischief, Trouble};
 use neighbours::{Neighbours, Seen};
 use std::time::Duration;
 use tests::scene::Scene;
-use tests::stack::{count, full_counts, pairs, say, wants_row};
+use tests::stack::{count, count_of_pairs, full_counts, say, wants_row};
 
 /// How long B and C are watched at a time.
 fn window() -> Duration {
@@ -111,7 +111,7 @@ async fn neighbours_of_a_provider_in_trouble_notice_nothing() -> Result<()> {
         scene.stack().hush();
         neighbours.watch(&scene, window()).await?;
         let mut pairs = Vec::new();
-        for n in 0..pairs().unwrap_or(count(2, 12)) {
+        for n in 0..count_of_pairs().unwrap_or(count(2, 12)) {
             // Neither is always the first.
             pairs.push(if n % 2 == 0 {
                 let calm = in_peace(&scene, &neighbours).await?;
