@@ -66,6 +66,7 @@ struct Places {
 impl Places {
     /// From which one comes back everywhere.
     const NEAR: Self = Self { low: Precedence::Later, lowest: Precedence::Later };
+    /// From which one must be let come back.
     const FAR: Self = Self { low: Precedence::Lesser, lowest: Precedence::Last };
 
     /// Where one stands who is taken for that.
@@ -161,11 +162,9 @@ impl Owner {
         live.greed = began.inspect_err(|error| debug(live, error)).ok();
         match live.greed {
             Some(_) => {
-                let looks = [Some(Instant::now() + REST), distrust];
-                looks
-                    .into_iter()
-                    .flatten()
-                    .for_each(|at| self.shell.alarms.set(at, Due::Rest { member: id }));
+                for at in [Some(Instant::now() + REST), distrust].into_iter().flatten() {
+                    self.shell.alarms.set(at, Due::Rest { member: id });
+                }
             }
             // Nobody will look.
             None => stand(live, Precedence::Usual),

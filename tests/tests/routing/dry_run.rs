@@ -79,11 +79,14 @@ async fn without_a(scene: &Scene, what: &str, why: &str) -> Result<()> {
     Ok(())
 }
 
+/// Why a worker that was drained or is disabled gets no calls.
+const STOPPED: &str = "its worker is stopped";
+
 /// The supervisor knows what becomes of a worker a moment before the router does.
-async fn until_a_is_out(scene: &Scene, why: &str) -> Result<()> {
+async fn until_a_is_stopped(scene: &Scene) -> Result<()> {
     wait::until("the router to know", Duration::from_secs(20), async || {
         let report = dry(scene, plain("m1")).await.ok()?;
-        report.excluded.iter().any(|e| e.provider == "a" && e.reason.contains(why)).then_some(())
+        report.excluded.iter().any(|e| e.provider == "a" && e.reason.contains(STOPPED)).then_some(())
     })
     .await
 }
@@ -113,8 +116,8 @@ async fn what_failures_say_of_a_provider() -> Result<()> {
 async fn who_is_drained_disabled_or_busy() -> Result<()> {
     let scene = two("").await?;
     control::ask(&scene, ControlRequest::Drain { provider: "a".to_owned(), within_ms: None }).await?;
-    until_a_is_out(&scene, "its worker is stopped").await?;
-    without_a(&scene, "drained", "its worker is stopped").await?;
+    until_a_is_stopped(&scene).await?;
+    without_a(&scene, "drained", STOPPED).await?;
     control::ask(&scene, ControlRequest::Resume { provider: "a".to_owned() }).await?;
     let leads_to_a =
         async || (dry(&scene, plain("m1")).await.ok()?.plan.first()?.provider == "a").then_some(());
@@ -126,12 +129,12 @@ async fn who_is_drained_disabled_or_busy() -> Result<()> {
     let cast = cast.provider_with("b", |p| p.priority(10)).await?;
     let scene = cast.launch().await?;
     scene.provider_is("b", "ready", Duration::from_secs(20)).await?;
-    until_a_is_out(&scene, "its worker is stopped").await?;
+    until_a_is_stopped(&scene).await?;
     wait::until("the router to be connected", Duration::from_secs(20), async || {
         (scene.client().chat("b/m1").await.ok()?.status == 200).then_some(())
     })
     .await?;
-    without_a(&scene, "disabled", "its worker is stopped").await?;
+    without_a(&scene, "disabled", STOPPED).await?;
 
     let narrow = |p: tests::config::Provider| p.set("max_concurrent", 1).set("max_queue", 1).fallback(&["b"]);
     let cast = Cast::new()?.provider_with("a", narrow).await?;

@@ -40,6 +40,11 @@ fn is_possible() -> bool {
     std::thread::Builder::new().spawn(attempt).unwrap().join().unwrap()
 }
 
+/// The process of a provider that is ready.
+async fn ready(rig: &Rig, name: &str) -> u32 {
+    rig.until_state(name, WorkerState::Ready).await.pid.unwrap()
+}
+
 async fn cease(rig: &Rig, name: &str) {
     let asked = Question::Probe { model: None };
     rig.fleet.question(name, asked, Duration::from_secs(30)).await.unwrap();
@@ -51,8 +56,7 @@ async fn a_worker_that_spins_stands_behind_until_it_takes_little() {
         return;
     }
     let rig = Rig::start(&["a-spin", "b"]).await;
-    let greedy = rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap();
-    let modest = rig.until_state("b", WorkerState::Ready).await.pid.unwrap();
+    let (greedy, modest) = (ready(&rig, "a-spin").await, ready(&rig, "b").await);
     eventually("behind", async || none_usual(greedy).then_some(())).await;
     eventually("modest", async || all_usual(modest).then_some(())).await;
     assert!(all_usual(std::process::id()));
@@ -67,10 +71,10 @@ async fn another_program_goes_on_looking() {
         return;
     }
     let rig = Rig::start(&["a-spin"]).await;
-    let pid = rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap();
+    let pid = ready(&rig, "a-spin").await;
     eventually("behind", async || none_usual(pid).then_some(())).await;
     let rig = rig.hand_over(vec![super::rig::provider("a-spin")]).await;
-    assert_eq!(rig.until_state("a-spin", WorkerState::Ready).await.pid.unwrap(), pid);
+    assert_eq!(ready(&rig, "a-spin").await, pid);
     eventually("behind again", async || none_usual(pid).then_some(())).await;
     cease(&rig, "a-spin").await;
     eventually("as usual", async || all_usual(pid).then_some(())).await;
@@ -83,8 +87,7 @@ async fn one_that_crashed_is_not_trusted_and_its_neighbour_is() {
         return;
     }
     let rig = Rig::start(&["a", "b"]).await;
-    let first = rig.until_state("a", WorkerState::Ready).await.pid.unwrap();
-    let neighbour = rig.until_state("b", WorkerState::Ready).await.pid.unwrap();
+    let (first, neighbour) = (ready(&rig, "a").await, ready(&rig, "b").await);
     eventually("trusted", async || (all_usual(first) && all_usual(neighbour)).then_some(())).await;
     kill(Pid::from_raw(first.cast_signed()), Signal::SIGKILL).unwrap();
     let next =
